@@ -1,0 +1,1 @@
+"""This repository's own tests. Imports with nothing but `.[embedded]` installed."""

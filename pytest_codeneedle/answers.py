@@ -1,0 +1,100 @@
+"""An answer as it streams in: when the lines asked for are complete, and whether the model then stops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_codeneedle.cleaning import clean
+
+_FENCE = "```"
+
+
+class AnswerWatch:
+    """Follows one answer and says when its stream can be closed.
+
+    `primary` are the lines asked for. A preamble does not count: lines are counted from the first one that is
+    among them, or from the opening fence. Where none of them ever comes, twice their number is enough.
+    """
+
+    def __init__(self, primary: Sequence[str]) -> None:
+        self.text = ""
+        stripped = [line.strip() for line in primary]
+        # Blank lines at the ends are no part of a cleaned answer, so they cannot be waited for.
+        self._wanted = len("\n".join(stripped).strip().split("\n"))
+        self._known = {line for line in stripped if line}
+        self._complete_at: int | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether all lines asked for are there, the last with its line end."""
+        return self._complete_at is not None
+
+    @property
+    def run_on(self) -> bool:
+        """Whether anything but white space or a closing fence follows the lines asked for."""
+        if self._complete_at is None:
+            return False
+        after = self.text[self._complete_at :].strip()
+        return bool(after.removeprefix(_FENCE).strip()) and not _FENCE.startswith(after)
+
+    def feed(self, piece: str) -> bool:
+        """Add a piece of the stream; True once the lines are complete and the model is seen to run on."""
+        self.text += piece
+        if self._complete_at is None and "\n" in piece:
+            end = self.text.rindex("\n") + 1
+            if self._enough(self.text[:end]):
+                self._complete_at = end
+        return self.run_on
+
+    def _enough(self, text: str) -> bool:
+        lines = clean(text)
+        begins = next((at for at, line in enumerate(lines) if line.strip() in self._known), None)
+        if begins is None:
+            return len(lines) >= 2 * self._wanted
+        return len(lines) - begins >= self._wanted
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer with the server's own counts.
+
+    `stop` is llama.cpp's word for why it ended (`eos`, `word`, `limit`), or `closed` where this side closed the
+    stream because the lines were complete and the model ran on. `tokens` were decoded in `predicted_ms`;
+    `prompt_n` prompt tokens were ingested in `prompt_ms`, and `cache_n` came from the prompt cache.
+    """
+
+    text: str
+    stop: str
+    run_on: bool
+    tokens: int
+    cache_n: int
+    prompt_n: int
+    prompt_ms: float
+    predicted_ms: float
+    truncated: bool
+
+    def facts(self) -> dict[str, str | int | float | bool]:
+        """Flat and plain, without the text, for a result row and for `user_properties`."""
+        return {
+            "stop": self.stop,
+            "run_on": self.run_on,
+            "tokens": self.tokens,
+            "cache_n": self.cache_n,
+            "prompt_n": self.prompt_n,
+            "prompt_ms": round(self.prompt_ms, 3),
+            "predicted_ms": round(self.predicted_ms, 3),
+            "truncated": self.truncated,
+        }
+
+
+def run_on_lines(answer: str, lines: int, following: Sequence[str]) -> int:
+    """How many lines after the first `lines` of the answer continue the source file, in order from `following`."""
+    produced = [line.strip() for line in clean(answer)[lines:]]
+    expected = [line.strip() for line in following]
+    count = 0
+    for got, wanted in zip(produced, expected, strict=False):
+        if got != wanted:
+            break
+        count += 1
+    return count

@@ -1,0 +1,114 @@
+"""From a model's answer to the lines that are scored: thinking, code fences and outer blank lines go.
+
+The rule for fences and blank lines is that of the public codeneedle harness (alexziskind1/codeneedle,
+`bench/scorer.py`). Removing thinking is this package's own: the harness counts such lines as hallucinated.
+
+Tags are read with care, because a corpus may hold `"</think>"` as a string: an opening tag counts only where
+it begins a line, and a closing tag that nothing opened only where it begins or ends one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_OPEN = "<think>"
+_CLOSE = "</think>"
+_FENCE = "```"
+_PAIR = 2  # fence lines from which on the answer is what lies between the outer ones
+
+# Not str.splitlines: it also splits at form feeds and U+2028, which are part of a line in the corpus.
+_LINE_END = re.compile(r"\r\n|\n|\r")
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """An answer, ready to be scored.
+
+    `lines` is what is scored, without line ends, indentation kept. `think_lines` is the number of lines that
+    a removed `<think>` echo covered, those of its tags included. `empty` says that the answer held nothing
+    but white space, thinking and fence lines. Without that `lines` can still be without any, when all text
+    stood outside the fences: such an answer is wrong, not missing.
+    """
+
+    lines: tuple[str, ...]
+    think_lines: int
+    empty: bool
+
+
+def clean(response: str) -> list[str]:
+    """List the lines of `response` that are scored: `read_answer(response).lines`."""
+    return list(read_answer(response).lines)
+
+
+def read_answer(response: str) -> Cleaned:
+    r"""Take thinking, code fences and outer blank lines off `response`.
+
+    Lines end at \n, \r\n or \r and nowhere else. With two or more fence lines (three backticks after any
+    white space) the text between the first and the last is kept, with one only that line is dropped. Fence
+    lines within the outer two stay, so cleaning twice is not always the same as cleaning once.
+    """
+    lines, think_lines = _without_thinking(_LINE_END.split(response))
+    empty = all(_is_blank(line) or _is_fence(line) for line in lines)
+    return Cleaned(tuple(_trimmed(_without_fences(lines))), think_lines, empty)
+
+
+def _without_thinking(lines: list[str]) -> tuple[list[str], int]:
+    """`lines` without any echo of thinking, and the number of lines that it covered."""
+    removed = 0
+    while (echo := _find_thinking(lines)) is not None:
+        first, last, rest = echo
+        removed += last + 1 - first
+        # What follows the closing tag on its line is answer, and may open the next echo.
+        lines = [*lines[:first], *([] if _is_blank(rest) else [rest]), *lines[last + 1 :]]
+    return lines, removed
+
+
+def _find_thinking(lines: Sequence[str]) -> tuple[int, int, str] | None:
+    """First and last line index of the first echo, and the text after its end; None without one."""
+    for index, line in enumerate(lines):
+        text = line.lstrip()
+        if text.startswith(_OPEN):
+            return _opened_thinking(lines, index)
+        # Closed and never opened: the chat template had opened it in the prompt.
+        if text.startswith(_CLOSE):
+            return 0, index, text.removeprefix(_CLOSE)
+        if text.rstrip().endswith(_CLOSE):
+            return 0, index, ""
+    return None
+
+
+def _opened_thinking(lines: Sequence[str], first: int) -> tuple[int, int, str] | None:
+    """Like `_find_thinking`, for an echo whose opening tag begins line `first`."""
+    for last in range(first, len(lines)):
+        _, tag, rest = lines[last].partition(_CLOSE)
+        if tag:
+            return first, last, rest
+    # Never closed: at the start, all of it is thinking; further down it is a line like any other.
+    if all(_is_blank(line) or _is_fence(line) for line in lines[:first]):
+        return first, len(lines) - 1, ""
+    return None
+
+
+def _without_fences(lines: Sequence[str]) -> list[str]:
+    fences = [index for index, line in enumerate(lines) if _is_fence(line)]
+    if len(fences) >= _PAIR:
+        return list(lines[fences[0] + 1 : fences[-1]])
+    return [line for line in lines if not _is_fence(line)]
+
+
+def _trimmed(lines: Sequence[str]) -> Sequence[str]:
+    text = [index for index, line in enumerate(lines) if not _is_blank(line)]
+    return lines[text[0] : text[-1] + 1] if text else ()
+
+
+def _is_fence(line: str) -> bool:
+    return line.lstrip().startswith(_FENCE)
+
+
+def _is_blank(line: str) -> bool:
+    return not line.strip()

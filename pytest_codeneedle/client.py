@@ -1,0 +1,153 @@
+"""The requests that a cell makes, over httpx: /health, /props, /apply-template, /tokenize, /completion."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import httpx
+
+from pytest_codeneedle.answers import Answer, AnswerWatch
+from pytest_codeneedle.errors import AnswerError, PromptTooLongError
+
+#: The first token of a long prompt can take many minutes on a CPU.
+READ_SECONDS = 3600.0
+_OK = 200
+#: Greedy, and nothing but greedy: the other samplers of the default chain cost time for every token.
+_GREEDY = {"temperature": 0.0, "samplers": ["top_k"], "top_k": 1, "seed": 0, "cache_prompt": True, "id_slot": 0}
+
+
+class Client:
+    """Talks to one server. Each request has a connection of its own: a kept one can be closed under our hands."""
+
+    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
+        self._http = httpx.Client(
+            base_url=url,
+            timeout=httpx.Timeout(READ_SECONDS, connect=10.0),
+            limits=httpx.Limits(max_keepalive_connections=0),
+            trust_env=False,  # no proxy stands between this and 127.0.0.1
+            transport=transport,
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def healthy(self) -> bool:
+        """Whether /health says ok; False while it loads and while nothing listens."""
+        try:
+            return self._http.get("/health", timeout=10.0).status_code == _OK
+        except httpx.TransportError:
+            return False
+
+    def props(self) -> dict[str, Any]:
+        """GET /props."""
+        return self._json("GET", "/props")
+
+    def render(self, message: str) -> str:
+        """The prompt that the model's chat template makes of one user message."""
+        body = {"messages": [{"role": "user", "content": message}]}
+        return str(self._json("POST", "/apply-template", body)["prompt"])
+
+    def count_tokens(self, text: str, *, special: bool = False) -> int:
+        """Number of tokens; `special` adds the begin-of-text token and parses control tokens, as for a prompt."""
+        body = {"content": text, "add_special": special, "parse_special": special}
+        return len(self._json("POST", "/tokenize", body)["tokens"])
+
+    def ingest(self, prompt: str) -> Answer:
+        """Read a prompt into the slot's cache; the one token it answers is thrown away."""
+        return self.complete(prompt, (), budget=1, full=True)
+
+    def complete(self, prompt: str, primary: Sequence[str], *, budget: int, full: bool = False) -> Answer:
+        """The greedy answer of at most `budget` tokens.
+
+        The stream is closed once the lines of `primary` are complete and the model runs on; closing it stops the
+        server. `full` lets it run to its own end or to the budget. Raises PromptTooLongError and AnswerError.
+        """
+        watch = AnswerWatch(primary)
+        body = {**_GREEDY, "prompt": prompt, "n_predict": budget, "stream": True, "timings_per_token": True}
+        last: dict[str, Any] = {}
+        closed = False
+        try:
+            with self._http.stream("POST", "/completion", json=body) as response:
+                if response.status_code != _OK:
+                    response.read()
+                    raise _refused(response)
+                for event in _events(response):
+                    last = {**last, **event}
+                    runs_on = watch.feed(event.get("content", ""))
+                    if event.get("stop"):
+                        break
+                    if runs_on and not full:
+                        closed = True
+                        break
+        except httpx.TransportError as error:
+            msg = f"the connection broke after {len(watch.text)} characters: {error or type(error).__name__}"
+            raise AnswerError(msg) from error
+        if not closed and not last.get("stop"):
+            msg = f"the answer was cut off: the stream ended after {len(watch.text)} characters without a stop"
+            raise AnswerError(msg)
+        return _answer(watch, last, closed=closed)
+
+    def _json(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        try:
+            response = self._http.request(method, path, json=body)
+        except httpx.TransportError as error:
+            msg = f"{path}: {error or type(error).__name__}"
+            raise AnswerError(msg) from error
+        if response.status_code != _OK:
+            raise _refused(response)
+        try:
+            decoded: dict[str, Any] = response.json()
+        except json.JSONDecodeError as error:
+            msg = f"{path}: the server's answer is not JSON: {error}"
+            raise AnswerError(msg) from error
+        return decoded
+
+
+def _events(response: httpx.Response) -> Iterator[dict[str, Any]]:
+    for line in response.iter_lines():
+        if not line.startswith("data: ") or line == "data: [DONE]":
+            if line.startswith("error: "):
+                msg = f"the server broke off its answer: {line[7:]}"
+                raise AnswerError(msg)
+            continue
+        try:
+            event: dict[str, Any] = json.loads(line[6:])
+        except json.JSONDecodeError as error:
+            msg = f"the server's stream holds something that is not JSON: {error}"
+            raise AnswerError(msg) from error
+        if "error" in event:
+            msg = f"the server broke off its answer: {event['error']}"
+            raise AnswerError(msg)
+        yield event
+
+
+def _answer(watch: AnswerWatch, last: dict[str, Any], *, closed: bool) -> Answer:
+    timings = last.get("timings", {})
+    return Answer(
+        text=watch.text,
+        stop="closed" if closed else str(last.get("stop_type", "none")),
+        run_on=watch.run_on,
+        tokens=int(timings.get("predicted_n", last.get("tokens_predicted", 0))),
+        cache_n=int(timings.get("cache_n", 0)),
+        prompt_n=int(timings.get("prompt_n", 0)),
+        prompt_ms=float(timings.get("prompt_ms", 0.0)),
+        predicted_ms=float(timings.get("predicted_ms", 0.0)),
+        truncated=bool(last.get("truncated", False)),
+    )
+
+
+def _refused(response: httpx.Response) -> AnswerError | PromptTooLongError:
+    try:
+        error = response.json()["error"]
+    except (json.JSONDecodeError, KeyError, TypeError):
+        error = {"message": response.text[:500]}
+    if isinstance(error, dict) and error.get("type") == "exceed_context_size_error":
+        asked, there = error.get("n_prompt_tokens"), error.get("n_ctx")
+        return PromptTooLongError(
+            f"the prompt has {asked} tokens and the context {there}; raise --kv-n-ctx or leave it out"
+        )
+    said = error.get("message", error) if isinstance(error, dict) else error
+    return AnswerError(f"HTTP {response.status_code}: {said}")

@@ -1,0 +1,135 @@
+"""llama.cpp's own server out of the xllamacpp wheel, with llama-server's flags.
+
+`python -m pytest_codeneedle.embedded -m MODEL -ctk q8_0 -ctv q4_0 -c 4096 --port 8080` runs until it is ended.
+It answers what llama-server answers, for it is the same C++ code; the wheel has no command line of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pytest_codeneedle.kvtypes import BITS
+
+_ON_OFF = ("on", "off")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The flags of llama-server that the embedded server takes, under the same names."""
+    flags = argparse.ArgumentParser(
+        prog="python -m pytest_codeneedle.embedded",
+        description="llama.cpp's server from the xllamacpp wheel, with llama-server's flags.",
+        allow_abbrev=False,
+    )
+    add = flags.add_argument
+    add("-m", "--model", required=True)
+    add("-a", "--alias")
+    add("-c", "--ctx-size", type=int, default=0)
+    add("-np", "--parallel", type=int, default=1)
+    add("-b", "--batch-size", type=int)
+    add("-ub", "--ubatch-size", type=int)
+    add("-t", "--threads", type=int)
+    add("-tb", "--threads-batch", type=int)
+    add("-ngl", "--gpu-layers", "--n-gpu-layers", type=int)
+    add("-mg", "--main-gpu", type=int)
+    add("-fa", "--flash-attn", choices=("on", "off", "auto"), default="auto")
+    add("-ctk", "--cache-type-k", choices=(*BITS, "iq4_nl"), default="f16")
+    add("-ctv", "--cache-type-v", choices=(*BITS, "iq4_nl"), default="f16")
+    add("-nkvo", "--no-kv-offload", action="store_true")
+    add("--rope-freq-base", type=float)
+    add("--rope-freq-scale", type=float)
+    add("--host", default="127.0.0.1")
+    add("--port", type=int, default=8080)
+    add("--api-key", action="append", default=[])
+    add("--chat-template")
+    add("--jinja", action=argparse.BooleanOptionalAction, default=True)
+    add("-cram", "--cache-ram", type=int)
+    add("-fit", "--fit", choices=_ON_OFF)
+    add("--warmup", action=argparse.BooleanOptionalAction, default=True)
+    add("--swa-full", action="store_true")
+    add("--metrics", action="store_true")
+    add("--slots", action=argparse.BooleanOptionalAction, default=True)
+    add("-lv", "--verbosity", "--log-verbosity", type=int)
+    return flags
+
+
+#: Flag -> attribute of xllamacpp's CommonParams, where the value is set as it is.
+_PLAIN = {
+    "ctx_size": "n_ctx",
+    "parallel": "n_parallel",
+    "batch_size": "n_batch",
+    "ubatch_size": "n_ubatch",
+    "gpu_layers": "n_gpu_layers",
+    "main_gpu": "main_gpu",
+    "no_kv_offload": "no_kv_offload",
+    "rope_freq_base": "rope_freq_base",
+    "rope_freq_scale": "rope_freq_scale",
+    "port": "port",
+    "chat_template": "chat_template",
+    "jinja": "use_jinja",
+    "cache_ram": "cache_ram_mib",
+    "warmup": "warmup",
+    "swa_full": "swa_full",
+    "metrics": "endpoint_metrics",
+    "slots": "endpoint_slots",
+    "verbosity": "verbosity",
+}
+
+
+def params(flags: argparse.Namespace) -> Any:  # noqa: ANN401 - xllamacpp has no type information
+    """The flags as xllamacpp's CommonParams; what is not given keeps llama.cpp's default."""
+    import xllamacpp  # noqa: PLC0415 - an extra: imported where it is used
+
+    wanted = xllamacpp.CommonParams()
+    wanted.model.path = flags.model
+    wanted.hostnames = [flags.host]
+    for flag, attribute in _PLAIN.items():
+        value = getattr(flags, flag)
+        if value is not None:
+            setattr(wanted, attribute, value)
+    if flags.alias:
+        wanted.model_alias = {flags.alias}
+    if flags.api_key:
+        wanted.api_keys = flags.api_key
+    if flags.fit:
+        wanted.fit_params = flags.fit == "on"
+    if flags.threads:
+        wanted.cpuparams.n_threads = flags.threads
+    if flags.threads_batch or flags.threads:
+        wanted.cpuparams_batch.n_threads = flags.threads_batch or flags.threads
+    types, flash = xllamacpp.ggml_type, xllamacpp.llama_flash_attn_type
+    wanted.cache_type_k = getattr(types, f"GGML_TYPE_{flags.cache_type_k.upper()}")
+    wanted.cache_type_v = getattr(types, f"GGML_TYPE_{flags.cache_type_v.upper()}")
+    names = {"on": "ENABLED", "off": "DISABLED", "auto": "AUTO"}
+    wanted.flash_attn_type = getattr(flash, f"LLAMA_FLASH_ATTN_TYPE_{names[flags.flash_attn]}")
+    return wanted
+
+
+def serve(argv: Sequence[str], wait: Callable[[], object]) -> int:
+    """Start the server and return 0 when `wait` does; 1 where it cannot start (llama.cpp's log says why)."""
+    flags = parser().parse_args(argv)
+    import xllamacpp  # noqa: PLC0415 - an extra: imported where it is used
+
+    try:
+        server = xllamacpp.Server(params(flags))
+    except (RuntimeError, ValueError, TypeError) as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)  # noqa: T201 - a program's own output
+        return 1
+    print(f"embedded server listening on {server.listening_address}", flush=True)  # noqa: T201 - likewise
+    wait()
+    return 0
+
+
+def main() -> None:
+    """Serve until a signal ends the process."""
+    # The default action ends the process at once, in C++ code too; there is nothing to save.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    sys.exit(serve(sys.argv[1:], threading.Event().wait))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Everything that this package raises on purpose.
+
+::
+
+    CodeneedleError
+    |-- ConfigurationError      known before any server starts: a usage error (exit 4)
+    |   |-- CorpusError         unknown, unreadable, or without long enough functions
+    |   |-- CacheTypeError      a KV cache type or pair that llama.cpp does not take
+    |   |-- ModelError          a model file that is missing or not GGUF
+    |   |-- ServerNotFoundError no llama-server binary and no embedded one
+    |   `-- RunFolderError      a run folder that is in use, missing or damaged
+    `-- CellError               only a running server can tell: an ERROR of its cell, never a FAIL
+        |-- ServerStartError    it died or did not get ready; carries the end of its log
+        |-- InvalidCellError    its log shows something else than what was asked for
+        |-- PromptTooLongError  prompt and answer do not fit its context
+        `-- AnswerError         no usable answer: an HTTP error, an empty or a cut-off one
+
+Each message names the thing, the value that was wrong and the way out.
+"""
+
+from __future__ import annotations
+
+
+class CodeneedleError(Exception):
+    """The root of the tree in this module's docstring."""
+
+
+class ConfigurationError(CodeneedleError):
+    """What was asked for cannot be done, and no server is needed to know it."""
+
+
+class CorpusError(ConfigurationError):
+    """A corpus that is unknown, unreadable, or has no function that is long enough."""
+
+
+class CacheTypeError(ConfigurationError):
+    """A KV cache type, or a pair of them, that llama.cpp's server does not take."""
+
+
+class ModelError(ConfigurationError):
+    """A model that is missing, not GGUF, or not fit for the corpus."""
+
+
+class ServerNotFoundError(ConfigurationError):
+    """Neither a llama-server binary nor the embedded server is there."""
+
+
+class RunFolderError(ConfigurationError):
+    """A run folder that already holds a run, holds none, or is damaged."""
+
+
+class CellError(CodeneedleError):
+    """A cell, or one of its items, that gave no answer to score."""
+
+
+class ServerStartError(CellError):
+    """A server that ended, or was not ready in time, while it loaded."""
+
+
+class InvalidCellError(CellError):
+    """A server whose log shows other cache types than those asked for."""
+
+
+class PromptTooLongError(CellError):
+    """A prompt that does not fit the server's context together with its answer."""
+
+
+class AnswerError(CellError):
+    """A request that brought no answer to score."""

@@ -1,0 +1,65 @@
+"""Corpus text -> the functions in it that are long enough to ask for (design/recall.md, "Functions").
+
+Each language has a module of its own that finds every named function; what is common to them lies here.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pytest_codeneedle.errors import CorpusError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pytest_codeneedle.functions import Function
+
+#: The language of a source file, by its suffix in lower case.
+LANGUAGES: Mapping[str, str] = {
+    ".py": "python",
+    ".js": "javascript",
+    ".mjs": "javascript",
+    ".cjs": "javascript",
+}
+
+#: What ends a line. `str.splitlines` also splits at form feeds and U+2028, which would shift every line
+#: after them against the parser's count and against an editor's.
+LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+def split_lines(text: str) -> list[str]:
+    """Split `text` into its lines, without their ends: always one more than there are line ends."""
+    return LINE_END.split(text)
+
+
+def extract(text: str, language: str, *, source: str, min_lines: int = 20) -> list[Function]:
+    r"""List the functions of `text` whose body has `min_lines` lines or more (at least 1).
+
+    A name stands once, for the first function so called that is long enough. They come in the order of the
+    public harness: breadth-first for Python (outer functions before all inner ones), as written for
+    JavaScript. `language` is one of the values of `LANGUAGES`; `source` names the text in messages and in
+    `Function.source`. Line numbers count from 1, at ``\n``, ``\r\n`` and ``\r``.
+
+    Raises `CorpusError` for a language that is not known and for a text that does not parse.
+    """
+    found: dict[str, Function] = {}
+    for function in _named_functions(text, language, source):
+        if len(function.body) >= min_lines:
+            found.setdefault(function.name, function)
+    return list(found.values())
+
+
+def _named_functions(text: str, language: str, source: str) -> Iterator[Function]:
+    # Imported here: they need this module's lines, and esprima alone takes 0.3 s to import.
+    if language == "python":
+        from pytest_codeneedle import extract_py  # noqa: PLC0415
+
+        return extract_py.functions(text, source=source)
+    if language == "javascript":
+        from pytest_codeneedle import extract_js  # noqa: PLC0415
+
+        return extract_js.functions(text, source=source)
+    known = ", ".join(sorted(set(LANGUAGES.values())))
+    message = f"{source}: unknown language {language!r}; known: {known}"
+    raise CorpusError(message)

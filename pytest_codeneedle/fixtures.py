@@ -1,0 +1,153 @@
+"""Fixtures of the grid, for the packaged suite and for a user's own tests.
+
+`llama_server_args` -> `launch_llama_server` -> `llama_server` -> `recall`: each can be overridden in a conftest.
+Tests that use them are parametrized by cell when --kv-grid is given, and skipped without it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_codeneedle.cell import Recall, RunningCell
+    from pytest_codeneedle.corpus import Corpus
+    from pytest_codeneedle.kvtypes import KVPair
+    from pytest_codeneedle.launch import LlamaServer
+    from pytest_codeneedle.options import Settings
+    from pytest_codeneedle.plan import Cell
+    from pytest_codeneedle.program import ServerArgs
+    from pytest_codeneedle.session import GridSession
+
+
+def _session(config: pytest.Config) -> GridSession:
+    from pytest_codeneedle.options import is_on  # noqa: PLC0415 - a plain pytest run pays for no import
+
+    if not is_on(config):
+        pytest.skip("needs --kv-grid")
+    from pytest_codeneedle.session import SESSION  # noqa: PLC0415 - as above
+
+    return config.stash[SESSION]
+
+
+@pytest.fixture(scope="session")
+def kv_settings(pytestconfig: pytest.Config) -> Settings:
+    """The settings of the session: every --kv-* option."""
+    return _session(pytestconfig).plan.settings
+
+
+@pytest.fixture(scope="session")
+def kv_cell(request: pytest.FixtureRequest) -> Cell:
+    """The cell that a test runs in: corpus, pair, replicate."""
+    _session(request.config)
+    cell: Cell = request.param
+    return cell
+
+
+@pytest.fixture(scope="session")
+def kv_pair(kv_cell: Cell) -> KVPair:
+    """The cell's KV cache types."""
+    return kv_cell.pair
+
+
+@pytest.fixture(scope="session")
+def kv_corpus(kv_cell: Cell, pytestconfig: pytest.Config) -> Corpus:
+    """The cell's corpus."""
+    return _session(pytestconfig).plan.corpora[kv_cell.corpus].corpus
+
+
+@pytest.fixture(scope="session")
+def kv_function(request: pytest.FixtureRequest) -> str:
+    """The name of the function to ask for."""
+    _session(request.config)
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def llama_server_args(kv_cell: Cell, pytestconfig: pytest.Config) -> ServerArgs:
+    """What the cell's server is started with. Override it to add arguments: `args.with_extra("-ngl", "99")`."""
+    from pytest_codeneedle.program import ServerArgs  # noqa: PLC0415 - as above
+
+    session = _session(pytestconfig)
+    prepared = session.prepared[kv_cell.corpus]
+    if prepared.problem:
+        pytest.fail(prepared.problem, pytrace=False)
+    from pathlib import Path  # noqa: PLC0415 - as above
+
+    return ServerArgs(
+        session.plan.program,
+        Path(prepared.model),
+        kv_cell.pair,
+        prepared.n_ctx,
+        prepared.threads,
+        session.plan.settings.server_args,
+    )
+
+
+@pytest.fixture(scope="session")
+def launch_llama_server(
+    kv_cell: Cell, pytestconfig: pytest.Config
+) -> Iterator[Callable[[ServerArgs], LlamaServer]]:
+    """Starts a server and stops it when the cell is done. A server that does not come up is an ERROR."""
+    from pytest_codeneedle.errors import CellError  # noqa: PLC0415 - as above
+    from pytest_codeneedle.launch import launched  # noqa: PLC0415 - as above
+
+    run = _session(pytestconfig).prepared[kv_cell.corpus].run
+    with contextlib.ExitStack() as servers:
+
+        def launch(args: ServerArgs) -> LlamaServer:
+            try:
+                return servers.enter_context(launched(args, run.server_log(args.pair)))
+            except CellError as error:
+                pytest.fail(str(error), pytrace=False)
+
+        yield launch
+
+
+@pytest.fixture(scope="session")
+def llama_server(
+    launch_llama_server: Callable[[ServerArgs], LlamaServer], llama_server_args: ServerArgs
+) -> LlamaServer:
+    """The cell's running server: `.url`, `.client`, `.log_text`, `.validity()`."""
+    return launch_llama_server(llama_server_args)
+
+
+@pytest.fixture(scope="session")
+def running_cell(kv_cell: Cell, llama_server: LlamaServer, pytestconfig: pytest.Config) -> RunningCell:
+    """The cell with its corpus ingested and its cache types verified."""
+    from pytest_codeneedle.cell import RunningCell  # noqa: PLC0415 - as above
+    from pytest_codeneedle.errors import CellError  # noqa: PLC0415 - as above
+
+    session = _session(pytestconfig)
+    cell = RunningCell(
+        llama_server,
+        session.plan.corpora[kv_cell.corpus],
+        session.prepared[kv_cell.corpus],
+        session.plan.settings,
+    )
+    try:
+        cell.warm_up()
+    except CellError as error:
+        message = f"{kv_cell.pair}: {error}. The last lines of {llama_server.log}:\n{llama_server.log_tail}"
+        pytest.fail(message, pytrace=False)
+    return cell
+
+
+@pytest.fixture
+def recall(running_cell: RunningCell, kv_function: str, request: pytest.FixtureRequest) -> Recall:
+    """The answer to one question, scored and recorded. No answer is an ERROR, which is why it is asked here."""
+    from pytest_codeneedle.errors import CellError  # noqa: PLC0415 - as above
+    from pytest_codeneedle.session import add_to_row  # noqa: PLC0415 - as above
+
+    facts: dict[str, Any] = running_cell.facts
+    add_to_row(request.node, facts)
+    try:
+        result = running_cell.ask(kv_function)
+    except CellError as error:
+        pytest.fail(f"{error}\n{running_cell.server.log_tail}", pytrace=False)
+    add_to_row(request.node, {**result.facts(), "response": result.answer.text})
+    return result

@@ -1,0 +1,33 @@
+"""A function of the corpus, and what is asked of it: primary lines and bonus lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Lines past the primary ones that still count as right (`bonus_matched`), as in the public harness.
+BONUS_LINES = 40
+
+
+@dataclass(frozen=True)
+class Function:
+    """One named function, located in the corpus text.
+
+    `start_line` is the 1-based line of the first body line, `signature_line` that of the line with the
+    function's header; both count lines of the whole corpus text. `body` holds the body's lines without
+    their line ends.
+    """
+
+    name: str
+    start_line: int
+    body: tuple[str, ...]
+    language: str
+    source: str
+    signature_line: int
+
+    def primary(self, lines: int) -> tuple[str, ...]:
+        """The first `lines` lines of the body: what the model is asked for."""
+        return self.body[:lines]
+
+    def bonus(self, lines: int) -> tuple[str, ...]:
+        """Up to `BONUS_LINES` lines after the primary ones."""
+        return self.body[lines : lines + BONUS_LINES]

@@ -1,0 +1,148 @@
+"""Result rows -> the 6x6 grids and the summary line, as plain text."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.kvtypes import KVPair, by_precision
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+PASSED, FAILED, ERROR = "passed", "failed", "error"
+NO_ANSWER = "err"
+NOT_PLANNED = "-"
+_ROUNDS_TO_ZERO = 0.005
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The answers of one pair: `matched` primary lines of each scored item, how many passed, how many erred."""
+
+    pair: KVPair
+    matched: tuple[int, ...]
+    passed: int
+    errors: int
+
+    @property
+    def mean_matched(self) -> float | None:
+        """Mean primary_matched over the scored items; None where no item was."""
+        return statistics.fmean(self.matched) if self.matched else None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All cells that were planned, answered or not."""
+
+    cells: Mapping[KVPair, Cell]
+
+    @property
+    def answered(self) -> list[Cell]:
+        """Cells with at least one scored item."""
+        return [cell for cell in self.cells.values() if cell.matched]
+
+
+def make_grid(rows: Iterable[Mapping[str, Any]], pairs: Iterable[KVPair]) -> Grid:
+    """The grid of the first pass (`replicate` 0); of several rows for one item the last counts."""
+    items: dict[KVPair, dict[str, Mapping[str, Any]]] = defaultdict(dict)
+    for row in rows:
+        if row.get("replicate", 0) == 0:
+            items[KVPair(row["ctk"], row["ctv"])][row["function"]] = row
+    return Grid({pair: _cell(pair, list(items[pair].values())) for pair in (*pairs, *items)})
+
+
+def _cell(pair: KVPair, rows: Sequence[Mapping[str, Any]]) -> Cell:
+    scored = [row for row in rows if row["outcome"] != ERROR]
+    return Cell(
+        pair=pair,
+        matched=tuple(int(row["primary_matched"]) for row in scored),
+        passed=sum(row["outcome"] == PASSED for row in scored),
+        errors=len(rows) - len(scored),
+    )
+
+
+def matched_lines(grid: Grid) -> list[str]:
+    """Mean primary_matched: a header, then one row per ctk."""
+    return _table(grid, lambda cell: f"{cell.mean_matched:.2f}")
+
+
+def pass_lines(grid: Grid) -> list[str]:
+    """Items passed: a header, then one row per ctk."""
+    return _table(grid, lambda cell: str(cell.passed))
+
+
+def _table(grid: Grid, figure: Callable[[Cell], str]) -> list[str]:
+    ctks = by_precision(pair.ctk for pair in grid.cells)
+    ctvs = by_precision(pair.ctv for pair in grid.cells)
+    lines = ["ctk\\ctv" + "".join(f"{ctv:>8}" for ctv in ctvs)]
+    for ctk in ctks:
+        figures = []
+        for ctv in ctvs:
+            cell = grid.cells.get(KVPair(ctk, ctv))
+            if cell is None:
+                figures.append(NOT_PLANNED)
+            else:
+                figures.append(figure(cell) if cell.matched else NO_ANSWER)
+        lines.append(f"{ctk:<7}" + "".join(f"{text:>8}" for text in figures))
+    return lines
+
+
+def summary_line(grid: Grid, *, lines: int, functions: int) -> str:
+    """Combos, pass mean +/- sd, matched mean +/- sd, range; sd is that of the population of cells, as published."""
+    cells = grid.answered
+    if not cells:
+        return f"combos 0 of {len(grid.cells)}: no cell has an answer"
+    means = [mean for cell in cells if (mean := cell.mean_matched) is not None]
+    passes = [float(cell.passed) for cell in cells]
+    combos = str(len(cells)) if len(cells) == len(grid.cells) else f"{len(cells)} of {len(grid.cells)}"
+    return (
+        f"combos {combos} | pass {_mean_sd(passes)} of {functions} | matched {_mean_sd(means)} of {lines}"
+        f" | range {min(means):.2f} - {max(means):.2f}"
+    )
+
+
+def reference_line(grid: Grid, reference: KVPair) -> str | None:
+    """The reference cell beside the lowest one; None where the reference has no answer."""
+    base = grid.cells.get(reference)
+    if base is None or base.mean_matched is None:
+        return None
+    others = [cell for cell in grid.answered if cell.pair != reference]
+    if not others:
+        return f"reference {reference} {base.mean_matched:.2f}"
+    lowest = min(others, key=lambda cell: cell.mean_matched or 0.0)
+    difference = (lowest.mean_matched or 0.0) - base.mean_matched
+    said = "no cell is lower" if difference > -_ROUNDS_TO_ZERO else f"lowest {lowest.pair} {difference:+.2f}"
+    return f"reference {reference} {base.mean_matched:.2f} | {said}"
+
+
+def error_line(grid: Grid) -> str | None:
+    """How many items gave no answer to score, and in how many cells; None where all did."""
+    erring = [cell for cell in grid.cells.values() if cell.errors]
+    unasked = sum(not cell.matched and not cell.errors for cell in grid.cells.values())
+    parts = []
+    if erring:
+        parts.append(f"{sum(cell.errors for cell in erring)} items in {len(erring)} cells gave no answer to score")
+    if unasked:
+        parts.append(f"{unasked} cells were not asked")
+    return f"{NO_ANSWER}: {'; '.join(parts)}" if parts else None
+
+
+def _mean_sd(values: Sequence[float]) -> str:
+    return f"{statistics.fmean(values):.2f} +/- {statistics.pstdev(values):.2f}"
+
+
+def render(grid: Grid, *, lines: int, functions: int, reference: KVPair) -> list[str]:
+    """Both grids, the summary and the reference line: what the terminal and `codeneedle grid` print."""
+    parts = [
+        f"mean primary_matched /{lines}",
+        *matched_lines(grid),
+        "",
+        f"functions passed /{functions}",
+        *pass_lines(grid),
+        "",
+        summary_line(grid, lines=lines, functions=functions),
+    ]
+    return parts + [line for line in (reference_line(grid, reference), error_line(grid)) if line]

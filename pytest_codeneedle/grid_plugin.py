@@ -1,0 +1,115 @@
+"""The hooks of a session that runs the grid; registered only with --kv-grid."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_codeneedle import options, terminal
+from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.session import REPORT_FIELD, SESSION, GridSession, attach_row
+
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
+
+SUITE = Path(__file__).parent / "suite" / "test_recall.py"
+
+
+class GridPlugin:
+    """One process's part in the grid."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        if config.args_source is not pytest.Config.ArgsSource.ARGS:
+            config.args[:] = [str(SUITE)]
+        try:
+            self.session = GridSession(options.read_settings(config), config)
+        except ConfigurationError as error:
+            raise pytest.UsageError(str(error)) from error
+        config.stash[SESSION] = self.session
+        if hasattr(config.option, "maxworkerrestart") and config.option.maxworkerrestart is None:
+            config.option.maxworkerrestart = "0"  # a worker that died took its server along: say so, do not retry
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Before xdist starts its workers: say what is coming, count tokens, make the run folder."""
+        config = session.config
+        if self.session.is_worker or config.option.collectonly:
+            return
+        terminal.write(config, terminal.announce(self.session.plan, self.session.workers))
+        try:
+            self.session.prepare()
+        except ConfigurationError as error:
+            raise pytest.UsageError(str(error)) from error
+        terminal.write(config, terminal.settled(self.session))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: WorkerController) -> None:
+        """Send the settled facts to an xdist worker."""
+        node.workerinput.update(self.session.worker_input())
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> object:  # noqa: ANN401 - xdist's own
+        """One cell is one unit of work."""
+        from pytest_codeneedle.scheduling import CellScheduling  # noqa: PLC0415 - xdist asks only under -n
+
+        return CellScheduling(config, log)
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """One item per (cell, function); one per cell where a test asks for no function."""
+        plan = self.session.plan
+        if "kv_function" in metafunc.fixturenames:
+            ids = [f"{plan.label(cell)}-{name}" for cell, name in plan.items]
+            metafunc.parametrize(
+                ("kv_cell", "kv_function"), plan.items, indirect=True, scope="session", ids=ids
+            )
+        elif "kv_cell" in metafunc.fixturenames:
+            labels = [plan.label(cell) for cell in plan.cells]
+            metafunc.parametrize("kv_cell", plan.cells, indirect=True, scope="session", ids=labels)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Start the item's row before anything can fail."""
+        self.session.begin_item(item)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Attach the row to the report that decides the outcome."""
+        report = yield
+        attach_row(item, report)
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """On the controller: record the row, and say when a cell is complete."""
+        taken = self.session.take(report)
+        if taken is not None and taken[1]:
+            terminal.write(self.session.config, [terminal.cell_line(self.session, taken[0])])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport, config: pytest.Config
+    ) -> tuple[str, str, str] | None:
+        """The line per cell stands for the dots of its items; -v shows the items."""
+        if config.get_verbosity() > 0 or not hasattr(report, REPORT_FIELD):
+            return None
+        if report.when == "call" and report.passed:
+            return "passed", "", ""
+        return ("failed", "", "") if report.when == "call" else ("error", "", "")
+
+    def pytest_sessionfinish(self) -> None:
+        """On the controller: note the end in run.json."""
+        if not self.session.is_worker:
+            self.session.finish()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+        """Both grids, the summary line and the run folder; with -q too."""
+        if hasattr(config, "workerinput"):
+            return
+        for title, lines in terminal.summary(self.session):
+            terminalreporter.write_sep("=", title)
+            terminal.write(config, lines)

@@ -1,0 +1,100 @@
+"""KV cache types, pairs of them, and the order in which a grid is drawn and asked."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pytest_codeneedle.errors import CacheTypeError
+
+#: Bits per element with the block's scale (and minimum) counted in; ggml's block formats of 32 elements.
+BITS = {
+    "f32": 32.0,
+    "f16": 16.0,
+    "bf16": 16.0,
+    "q8_0": 8.5,
+    "q5_1": 6.0,
+    "q5_0": 5.5,
+    "q4_1": 5.0,
+    "q4_0": 4.5,
+}
+#: The default grid, most precise first.
+DEFAULT_TYPES = ("bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
+
+_REFUSED = {"iq4_nl": "no flash-attention kernel on CUDA: it loads and then wedges"}
+
+
+@dataclass(frozen=True, order=True)
+class KVPair:
+    """The cache types of one cell: `ctk` for K, `ctv` for V. Printed as `q8_0/q4_0`."""
+
+    ctk: str
+    ctv: str
+
+    def __str__(self) -> str:
+        return f"{self.ctk}/{self.ctv}"
+
+    @property
+    def bits(self) -> float:
+        """Bits per element of K and V together."""
+        return BITS[self.ctk] + BITS[self.ctv]
+
+
+def parse_types(text: str) -> tuple[str, ...]:
+    """`bf16,q8_0` -> ('bf16', 'q8_0'); raises CacheTypeError for a name that llama-server's grid cannot take."""
+    types = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
+    if not types:
+        msg = f"no KV cache type in {text!r}; give some of {', '.join(BITS)}"
+        raise CacheTypeError(msg)
+    for name in types:
+        if name in _REFUSED:
+            msg = f"KV cache type {name} is not supported: {_REFUSED[name]}; q4_0 and q4_1 are as small"
+            raise CacheTypeError(msg)
+        if name not in BITS:
+            msg = f"unknown KV cache type {name!r}; llama-server takes {', '.join(BITS)}"
+            raise CacheTypeError(msg)
+    return types
+
+
+def parse_pair(text: str) -> KVPair:
+    """`q8_0/q4_0` -> KVPair; raises CacheTypeError."""
+    halves = text.split("/")
+    if len(halves) != 2 or not all(half.strip() for half in halves):  # noqa: PLR2004 - K and V
+        msg = f"{text!r} is not a pair of KV cache types; write K/V, for instance q8_0/q4_0"
+        raise CacheTypeError(msg)
+    (ctk,), (ctv,) = (parse_types(half) for half in halves)
+    return KVPair(ctk, ctv)
+
+
+def parse_pairs(text: str) -> tuple[KVPair, ...]:
+    """`q8_0/q8_0,q8_0/q4_0` -> pairs, each once, in the order given; raises CacheTypeError."""
+    pairs = tuple(dict.fromkeys(parse_pair(part.strip()) for part in text.split(",") if part.strip()))
+    if not pairs:
+        msg = f"no pair of KV cache types in {text!r}; write K/V, for instance q8_0/q4_0"
+        raise CacheTypeError(msg)
+    return pairs
+
+
+def grid_pairs(ctks: Iterable[str], ctvs: Sequence[str]) -> tuple[KVPair, ...]:
+    """Every ctk with every ctv, row by row."""
+    return tuple(KVPair(ctk, ctv) for ctk in ctks for ctv in ctvs)
+
+
+def by_precision(types: Iterable[str]) -> tuple[str, ...]:
+    """Types in the order of a grid's rows and columns: most bits first, names of equal bits in BITS's order."""
+    known = list(BITS)
+    return tuple(sorted(set(types), key=lambda name: (-BITS[name], known.index(name) if name != "bf16" else -1)))
+
+
+def shuffled(pairs: Sequence[KVPair], seed: int) -> tuple[KVPair, ...]:
+    """The pairs in a random order that depends on the seed alone, so that drift does not look like a gradient."""
+    order = list(pairs)
+    random.Random(seed).shuffle(order)  # noqa: S311 - a reproducible order, not a secret
+    return tuple(order)
+
+
+def default_reference(pairs: Sequence[KVPair]) -> KVPair:
+    """bf16/bf16 where it is asked for, else the pair of most bits."""
+    matched = KVPair("bf16", "bf16")
+    return matched if matched in pairs else max(pairs, key=lambda pair: pair.bits)

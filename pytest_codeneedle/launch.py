@@ -1,0 +1,189 @@
+"""The life of one llama.cpp server: start, readiness, log, stop. Nothing outlives the process that started it.
+
+Start servers from the main thread: Linux sends the parent-death signal when the *thread* that forked ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from pytest_codeneedle.client import Client
+from pytest_codeneedle.errors import ServerStartError
+from pytest_codeneedle.program import HOST, ServerArgs
+from pytest_codeneedle.validity import Validity, read_validity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+#: A large model from a slow disk takes minutes; a server that hangs takes for ever.
+LOAD_DEADLINE_SECONDS = 1800.0
+STOP_SECONDS = 5.0
+LOG_TAIL_LINES = 20
+_ATTEMPTS = 3
+_POLL_SECONDS = 0.01
+_PORT_TAKEN = re.compile(r"couldn't bind|address already in use|bind.*fail", re.IGNORECASE)
+_PR_SET_PDEATHSIG = 1
+
+
+class LlamaServer:
+    """One running server. `load_seconds` is the time from its start until /health said ok."""
+
+    def __init__(self, args: ServerArgs, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+        self.args = args
+        self.process = process
+        self.log = log
+        self.url = f"http://{HOST}:{port}"
+        self.client = Client(self.url)
+        self.load_seconds = 0.0
+        self._watchdog: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log_text(self) -> str:
+        """The log so far."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def log_tail(self) -> str:
+        """The last 20 lines of the log."""
+        return "\n".join(self.log_text.splitlines()[-LOG_TAIL_LINES:])
+
+    def validity(self) -> Validity:
+        """What the log says of the cache; raises InvalidCellError where it is not what was asked for."""
+        return read_validity(self.log_text, self.args.pair)
+
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process.poll() is None
+
+    def wait_ready(self, deadline_seconds: float) -> None:
+        """Wait until /health says ok. Raises ServerStartError with the end of the log."""
+        began = time.monotonic()
+        while not self.client.healthy():
+            if not self.alive():
+                msg = f"the server ended with exit status {self.process.returncode} while it loaded"
+                raise ServerStartError(self._with_tail(msg))
+            if time.monotonic() - began > deadline_seconds:
+                msg = f"the server was not ready after {deadline_seconds:g} s"
+                raise ServerStartError(self._with_tail(msg))
+            time.sleep(_POLL_SECONDS)
+        if not self.alive():  # then it was another program that answered on this port
+            msg = f"the server ended with exit status {self.process.returncode} while it loaded"
+            raise ServerStartError(self._with_tail(msg))
+        self.load_seconds = time.monotonic() - began
+
+    def stop(self) -> None:
+        """Terminate; kill after five seconds. Safe to call twice."""
+        self.client.close()
+        if self.alive():
+            self.process.terminate()
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        if self._watchdog is not None and self._watchdog.stdin is not None:
+            self._watchdog.terminate()
+            self._watchdog.stdin.close()
+            self._watchdog.wait()
+
+    def guard(self) -> None:
+        """Where the kernel does not end orphans, have a watchdog process do it."""
+        self._watchdog = subprocess.Popen(  # noqa: S603 - this package's own module, no shell
+            [sys.executable, "-m", "pytest_codeneedle.watchdog", str(self.process.pid)], stdin=subprocess.PIPE
+        )
+
+    def _with_tail(self, message: str) -> str:
+        shown = self.args.pair
+        return f"{shown}: {message}. The last lines of {self.log}:\n{self.log_tail or '(the log is empty)'}"
+
+
+@contextlib.contextmanager
+def launched(
+    args: ServerArgs, log: Path, *, deadline_seconds: float = LOAD_DEADLINE_SECONDS
+) -> Iterator[LlamaServer]:
+    """A server that is ready, stopped at the end. Its output goes to `log`; a second start gets a file of its own.
+
+    Raises ServerStartError with the last 20 log lines.
+    """
+    server = _start(args, log, deadline_seconds)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _start(args: ServerArgs, log: Path, deadline_seconds: float) -> LlamaServer:
+    """Start and wait; a port that another program took in between is tried anew."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        path = log if attempt == 1 else log.with_name(f"{log.stem}.{attempt}{log.suffix}")
+        server = _spawn(args, path)
+        try:
+            server.wait_ready(deadline_seconds)
+        except ServerStartError:
+            server.stop()
+            if attempt == _ATTEMPTS or not _PORT_TAKEN.search(server.log_text):
+                raise
+        except BaseException:
+            server.stop()
+            raise
+        else:
+            return server
+    raise AssertionError  # the loop returns or raises
+
+
+def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
+    port = free_port()
+    argv = args.argv(port)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with log.open("xb") as output:
+        try:
+            process = subprocess.Popen(  # noqa: S603 - the user's own server, no shell
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,  # a Ctrl-C in the terminal is pytest's to handle
+                preexec_fn=_die_with_parent(),  # noqa: PLW1509 - only prctl is called between fork and exec
+            )
+        except OSError as error:
+            msg = f"{args.pair}: the server {argv[0]} could not be started: {error.strerror}"
+            raise ServerStartError(msg) from error
+    server = LlamaServer(args, process, port, log)
+    if not sys.platform.startswith("linux"):
+        server.guard()
+    return server
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    """For Linux: the kernel kills the server when this process ends, however it ends."""
+    if not sys.platform.startswith("linux"):
+        return None
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    parent = os.getpid()
+
+    def ask_for_signal() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended before the call
+            os._exit(1)
+
+    return ask_for_signal
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nothing listens on at this moment."""
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        port: int = listener.getsockname()[1]
+        return port

@@ -1,0 +1,53 @@
+"""What machine this is: the cores that a server may use, and what a run's record says of it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
+_SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+
+
+def cores() -> int:
+    """Physical cores that this process may use, at least 1.
+
+    llama.cpp's threads spin while they wait: a thread more than there are cores costs a factor, so the
+    process's affinity, hyper-threads and a container's quota all count.
+    """
+    allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    physical = {_siblings(cpu) for cpu in allowed}
+    return max(1, min(len(physical), _quota()))
+
+
+def _siblings(cpu: int) -> str:
+    try:
+        return Path(_SIBLINGS.format(cpu)).read_text(encoding="ascii").strip()
+    except OSError:
+        return str(cpu)
+
+
+def _quota() -> int:
+    """Whole cores of the control group's quota; a large number where there is none."""
+    try:
+        limit, period = _CPU_MAX.read_text(encoding="ascii").split()
+        return max(1, int(limit) // int(period))
+    except (OSError, ValueError):
+        return 1 << 16
+
+
+def describe() -> dict[str, str | int]:
+    """Facts for run.json: system, processor architecture, cores, Python."""
+    return {
+        "system": f"{platform.system()} {platform.release()}",
+        "architecture": platform.machine(),
+        "cores": cores(),
+        "python": platform.python_version(),
+    }
+
+
+def cache_folder() -> Path:
+    """Where computed models are kept: XDG_CACHE_HOME, %LOCALAPPDATA% or ~/.cache, in `pytest-codeneedle`."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or str(Path.home() / ".cache")
+    return Path(base) / "pytest-codeneedle"

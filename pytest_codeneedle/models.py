@@ -1,0 +1,96 @@
+"""The model: a GGUF file or the control model, its hash, and whether it can copy a corpus."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_codeneedle.errors import ModelError
+
+if TYPE_CHECKING:
+    from pytest_codeneedle.corpus import Corpus
+    from pytest_codeneedle.reference_model import Control
+
+CONTROL = "control:"
+DEFAULT_MODEL = "control:robust"
+_MAGIC = b"GGUF"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model by the name that the user gave: `control:robust`, or the path of a GGUF file."""
+
+    given: str
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it is a computed control model."""
+        return self.given.startswith(CONTROL)
+
+    @property
+    def name(self) -> str:
+        """A name fit for a folder."""
+        return self.given.replace(":", "-") if self.is_control else Path(self.given).stem
+
+    def check(self, start: Path) -> None:
+        """Raise ModelError where there is no such control model, or no GGUF file at that path (from `start`)."""
+        if self.is_control:
+            _control(self.given)
+            return
+        path = self._path(start)
+        if not path.is_file():
+            msg = f"model file {path} is not there; name a GGUF file with --kv-model PATH, or {DEFAULT_MODEL}"
+            raise ModelError(msg)
+        try:
+            with path.open("rb") as file:
+                magic = file.read(len(_MAGIC))
+        except OSError as error:
+            msg = f"model file {path} cannot be read: {error.strerror}"
+            raise ModelError(msg) from error
+        if magic != _MAGIC:
+            msg = f"model file {path} is not GGUF (it begins with {magic!r}); convert it, or name another"
+            raise ModelError(msg)
+
+    def check_copies(self, corpus: Corpus) -> None:
+        """Raise ModelError where the control model is asked for real code: it copies generated corpora only."""
+        if self.is_control and not corpus.generated:
+            msg = (
+                f"corpus {corpus.name!r} is real code, which the {self.given} model cannot copy: name a model with "
+                "--kv-model PATH, the ini key kv_model or the environment variable CODENEEDLE_MODEL"
+            )
+            raise ModelError(msg)
+
+    def file(self, start: Path, cache: Path) -> Path:
+        """The GGUF file; a control model is written into `cache` on first use. Raises ModelError."""
+        return _control(self.given).cached(cache) if self.is_control else self._path(start).resolve()
+
+    def _path(self, start: Path) -> Path:
+        return start / Path(self.given).expanduser()
+
+
+def file_sha256(path: Path, cache: Path) -> str:
+    """SHA-256 of a file; that of a file not changed since (path, size, time of change) is kept in `cache`."""
+    status = path.stat()
+    key = json.dumps([str(path), status.st_size, status.st_mtime_ns])
+    note = cache / "sha256" / hashlib.sha256(key.encode()).hexdigest()
+    try:
+        return note.read_text(encoding="ascii")
+    except OSError:
+        pass
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(digest, encoding="ascii")
+    except OSError:  # a cache that cannot be written costs time, no more
+        pass
+    return digest
+
+
+def _control(given: str) -> Control:
+    from pytest_codeneedle.reference_model import Control  # noqa: PLC0415 - needs numpy: imported where it is used
+
+    return Control(given.removeprefix(CONTROL))

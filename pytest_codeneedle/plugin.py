@@ -1,0 +1,47 @@
+"""pytest's face of the grid: hooks only, each of them a line or two of delegation.
+
+The module is loaded into every pytest run of its environment. Without --kv-grid it registers options and fixtures
+and does nothing else; what the grid needs is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+
+import pytest
+
+from pytest_codeneedle import options
+from pytest_codeneedle.fixtures import (  # noqa: F401 - fixtures are found by being here
+    kv_cell,
+    kv_corpus,
+    kv_function,
+    kv_pair,
+    kv_settings,
+    launch_llama_server,
+    llama_server,
+    llama_server_args,
+    recall,
+    running_cell,
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options and ini keys, in one group."""
+    options.add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """With --kv-grid, bring in the rest; on workers too, for xdist sends them the original arguments."""
+    if options.is_on(config):
+        from pytest_codeneedle.grid_plugin import GridPlugin  # noqa: PLC0415 - a plain pytest run pays for no import
+
+        config.pluginmanager.register(GridPlugin(config), "codeneedle-grid")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Without --kv-grid a test that uses the grid's fixtures is one skipped item."""
+    if "kv_cell" in metafunc.fixturenames and not options.is_on(metafunc.config):
+        names = [name for name in ("kv_cell", "kv_function") if name in metafunc.fixturenames]
+        metafunc.parametrize(names, [(None,) * len(names)], indirect=True, scope="session", ids=["no-grid"])
+
+

@@ -1,0 +1,272 @@
+"""The control model: a two-layer transformer that copies, with weights that are computed and not trained.
+
+It stands in for a real model where none can be had, and it is the instrument's known answer: `robust` recalls
+every line of a generated corpus at every cache type.
+
+**How it copies.** The residual stream is a row of slots of 24 numbers: slot 0 holds the token's own code, slots
+1..5 the codes of the five tokens before it, slot 6 the answer, and one more number is the constant 8.
+
+*Layer 0* has one head per offset 1..5. Keys carry nothing but the position: eight rotary pairs that turn at
+chosen frequencies. Head t asks for the phase t steps back, so all its attention lies on that token, whose code
+it writes into slot t.
+
+*Layer 1* has one head that works (an induction head: Olsson et al. 2022). Its query is slots 0..4 of the last
+token, its keys are slots 1..5 of every position: the two agree where the five tokens before a position are the
+last five tokens read. The code of the token at that position, the one that followed, goes into slot 6. The
+first four slots are compared in all 24 signs, the fifth in the 16 dimensions that are left of 128.
+
+The unembedding reads slot 6 alone. One row of it is moved: the code of `def ` speaks for the end of the answer,
+so that a copy stops where the next function would begin.
+
+**How sure it is.** Attention scores are scaled so that the best position stands 40 nats above the next
+(offset heads) and 2.5 nats for each sign that agrees (the copying head): cache rounding moves them by a few
+nats. The final norm scales the logits so that a copied token has a probability of about 0.99, as it has in real
+models, and log-probabilities mean something.
+
+Needs numpy and gguf (extra `embedded`).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_codeneedle.errors import ModelError
+from pytest_codeneedle.reference_vocab import BOS, CODE_SIGNS, ENDS_ANSWER, EOS, UNKNOWN, Vocabulary, vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from gguf import GGUFWriter
+    from numpy.typing import NDArray
+
+#: Raised whenever the bytes change, so that a cached file of an older version is not taken for this one.
+REVISION = 1
+
+CONTEXT_TRAIN = 65536
+HEADS = OFFSETS = 5
+HEAD_DIM = 128
+ROTARY_PAIRS = 8
+#: Turns per token of pair i: 3.1 * 0.51**i radians. Found by search over both numbers for the largest margin.
+ROTARY_TOP, ROTARY_RATIO = 3.1, 0.51
+#: How far the sum of the 8 cosines at the right offset (8.0) stands above that at any other of 65,536.
+ROTARY_MARGIN = 1.3175
+OFFSET_NATS = 40.0
+NATS_PER_SIGN = 2.5
+#: Puts a copied token at a probability of about 0.99 against 4,530 others.
+LOGIT_SCALE = 0.75
+CONSTANT = 8.0
+RMS_EPSILON = 1e-6
+FEED_FORWARD = 32  # unused, but llama.cpp wants one: its weights are zero
+
+ANSWER_SLOT = OFFSETS + 1
+CONSTANT_CHANNEL = CODE_SIGNS * (ANSWER_SLOT + 1)
+EMBEDDING = 32 * math.ceil((CONSTANT_CHANNEL + 1) / 32)
+
+#: The prompt is the messages as they are. Where a client names the function in the words of the public harness,
+#: its signature line is looked up in the text and put last: a copier needs the line to continue from.
+CHAT_TEMPLATE = (
+    "{%- set found = namespace(name='', line='') -%}"
+    "{%- for message in messages -%}"
+    "{{- message['content'] -}}"
+    "{%- if not loop.last -%}{{- '\\n' -}}{%- endif -%}"
+    "{%- if 'function named `' in message['content'] -%}"
+    "{%- set found.name = message['content'].split('function named `')[1].split('`')[0] -%}"
+    "{%- set parts = message['content'].split('def ' + found.name + '(') -%}"
+    "{%- if parts | length > 1 -%}"
+    "{%- set found.line = 'def ' + found.name + '(' + parts[1].split('\\n')[0] -%}"
+    "{%- endif -%}"
+    "{%- endif -%}"
+    "{%- endfor -%}"
+    "{%- if found.line -%}{{- '\\n' + found.line -}}{%- endif -%}"
+    "{{- '\\n' -}}"
+)
+
+
+@dataclass(frozen=True)
+class Control:
+    """A control model by its name: `control:robust` is the one there is."""
+
+    name: str = "robust"
+
+    def __post_init__(self) -> None:
+        if self.name != "robust":
+            msg = f"control:{self.name}: no such control model; there is control:robust"
+            raise ModelError(msg)
+
+    def cached(self, folder: Path) -> Path:
+        """The model's file in `folder`, written first where it is not there yet.
+
+        Several processes may do this at once: each writes a file of its own and renames it into place.
+        """
+        path = folder / f"control-{self.name}-r{REVISION}.gguf"
+        if not path.is_file():
+            self.write(path)
+        return path
+
+    def write(self, path: Path) -> None:
+        """Write the model as GGUF (about 6 MB), atomically. The bytes are the same on every machine.
+
+        Raises ModelError where gguf is not installed or the folder cannot be written.
+        """
+        try:
+            import gguf  # noqa: F401, PLC0415 - an extra: asked for here to name it in the error
+        except ModuleNotFoundError as error:
+            msg = "writing the control model needs the package gguf: pip install 'pytest-codeneedle[embedded]'"
+            raise ModelError(msg) from error
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            os.close(handle)
+        except OSError as error:
+            msg = f"the control model cannot be written to {path.parent}: {error.strerror}; set XDG_CACHE_HOME"
+            raise ModelError(msg) from error
+        try:
+            _write_gguf(Path(part))
+            Path(part).replace(path)
+        finally:
+            Path(part).unlink(missing_ok=True)
+
+
+def _write_gguf(path: Path) -> None:
+    from gguf import GGUFWriter  # noqa: PLC0415 - an extra: imported where it is used
+
+    words = vocabulary()
+    writer = GGUFWriter(path, "llama")
+    _add_metadata(writer, words)
+    for name, tensor in _tensors(words):
+        writer.add_tensor(name, tensor)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def _add_metadata(writer: GGUFWriter, words: Vocabulary) -> None:
+    from gguf import LlamaFileType  # noqa: PLC0415 - an extra: imported where it is used
+
+    writer.add_name("codeneedle control robust")
+    writer.add_context_length(CONTEXT_TRAIN)
+    writer.add_embedding_length(EMBEDDING)
+    writer.add_block_count(2)
+    writer.add_feed_forward_length(FEED_FORWARD)
+    writer.add_head_count(HEADS)
+    writer.add_head_count_kv(1)  # all heads share the keys; they differ in what they ask
+    writer.add_key_length(HEAD_DIM)
+    writer.add_value_length(HEAD_DIM)
+    writer.add_layer_norm_rms_eps(RMS_EPSILON)
+    writer.add_rope_freq_base(10000.0)
+    writer.add_rope_dimension_count(HEAD_DIM)
+    writer.add_vocab_size(len(words))
+    writer.add_file_type(LlamaFileType.MOSTLY_F16)
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(list(words.pieces))
+    writer.add_token_scores(list(words.scores))
+    writer.add_token_types(list(words.types))
+    writer.add_bos_token_id(BOS)
+    writer.add_eos_token_id(EOS)
+    writer.add_unk_token_id(UNKNOWN)
+    writer.add_add_bos_token(True)
+    writer.add_add_eos_token(False)
+    writer.add_add_space_prefix(False)
+    writer.add_chat_template(CHAT_TEMPLATE)
+
+
+def _tensors(words: Vocabulary) -> Iterator[tuple[str, NDArray[np.generic]]]:
+    half, single = np.float16, np.float32
+    embedding = np.zeros((len(words), EMBEDDING))
+    embedding[:, _slot(0)] = words.codes
+    embedding[:, CONSTANT_CHANNEL] = CONSTANT
+    unembedding = np.zeros_like(embedding)
+    unembedding[:, _slot(ANSWER_SLOT)] = words.codes
+    ends = [words.pieces.index(piece) for piece in ENDS_ANSWER]
+    unembedding[EOS] = unembedding[ends[0]]
+    unembedding[ends] = 0.0
+    yield "token_embd.weight", embedding.astype(half)
+    yield "output.weight", unembedding.astype(half)
+    yield "output_norm.weight", np.full(EMBEDDING, LOGIT_SCALE * _rms(slots=ANSWER_SLOT + 1), single)
+    yield "rope_freqs.weight", np.array(_rotary_factors(), single)
+    for layer, (filled, weights) in enumerate(((1, _offset_heads()), (ANSWER_SLOT, _copying_head()))):
+        yield f"blk.{layer}.attn_norm.weight", np.full(EMBEDDING, _rms(slots=filled), single)
+        for name, matrix in weights.items():
+            yield f"blk.{layer}.{name}.weight", matrix.astype(single)
+        yield f"blk.{layer}.ffn_norm.weight", np.ones(EMBEDDING, single)
+        yield f"blk.{layer}.ffn_gate.weight", np.zeros((FEED_FORWARD, EMBEDDING), single)
+        yield f"blk.{layer}.ffn_up.weight", np.zeros((FEED_FORWARD, EMBEDDING), single)
+        yield f"blk.{layer}.ffn_down.weight", np.zeros((EMBEDDING, FEED_FORWARD), single)
+
+
+def _slot(number: int) -> slice:
+    return slice(CODE_SIGNS * number, CODE_SIGNS * (number + 1))
+
+
+def _rms(*, slots: int) -> float:
+    """The root mean square of a stream with so many slots filled: as a norm's weight it undoes the norm."""
+    return _steady(math.sqrt((CODE_SIGNS * slots + CONSTANT**2) / EMBEDDING))
+
+
+def _steady(value: float) -> float:
+    """Seven digits: math libraries differ in the sixteenth, and the file must be the same everywhere."""
+    return float(f"{value:.6e}")
+
+
+def _turns() -> list[float]:
+    return [ROTARY_TOP * ROTARY_RATIO**pair for pair in range(ROTARY_PAIRS)]
+
+
+def _rotary_factors() -> list[float]:
+    """llama.cpp divides its own frequency of a pair by these; a huge factor stops the pair."""
+    own = [10000.0 ** (-2 * pair / HEAD_DIM) for pair in range(HEAD_DIM // 2)]
+    turning = [_steady(own[pair] / turn) for pair, turn in enumerate(_turns())]
+    return turning + [1e20] * (HEAD_DIM // 2 - ROTARY_PAIRS)
+
+
+def _empty_heads() -> dict[str, NDArray[np.float64]]:
+    """Zero weights of one attention layer; the value head copies slot 0, the token's own code."""
+    value = np.zeros((HEAD_DIM, EMBEDDING))
+    value[:CODE_SIGNS, _slot(0)] = np.eye(CODE_SIGNS)
+    return {
+        "attn_q": np.zeros((HEADS * HEAD_DIM, EMBEDDING)),
+        "attn_k": np.zeros((HEAD_DIM, EMBEDDING)),
+        "attn_v": value,
+        "attn_output": np.zeros((EMBEDDING, HEADS * HEAD_DIM)),
+    }
+
+
+def _offset_heads() -> Mapping[str, NDArray[np.float64]]:
+    """Layer 0: head t - 1 attends to the token t steps back and writes its code into slot t."""
+    weights = _empty_heads()
+    # llama.cpp divides scores by the root of the head's dimension; the constant channel carries CONSTANT.
+    sharp = OFFSET_NATS / ROTARY_MARGIN * math.sqrt(HEAD_DIM) / CONSTANT
+    weights["attn_k"][0 : 2 * ROTARY_PAIRS : 2, CONSTANT_CHANNEL] = 1 / CONSTANT
+    for back in range(1, OFFSETS + 1):
+        first = (back - 1) * HEAD_DIM
+        for pair, turn in enumerate(_turns()):
+            weights["attn_q"][first + 2 * pair, CONSTANT_CHANNEL] = _steady(sharp * math.cos(-back * turn))
+            weights["attn_q"][first + 2 * pair + 1, CONSTANT_CHANNEL] = _steady(sharp * math.sin(-back * turn))
+        weights["attn_output"][_slot(back), first : first + CODE_SIGNS] = np.eye(CODE_SIGNS)
+    return weights
+
+
+def _copying_head() -> Mapping[str, NDArray[np.float64]]:
+    """Layer 1, head 0: compares slots 0..4 with slots 1..5 of all positions and copies the code found there.
+
+    The other four heads ask for nothing and write nothing: llama.cpp wants the same number in every layer.
+    """
+    weights = _empty_heads()
+    scale = _steady(NATS_PER_SIGN * math.sqrt(HEAD_DIM))
+    at = 2 * ROTARY_PAIRS  # behind the pairs that turn
+    for slot in range(OFFSETS):
+        width = min(CODE_SIGNS, HEAD_DIM - at)
+        here, there = CODE_SIGNS * slot, CODE_SIGNS * (slot + 1)
+        weights["attn_q"][at : at + width, here : here + width] = scale * np.eye(width)
+        weights["attn_k"][at : at + width, there : there + width] = np.eye(width)
+        at += width
+    weights["attn_output"][_slot(ANSWER_SLOT), :CODE_SIGNS] = np.eye(CODE_SIGNS)
+    return weights

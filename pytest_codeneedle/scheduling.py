@@ -1,0 +1,28 @@
+"""pytest-xdist: one cell is one unit of work, so that each pair's server is started once.
+
+`--dist loadgroup` would say the same, but does nothing on pytest 9.2 with xdist 3.8 (xdist issue 1386).
+"""
+
+from __future__ import annotations
+
+import re
+
+from xdist.scheduler import LoadScopeScheduling
+
+from pytest_codeneedle.kvtypes import BITS
+
+_TYPE = "|".join(sorted(BITS, key=len, reverse=True))
+#: The cell's part of a test id: `[corpus:]ctk/ctv`, after `[` or `-` and before `-` or `]`.
+_CELL = re.compile(rf"[\[-]((?:[^\[\]:/]+:)?(?:{_TYPE})/(?:{_TYPE}))(?=[-\]])")
+
+
+class CellScheduling(LoadScopeScheduling):  # type: ignore[misc] - xdist's class carries no types where it is not installed
+    """Sends all items of a cell to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        """The cell of a test id; xdist's own scope for ids without one."""
+        found = _CELL.search(nodeid)
+        if found is None:
+            scope: str = super()._split_scope(nodeid)
+            return scope
+        return found.group(1)

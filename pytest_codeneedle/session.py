@@ -1,0 +1,139 @@
+"""What one pytest process knows of the grid, and what the controller collects from the items' reports."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_codeneedle.cell import cell_facts
+from pytest_codeneedle.errors import RunFolderError
+from pytest_codeneedle.grid import ERROR, FAILED, PASSED
+from pytest_codeneedle.plan import Cell, Plan, make_plan
+from pytest_codeneedle.prepare import Prepared, prepare, run_folders
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_codeneedle.options import Settings
+
+#: One item's result row as far as it is known, and what JUnit and HTML reports get of it.
+ROW = pytest.StashKey[dict[str, Any]]()
+SESSION = pytest.StashKey["GridSession"]()
+#: The name under which a row travels in a TestReport from worker to controller.
+REPORT_FIELD = "codeneedle_row"
+_WORKER_INPUT = "codeneedle"
+#: Kept out of `user_properties`: the response belongs into the run folder alone.
+_NOT_PROPERTIES = ("response",)
+
+
+class GridSession:
+    """The plan, the settled facts, and on the controller the rows that came in."""
+
+    def __init__(self, settings: Settings, config: pytest.Config) -> None:
+        self.config = config
+        self.plan: Plan = make_plan(settings)
+        self.prepared: dict[str, Prepared] = {}
+        self.rows: dict[str, list[dict[str, Any]]] = {name: [] for name in self.plan.corpora}
+        self.began = time.monotonic()
+        self.full_disk: str | None = None
+        self._left: Counter[Cell] = Counter(cell for cell, _ in self.plan.items)
+        worker = getattr(config, "workerinput", None)
+        self.is_worker = worker is not None
+        if worker is not None:
+            self.prepared = {name: Prepared(**facts) for name, facts in worker[_WORKER_INPUT].items()}
+        else:
+            run_folders(self.plan, time.localtime())  # a folder in use is a usage error, told before anything starts
+
+    @property
+    def workers(self) -> int:
+        """How many servers run at once."""
+        if getattr(self.config.option, "dist", "no") == "no":
+            return 1
+        return max(1, len(getattr(self.config.option, "tx", None) or ()))
+
+    def prepare(self) -> None:
+        """On the controller, before the first item: run folders, token counts, the context size."""
+        self.prepared = prepare(self.plan, self.workers)
+
+    def worker_input(self) -> dict[str, Any]:
+        """What workers need of it, plain."""
+        return {_WORKER_INPUT: {name: one.asdict() for name, one in self.prepared.items()}}
+
+    def begin_item(self, item: pytest.Item) -> None:
+        """Start the item's row, so that an item whose server fails says what it was all the same."""
+        callspec = getattr(item, "callspec", None)
+        if callspec is None or "recall" not in getattr(item, "fixturenames", ()):
+            return
+        cell, name = callspec.params.get("kv_cell"), callspec.params.get("kv_function")
+        if isinstance(cell, Cell) and isinstance(name, str):
+            chosen = self.plan.corpora[cell.corpus]
+            row = cell_facts(cell, chosen.question(name).function, chosen.corpus.total_lines)
+            item.stash[ROW] = {}
+            add_to_row(item, row)
+
+    def take(self, report: pytest.TestReport) -> tuple[Cell, bool] | None:
+        """Record the row of a finished item; (its cell, whether the cell is complete), None for other reports.
+
+        Only on the controller. A row that cannot be written ends the session, with those before it intact.
+        """
+        row = getattr(report, REPORT_FIELD, None)
+        if row is None or self.is_worker:
+            return None
+        cell = Cell(row["corpus"], self.plan_pair(row), row["replicate"])
+        self.rows[cell.corpus].append(row)
+        try:
+            self.prepared[cell.corpus].run.append(row)
+        except OSError as error:
+            msg = f"a result could not be written to {self.prepared[cell.corpus].folder}: {error.strerror}"
+            raise pytest.exit.Exception(msg, returncode=pytest.ExitCode.INTERNAL_ERROR) from error
+        self._left[cell] -= 1
+        return cell, self._left[cell] == 0
+
+    def plan_pair(self, row: Mapping[str, Any]) -> Any:  # noqa: ANN401 - KVPair, imported for types only
+        """The pair of a row."""
+        return next(c.pair for c in self.plan.cells if (c.pair.ctk, c.pair.ctv) == (row["ctk"], row["ctv"]))
+
+    def cells_done(self) -> int:
+        """Cells with no item left."""
+        return sum(left == 0 for left in self._left.values())
+
+    def finish(self) -> None:
+        """Note in run.json when the run ended and how many items it has."""
+        for name, one in self.prepared.items():
+            counts = Counter(row["outcome"] for row in self.rows[name])
+            try:
+                about = one.run.about()
+                one.run.write_about(
+                    {
+                        **about,
+                        "ended": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+                        "wall_seconds": round(time.monotonic() - self.began, 3),
+                        "outcomes": {key: counts[key] for key in (PASSED, FAILED, ERROR)},
+                    }
+                )
+            except (OSError, RunFolderError):  # the results are what counts, and they are there
+                continue
+
+
+def add_to_row(item: pytest.Item, facts: Mapping[str, Any]) -> None:
+    """Add to an item's row, and to its `user_properties` (plain values only: they travel and are printed)."""
+    item.stash[ROW].update(facts)
+    item.user_properties.extend((key, value) for key, value in facts.items() if key not in _NOT_PROPERTIES)
+
+
+def attach_row(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Give the item's row to the report that decides its outcome: a failed set-up (ERROR), else the call."""
+    row = item.stash.get(ROW, None)
+    if row is None or report.skipped:
+        return
+    if report.when == "setup" and report.failed:
+        row.setdefault("primary_matched", None)
+        outcome = {"outcome": ERROR, "error": report.longreprtext}
+    elif report.when == "call":
+        outcome = {"outcome": PASSED if report.passed else FAILED}
+    else:
+        return
+    setattr(report, REPORT_FIELD, {**row, **outcome})

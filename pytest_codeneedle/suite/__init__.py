@@ -1,0 +1,1 @@
+"""The one packaged test module that `pytest --kv-grid` runs."""

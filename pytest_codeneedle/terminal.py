@@ -1,0 +1,102 @@
+"""What a person sees: what is going to happen, a line per finished cell, the grids."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.grid import PASSED, make_grid, render
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_codeneedle.plan import Cell, Plan
+    from pytest_codeneedle.session import GridSession
+
+_MINUTE = 60
+
+
+def write(config: pytest.Config, lines: list[str], **markup: bool) -> None:
+    """Write lines through pytest's terminal reporter, where there is one."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:
+        return
+    reporter.ensure_newline()
+    for line in lines:
+        reporter.write_line(line, **markup)
+    reporter.flush()
+
+
+def announce(plan: Plan, workers: int) -> list[str]:
+    """What is going to be asked, before anything starts."""
+    lines = []
+    for name, chosen in plan.corpora.items():
+        cells = sum(cell.corpus == name for cell in plan.cells)
+        asked = len(chosen.asked)
+        lines.append(f"kv-grid: {name}: {cells} cells x {asked} functions = {cells * asked} questions")
+        if chosen.ambiguous:
+            lines.append(f"kv-grid: left out, signature not unique: {', '.join(chosen.ambiguous)}")
+    at_once = f", {workers} servers at once" if workers > 1 else ""
+    lines.append(f"kv-grid: model {plan.model.given}, server {plan.program.label}{at_once}")
+    return lines
+
+
+def settled(session: GridSession) -> list[str]:
+    """The facts that needed a server: tokens and context; or why it did not come up."""
+    lines = []
+    for name, one in session.prepared.items():
+        if one.problem:
+            lines.append(f"kv-grid: {name}: {one.problem.splitlines()[0]}")
+        else:
+            lines.append(f"kv-grid: {name}: {one.file_tokens} tokens, context {one.n_ctx}, run {one.folder}")
+    return lines
+
+
+def cell_line(session: GridSession, cell: Cell) -> str:
+    """One finished cell: its place, its types, its figures, and the time that is left."""
+    rows = [row for row in session.rows[cell.corpus] if (row["ctk"], row["ctv"]) == (cell.pair.ctk, cell.pair.ctv)]
+    grid_cell = make_grid(rows, [cell.pair]).cells[cell.pair]
+    done, total = session.cells_done(), len(session.plan.cells)
+    matched = "err" if grid_cell.mean_matched is None else f"{grid_cell.mean_matched:.2f}"
+    passed = sum(row["outcome"] == PASSED for row in rows)
+    left = (time.monotonic() - session.began) / done * (total - done)
+    label = session.plan.label(cell)
+    place = f"[{done:>{len(str(total))}}/{total}]"
+    errors = f"  {grid_cell.errors} errors" if grid_cell.errors else ""
+    flagged = "  flagged: see below" if any(row.get("fallbacks") for row in rows) else ""
+    until = f"  {_duration(left)} left" if done < total else ""
+    return f"{place} {label:<11} {matched:>5}  {passed}/{len(rows)} passed{errors}{flagged}{until}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    hours, minutes = divmod(minutes, _MINUTE)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def summary(session: GridSession) -> list[tuple[str, list[str]]]:
+    """(title, lines) of each corpus: the grids, the summary, what to distrust, where the run is."""
+    plan = session.plan
+    sections = []
+    for name, chosen in plan.corpora.items():
+        if name not in session.prepared:
+            continue
+        rows = session.rows[name]
+        grid = make_grid(rows, plan.settings.pairs)
+        lines = render(
+            grid, lines=plan.settings.lines, functions=len(chosen.asked), reference=plan.settings.reference
+        )
+        lines += [f"run: {session.prepared[name].folder}"]
+        sections.append((f"KV-cache recall: {name}, {plan.model.name}", lines + _warnings(rows)))
+    return sections
+
+
+def _warnings(rows: list[dict[str, Any]]) -> list[str]:
+    lines = []
+    fallbacks = {f"{row['ctk']}/{row['ctv']}": row["fallbacks"] for row in rows if row.get("fallbacks")}
+    lines += [f"not what it says: {pair}: {line}" for pair, line in fallbacks.items()]
+    missed = sorted({f"{row['ctk']}/{row['ctv']}" for row in rows if row.get("prompt_cache") == "missed"})
+    if missed:
+        lines.append(f"prompt cache missed, the corpus was read again: {', '.join(missed)}")
+    return lines
+

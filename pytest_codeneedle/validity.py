@@ -1,0 +1,87 @@
+"""Is a cell what it says? Read from the server's own log at verbosity 4, never from what was asked for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_codeneedle.errors import InvalidCellError
+
+if TYPE_CHECKING:
+    from pytest_codeneedle.kvtypes import KVPair
+
+_CACHE = re.compile(
+    r"llama_kv_cache: size = +(?P<mib>[\d.]+) MiB \( *(?P<cells>\d+) cells, +(?P<layers>\d+) layers,.*?"
+    r"K \((?P<k>\w+)\): +(?P<k_mib>[\d.]+) MiB, V \((?P<v>\w+)\): +(?P<v_mib>[\d.]+) MiB"
+)
+#: `attn_rot_k = 1` (0.3.36 of llama-cpp-python) or `n_rot_k = 64` (xllamacpp 2026.10). `print_info: n_rot` is the
+#: rotary dimension and something else.
+_ROTATION = re.compile(r"\b(?:attn_rot|n_rot)_(?P<side>[kv]) *= *(?P<value>\d+)")
+_FLASH = re.compile(r"\bflash_attn *= *(?P<value>\w+)")
+_FALLBACK = re.compile(r"no FlashAttention vector kernel compiled")
+
+
+@dataclass(frozen=True)
+class Validity:
+    """What a server's log says of its KV cache.
+
+    `ctk` and `ctv` are the types in use, `kv_mib` the size of all caches together, `kv_layers` the layers that
+    hold one. `attn_rot_k` / `attn_rot_v` is the Hadamard rotation's number as printed (0 is off), None where the
+    log has no such line. `fallbacks` are lines that say a kernel for this pair is missing and another format is
+    used: the cell's figures are then not those of its types.
+    """
+
+    ctk: str
+    ctv: str
+    kv_mib: float
+    kv_cells: int
+    kv_layers: int
+    attn_rot_k: int | None
+    attn_rot_v: int | None
+    flash_attn: str | None
+    fallbacks: tuple[str, ...] = ()
+
+    def facts(self) -> dict[str, str | int | float | None]:
+        """Flat and plain, for a result row and for `user_properties`."""
+        return {
+            "log_ctk": self.ctk,
+            "log_ctv": self.ctv,
+            "kv_mib": self.kv_mib,
+            "kv_cells": self.kv_cells,
+            "kv_layers": self.kv_layers,
+            "attn_rot_k": self.attn_rot_k,
+            "attn_rot_v": self.attn_rot_v,
+            "flash_attn": self.flash_attn,
+            "fallbacks": "; ".join(self.fallbacks) or None,
+        }
+
+
+def read_validity(log: str, asked: KVPair) -> Validity:
+    """The cache that the log shows.
+
+    Models with sliding-window layers have two caches; sizes and layers are summed. Raises InvalidCellError where
+    the log shows other types than `asked`, or no cache at all.
+    """
+    caches = list(_CACHE.finditer(log))
+    if not caches:
+        msg = "the server's log shows no 'llama_kv_cache: size' line: its cache types cannot be verified"
+        raise InvalidCellError(msg)
+    types = {(found["k"], found["v"]) for found in caches}
+    if types != {(asked.ctk, asked.ctv)}:
+        shown = ", ".join(f"{k}/{v}" for k, v in sorted(types))
+        msg = f"the server was asked for KV cache types {asked} and its log shows {shown}"
+        raise InvalidCellError(msg)
+    rotation = {found["side"]: int(found["value"]) for found in _ROTATION.finditer(log)}
+    flash = _FLASH.search(log)
+    return Validity(
+        ctk=asked.ctk,
+        ctv=asked.ctv,
+        kv_mib=round(sum(float(found["mib"]) for found in caches), 2),
+        kv_cells=max(int(found["cells"]) for found in caches),
+        kv_layers=sum(int(found["layers"]) for found in caches),
+        attn_rot_k=rotation.get("k"),
+        attn_rot_v=rotation.get("v"),
+        flash_attn=flash["value"] if flash else None,
+        fallbacks=tuple(dict.fromkeys(line.strip() for line in log.splitlines() if _FALLBACK.search(line))),
+    )

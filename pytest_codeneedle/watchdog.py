@@ -1,0 +1,25 @@
+"""Ends a server when the process that started it is gone: `python -m pytest_codeneedle.watchdog PID`.
+
+For systems without Linux's parent-death signal. Its standard input is a pipe whose other end the parent holds;
+however the parent ends, the pipe closes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+
+def main(pid: int) -> None:
+    """Wait for the end of standard input, then kill `pid`."""
+    while sys.stdin.buffer.read(4096):
+        pass
+    try:
+        os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    except ProcessLookupError:
+        pass
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

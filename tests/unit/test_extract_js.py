@@ -1,0 +1,226 @@
+"""JavaScript functions: what names them, where their bodies begin and end, and what cannot be read."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+import warnings
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_codeneedle.errors import CorpusError
+from pytest_codeneedle.extraction import extract, split_lines
+from pytest_codeneedle.functions import Function
+
+
+def extracted(text: str, min_lines: int = 1) -> list[Function]:
+    """The functions of `text`, short ones too."""
+    return extract(text, "javascript", source="demo.js", min_lines=min_lines)
+
+
+#: Every way to give a function the name `fn`, as what stands before and after its body's lines.
+NAMED = {
+    "declaration": ("function fn() {", "}"),
+    "generator": ("function* fn() {", "}"),
+    "async": ("async function fn() {", "}"),
+    "exported": ("export function fn() {", "}"),
+    "default": ("export default function fn() {", "}"),
+    "own-name": ("var other = function fn() {", "};"),
+    "called": ("(function fn() {", "})();"),
+    "variable": ("const fn = function () {", "};"),
+    "arrow": ("let fn = () => {", "};"),
+    "async-arrow": ("let fn = async x => {", "};"),
+    "assigned": ("fn = function () {", "};"),
+    "member": ("a.b.fn = function () {", "};"),
+    "chained": ("a.first = a.fn = () => {", "};"),
+    "computed-member": ("a[ fn ] = function () {", "};"),
+    "property": ("var o = { fn: function () {", "} };"),
+    "quoted-property": ("var o = { 'fn': () => {", "} };"),
+    "computed-property": ("var o = { [fn]: () => {", "} };"),
+    "shorthand": ("var o = { fn() {", "} };"),
+    "getter": ("var o = { get fn() {", "} };"),
+    "method": ("class A { fn() {", "} }"),
+    "static-method": ("class A { static async fn() {", "} }"),
+    "class-field": ("class A { fn = () => {", "}; }"),
+}
+
+#: Functions that nothing names.
+NAMELESS = {
+    "called": ("(function () {", "})();"),
+    "argument": ("call( () => {", "} );"),
+    "default-export": ("export default function () {", "}"),
+    "default-value": ("f = ( fn = () => {", "} ) => fn;"),
+    "literal-member": ("a['fn'] = function () {", "};"),
+    "quoted-method": ("class A { 'fn'() {", "} }"),
+    "destructured": ("var { fn } = function () {", "};"),
+    "operand": ("fn = other || function () {", "};"),
+}
+
+
+@pytest.mark.parametrize(("head", "tail"), NAMED.values(), ids=NAMED)
+def test_a_function_has_the_name_it_is_given(head: str, tail: str) -> None:
+    """Its own name, or that of the variable, property, method, field or assignment target."""
+    assert [
+        Function(
+            name="fn",
+            start_line=3,
+            body=("  1;", "  2;"),
+            language="javascript",
+            source="demo.js",
+            signature_line=2,
+        )
+    ] == extracted(f"// first\n{head}\n  1;\n  2;\n{tail}\n")
+
+
+@pytest.mark.parametrize(("head", "tail"), NAMELESS.values(), ids=NAMELESS)
+def test_a_function_that_nothing_names_is_left_out(head: str, tail: str) -> None:
+    """As in the public harness, these forms give no name."""
+    assert [] == extracted(f"{head}\n  1;\n  2;\n{tail}\n")
+
+
+def test_an_arrow_without_a_block_is_left_out() -> None:
+    """An arrow function whose body is an expression has no lines to ask for."""
+    assert [] == extracted("const fn = () => [\n  1,\n];\n")
+
+
+@pytest.mark.parametrize(
+    ("head", "signature_line"),
+    [
+        ("function\nfn(\n  a,\n  b\n)\n{", 1),
+        ("var\n  first,\n  fn = function (\n) {", 3),
+        ("jQuery\n  .other( 1 )\n  .fn = function (\n) {", 3),
+        ("var o = {\n  a: 1,\n  fn:\n    function () {", 3),
+        ("class A {\n  x() {}\n  static\n  fn() {", 3),
+    ],
+    ids=["declaration", "variable", "member", "property", "method"],
+)
+def test_the_signature_begins_where_the_name_is_given(head: str, signature_line: int) -> None:
+    """A header over several lines goes from there to the line with the opening brace."""
+    closing = {"class": "}}", "var o": "}}"}.get(head[:5], "}")
+
+    (function,) = extracted(f"{head}\n  1;\n{closing}")
+
+    assert (signature_line, head.count("\n") + 2) == (function.signature_line, function.start_line)
+    assert ("  1;",) == function.body
+
+
+def test_a_body_leaves_out_the_lines_of_its_braces() -> None:
+    """What stands on the line of a brace is not in the body, even if it is a statement."""
+    (function,) = extracted("function fn() { one();\n  two();\n  three(); }\n")
+
+    assert (2, ("  two();",)) == (function.start_line, function.body)
+
+
+def test_a_function_on_one_line_is_left_out() -> None:
+    """A body without a line of its own is too short for any `min_lines`."""
+    assert [] == extracted("function fn() { one(); }\nfunction gn() {\n}\n")
+
+
+def test_functions_come_as_they_are_written() -> None:
+    """The order is that of the text, an outer function before those in it."""
+    text = (
+        "function a() {\n  var b = { c() {\n 1;\n }, d: () => {\n 2;\n }};\n}\ne = function () {\n 3;\n};\n"
+    )
+
+    assert ["a", "c", "d", "e"] == [function.name for function in extracted(text)]
+
+
+def test_javascript_line_ends_that_are_none_here_do_not_shift_lines() -> None:
+    """U+2028 and U+2029 end lines in JavaScript, but not in an editor, nor in Python."""
+    (function,) = extracted("// a\u2028\n/* \u2029 */ function fn() {\n  1;\u2028\n}\n")
+
+    assert (2, 3, ("  1;\u2028",)) == (function.signature_line, function.start_line, function.body)
+
+
+@pytest.mark.parametrize("line", ["let = 1;", "(a <!--b);"], ids=["script", "module"])
+def test_scripts_and_modules_are_read(line: str) -> None:
+    """`let` names a variable only in a script, and ``<!--`` is two operators only in a module."""
+    (function,) = extracted(f"{line}\nfunction fn() {{\n  1;\n}}\n")
+
+    assert "fn" == function.name
+
+
+pieces = st.tuples(st.sampled_from(sorted(NAMED)), st.integers(0, 4), st.integers(0, 2))
+
+
+@given(st.lists(pieces, max_size=6), st.sampled_from(["\n", "\r\n", "\r"]))
+def test_functions_are_found_where_they_were_written(plan: list[tuple[str, int, int]], end: str) -> None:
+    """Any text of these forms, with any line end, gives back what it was made of."""
+    text: list[str] = []
+    expected = []
+    for number, (form, length, comments) in enumerate(plan):
+        # Only one default is allowed in a module.
+        head, tail = NAMED["exported" if form == "default" and number else form]
+        text += ["/* \f\u2028 */"] * comments + [head.replace("fn", f"fn{number}")]
+        body = ("  x( '}' ); // {",) * length
+        if body:
+            expected.append((f"fn{number}", len(text), len(text) + 1, body))
+        text += [*body, tail]
+
+    found = extracted(end.join(text))
+
+    assert expected == [(f.name, f.signature_line, f.start_line, f.body) for f in found]
+
+
+def test_nothing_that_parses_is_too_deep_to_walk() -> None:
+    """A chain of operators, which esprima reads in a loop, may be deeper than Python's recursion limit."""
+    (function,) = extracted("x = 1" + " + 1" * 5000 + ";\nfunction fn() {\n  1;\n}\n")
+
+    assert "fn" == function.name
+
+
+def test_deep_nesting_is_a_corpus_error() -> None:
+    """What overruns esprima's recursion ends in a message, not in a crash."""
+    with pytest.raises(CorpusError, match=r"^demo\.js: nested too deeply for esprima"):
+        extracted("(" * 5000 + ")" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("var a;\nvar b = a?.c;\n", "Line 2: Unexpected token ."),
+        ("(a <!--b);\n1;\n{", "Line 3: Unexpected end of input"),
+        ("let = 1;\n1;\n{", "Line 3: Unexpected end of input"),
+        ("a `t${ } b `", "Template literal must start with a template head"),
+    ],
+    ids=["too-new", "module", "script", "assertion"],
+)
+def test_a_text_that_does_not_parse_names_source_and_reason(text: str, reason: str) -> None:
+    """The reason is that of the reading, module or script, that came further."""
+    with pytest.raises(CorpusError) as caught:
+        extracted(text)
+
+    assert str(caught.value).startswith(f"demo.js: not JavaScript to esprima: {reason}; ")
+
+
+def test_warnings_of_the_corpus_stay_in_it() -> None:
+    """A regular expression that Python would warn of raises no warning here."""
+    # Recorded, not made errors: esprima would swallow those.
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+
+        assert ["fn"] == [f.name for f in extracted("function fn() {\n  return /[[a--b]/;\n}\n")]
+
+    assert [] == caught
+
+
+def test_jquery_has_its_known_functions() -> None:
+    """The corpus of the published results has 111 functions, and `DOMEval` where they say."""
+    package = pytest.importorskip("xstatic.pkg.jquery")
+    content = importlib.resources.files(package).joinpath("data/jquery.js").read_bytes()
+    sha256 = "78a85aca2f0b110c29e0d2b137e09f0a1fb7a8e554b499f740d6744dc8962cfe"
+    assert sha256 == hashlib.sha256(content).hexdigest()
+    text = content.decode()
+
+    found = extract(text, "javascript", source="jquery.js")
+
+    assert 111 == len(found)
+    assert [("DOMEval", 105, 104)] == [
+        (f.name, f.start_line, f.signature_line) for f in found if f.name == "DOMEval"
+    ]
+    lines = split_lines(text)
+    for function in found:
+        assert function.name in lines[function.signature_line - 1]
+        assert "{" in lines[function.start_line - 2]
