@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.answers import Answer, run_on_lines
 from pytest_codeneedle.errors import AnswerError, PromptTooLongError
+from pytest_codeneedle.rescore import score_facts
 from pytest_codeneedle.scoring import Score, aligned_diff, confused_with, render_diff, score
 
 if TYPE_CHECKING:
@@ -60,17 +61,8 @@ class Recall:
 
     def facts(self) -> dict[str, Any]:
         """Flat and plain, without the response."""
-        result = self.score
         return {
-            "primary_matched": result.primary_matched,
-            "primary_total": result.primary_total,
-            "lcs_matched": result.lcs_matched,
-            "bonus_matched": result.bonus_matched,
-            "bonus": result.bonus_matched,
-            "hallucinated": result.hallucinated,
-            "position_exact": result.position_exact,
-            "strict_matched": result.strict_matched,
-            "think_lines": result.think_lines,
+            **score_facts(self.score),
             "confused_with": self.confused_with,
             "run_on_lines": self.run_on_lines,
             "prompt_cache": self.prompt_cache,

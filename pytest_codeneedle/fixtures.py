@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_codeneedle.kvtypes import KVPair
     from pytest_codeneedle.launch import LlamaServer
     from pytest_codeneedle.options import Settings
-    from pytest_codeneedle.plan import Cell
+    from pytest_codeneedle.plan import Ask, Cell
     from pytest_codeneedle.program import ServerArgs
     from pytest_codeneedle.session import GridSession
 
@@ -63,8 +63,8 @@ def kv_corpus(kv_cell: Cell, pytestconfig: pytest.Config) -> Corpus:
 def kv_function(request: pytest.FixtureRequest) -> str:
     """The name of the function to ask for."""
     _session(request.config)
-    name: str = request.param
-    return name
+    ask: Ask = request.param
+    return ask.function
 
 
 @pytest.fixture(scope="session")

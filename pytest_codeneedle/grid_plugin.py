@@ -61,10 +61,10 @@ class GridPlugin:
         """One item per (cell, function); one per cell where a test asks for no function."""
         plan = self.session.plan
         if "kv_function" in metafunc.fixturenames:
-            ids = [f"{plan.label(cell)}-{name}" for cell, name in plan.items]
-            metafunc.parametrize(
-                ("kv_cell", "kv_function"), plan.items, indirect=True, scope="session", ids=ids
-            )
+            asks = plan.items
+            ids = [f"{plan.label(ask.cell)}-{ask.function}" for ask in asks]
+            values = [(ask.cell, ask) for ask in asks]
+            metafunc.parametrize(("kv_cell", "kv_function"), values, indirect=True, scope="session", ids=ids)
         elif "kv_cell" in metafunc.fixturenames:
             labels = [plan.label(cell) for cell in plan.cells]
             metafunc.parametrize("kv_cell", plan.cells, indirect=True, scope="session", ids=labels)
@@ -97,9 +97,9 @@ class GridPlugin:
         """The line per cell stands for the dots of its items; -v shows the items."""
         if config.get_verbosity() > 0 or not hasattr(report, REPORT_FIELD):
             return None
-        if report.when == "call" and report.passed:
-            return "passed", "", ""
-        return ("failed", "", "") if report.when == "call" else ("error", "", "")
+        if report.when == "call":
+            return ("passed", "", "PASSED") if report.passed else ("failed", "", "FAILED")
+        return "error", "", "ERROR"
 
     def pytest_sessionfinish(self) -> None:
         """On the controller: note the end in run.json."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import os
 import re
 import signal
@@ -125,8 +126,7 @@ def launched(
 def _start(args: ServerArgs, log: Path, deadline_seconds: float) -> LlamaServer:
     """Start and wait; a port that another program took in between is tried anew."""
     for attempt in range(1, _ATTEMPTS + 1):
-        path = log if attempt == 1 else log.with_name(f"{log.stem}.{attempt}{log.suffix}")
-        server = _spawn(args, path)
+        server = _spawn(args, _unused(log))
         try:
             server.wait_ready(deadline_seconds)
         except ServerStartError:
@@ -139,6 +139,12 @@ def _start(args: ServerArgs, log: Path, deadline_seconds: float) -> LlamaServer:
         else:
             return server
     raise AssertionError  # the loop returns or raises
+
+
+def _unused(log: Path) -> Path:
+    """The path itself, or the first of `NAME.2.log`, `NAME.3.log` and so on that is free: no log is overwritten."""
+    numbered = (log.with_name(f"{log.stem}.{number}{log.suffix}") for number in itertools.count(2))
+    return next(path for path in itertools.chain((log,), numbered) if not path.exists())
 
 
 def _spawn(args: ServerArgs, log: Path) -> LlamaServer:

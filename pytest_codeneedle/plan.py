@@ -26,6 +26,17 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Ask:
+    """One test item: a function in a cell.
+
+    As a parameter it differs in every item, so that pytest groups items by cell and by nothing else.
+    """
+
+    cell: Cell
+    function: str
+
+
+@dataclass(frozen=True)
 class CorpusPlan:
     """The questions of one corpus. `ambiguous` names sampled functions that no quotation can tell apart."""
 
@@ -49,10 +60,12 @@ class Plan:
     cells: tuple[Cell, ...]
 
     @property
-    def items(self) -> list[tuple[Cell, str]]:
-        """(cell, function name) of every test item, in order."""
+    def items(self) -> list[Ask]:
+        """Every test item, in order."""
         return [
-            (cell, question.function.name) for cell in self.cells for question in self.corpora[cell.corpus].asked
+            Ask(cell, question.function.name)
+            for cell in self.cells
+            for question in self.corpora[cell.corpus].asked
         ]
 
     def label(self, cell: Cell) -> str:

@@ -62,9 +62,12 @@ def questions(text: str, functions: Sequence[Function], lines: int) -> Questions
 def quotation(rows: Sequence[str], function: Function) -> str | None:
     """The lines from the signature to the line above the body, with up to five more above until they are unique.
 
-    None where even these stand in the text more than once.
+    None where even these stand in the text more than once, and where the body begins on the signature's own line:
+    quoting that would give the first answer away.
     """
     end = function.start_line - 1
+    if function.signature_line > end:
+        return None
     for above in range(MAX_LINES_ABOVE + 1):
         start = function.signature_line - 1 - above
         if start < 0:

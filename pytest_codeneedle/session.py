@@ -11,7 +11,8 @@ import pytest
 from pytest_codeneedle.cell import cell_facts
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
-from pytest_codeneedle.plan import Cell, Plan, make_plan
+from pytest_codeneedle.kvtypes import KVPair
+from pytest_codeneedle.plan import Ask, Cell, Plan, make_plan
 from pytest_codeneedle.prepare import Prepared, prepare, run_folders
 
 if TYPE_CHECKING:
@@ -38,8 +39,7 @@ class GridSession:
         self.prepared: dict[str, Prepared] = {}
         self.rows: dict[str, list[dict[str, Any]]] = {name: [] for name in self.plan.corpora}
         self.began = time.monotonic()
-        self.full_disk: str | None = None
-        self._left: Counter[Cell] = Counter(cell for cell, _ in self.plan.items)
+        self._left: Counter[Cell] = Counter(ask.cell for ask in self.plan.items)
         worker = getattr(config, "workerinput", None)
         self.is_worker = worker is not None
         if worker is not None:
@@ -67,12 +67,13 @@ class GridSession:
         callspec = getattr(item, "callspec", None)
         if callspec is None or "recall" not in getattr(item, "fixturenames", ()):
             return
-        cell, name = callspec.params.get("kv_cell"), callspec.params.get("kv_function")
-        if isinstance(cell, Cell) and isinstance(name, str):
-            chosen = self.plan.corpora[cell.corpus]
-            row = cell_facts(cell, chosen.question(name).function, chosen.corpus.total_lines)
+        ask = callspec.params.get("kv_function")
+        if isinstance(ask, Ask):
+            chosen = self.plan.corpora[ask.cell.corpus]
             item.stash[ROW] = {}
-            add_to_row(item, row)
+            add_to_row(
+                item, cell_facts(ask.cell, chosen.question(ask.function).function, chosen.corpus.total_lines)
+            )
 
     def take(self, report: pytest.TestReport) -> tuple[Cell, bool] | None:
         """Record the row of a finished item; (its cell, whether the cell is complete), None for other reports.
@@ -82,7 +83,7 @@ class GridSession:
         row = getattr(report, REPORT_FIELD, None)
         if row is None or self.is_worker:
             return None
-        cell = Cell(row["corpus"], self.plan_pair(row), row["replicate"])
+        cell = Cell(row["corpus"], KVPair(row["ctk"], row["ctv"]), row["replicate"])
         self.rows[cell.corpus].append(row)
         try:
             self.prepared[cell.corpus].run.append(row)
@@ -91,10 +92,6 @@ class GridSession:
             raise pytest.exit.Exception(msg, returncode=pytest.ExitCode.INTERNAL_ERROR) from error
         self._left[cell] -= 1
         return cell, self._left[cell] == 0
-
-    def plan_pair(self, row: Mapping[str, Any]) -> Any:  # noqa: ANN401 - KVPair, imported for types only
-        """The pair of a row."""
-        return next(c.pair for c in self.plan.cells if (c.pair.ctk, c.pair.ctv) == (row["ctk"], row["ctv"]))
 
     def cells_done(self) -> int:
         """Cells with no item left."""
