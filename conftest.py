@@ -1,1 +1,1 @@
-"""This repository's own tests. Imports with nothing but `.[embedded]` installed."""
+"""What this repository's own tests share. Imports with nothing but `.[embedded]` installed."""

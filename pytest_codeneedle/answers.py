@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pytest_codeneedle.cleaning import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _FENCE = "```"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os.path
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -163,7 +162,8 @@ class RunningCell:
             raise PromptTooLongError(msg)
 
     def _shared_prefix(self) -> str:
-        return os.path.commonprefix(list(self._prompts.values()))
+        first, last = min(self._prompts.values()), max(self._prompts.values())
+        return first[: next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))]
 
     def _prompt_cache(self, answer: Answer) -> str:
         return "hit" if answer.cache_n >= CACHED_SHARE * self._prepared.file_tokens else "missed"

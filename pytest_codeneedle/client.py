@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from pytest_codeneedle.answers import Answer, AnswerWatch
 from pytest_codeneedle.errors import AnswerError, PromptTooLongError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 #: The first token of a long prompt can take many minutes on a CPU.
 READ_SECONDS = 3600.0

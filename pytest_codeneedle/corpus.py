@@ -17,13 +17,15 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.errors import CorpusError
 from pytest_codeneedle.extraction import LANGUAGES, extract
-from pytest_codeneedle.functions import Function
 from pytest_codeneedle.generate import KINDS
 from pytest_codeneedle.sampling import sample
+
+if TYPE_CHECKING:
+    from pytest_codeneedle.functions import Function
 
 DEFAULT_SAMPLE = 16
 DEFAULT_SEED = 42
@@ -34,7 +36,7 @@ _SOURCES = ("generate", "module", "files")
 
 @dataclass(frozen=True)
 class Corpus:
-    """The text of a corpus (line ends are `\\n`), every long enough function in it, and how to sample them.
+    """The text of a corpus (its line ends are line feeds), every long enough function in it, and how to sample them.
 
     `generated` says that the text is synthetic, so that the control model can copy it.
     """

@@ -10,10 +10,12 @@ import argparse
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.kvtypes import BITS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 _ON_OFF = ("on", "off")
 

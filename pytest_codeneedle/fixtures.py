@@ -7,12 +7,13 @@ Tests that use them are parametrized by cell when --kv-grid is given, and skippe
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from pytest_codeneedle.cell import Recall, RunningCell
     from pytest_codeneedle.corpus import Corpus
     from pytest_codeneedle.kvtypes import KVPair
@@ -89,9 +90,7 @@ def llama_server_args(kv_cell: Cell, pytestconfig: pytest.Config) -> ServerArgs:
 
 
 @pytest.fixture(scope="session")
-def launch_llama_server(
-    kv_cell: Cell, pytestconfig: pytest.Config
-) -> Iterator[Callable[[ServerArgs], LlamaServer]]:
+def launch_llama_server(kv_cell: Cell, pytestconfig: pytest.Config) -> Iterator[Callable[[ServerArgs], LlamaServer]]:
     """Starts a server and stops it when the cell is done. A server that does not come up is an ERROR."""
     from pytest_codeneedle.errors import CellError  # noqa: PLC0415 - as above
     from pytest_codeneedle.launch import launched  # noqa: PLC0415 - as above

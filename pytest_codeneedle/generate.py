@@ -60,4 +60,3 @@ class RandomBodies:
 
 #: What `[generate] kind` in a corpus file and `codeneedle generate KIND` may name.
 KINDS = {"random-bodies": RandomBodies}
-

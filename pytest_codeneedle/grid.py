@@ -16,6 +16,7 @@ PASSED, FAILED, ERROR = "passed", "failed", "error"
 NO_ANSWER = "err"
 NOT_PLANNED = "-"
 _ROUNDS_TO_ZERO = 0.005
+CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,21 @@ def error_line(grid: Grid) -> str | None:
     return f"{NO_ANSWER}: {'; '.join(parts)}" if parts else None
 
 
+def limit_line(grid: Grid, *, lines: int) -> str | None:
+    """What a flawless grid leaves open: the share of functions that may lose lines all the same.
+
+    The upper limit of an exact interval (Clopper and Pearson 1934) for no loss in n functions, one-sided at 95 %.
+    None where a line was lost, or where nothing was scored.
+    """
+    from scipy.special import betaincinv  # noqa: PLC0415 - needed once, at the end of a run
+
+    functions = min((len(cell.matched) for cell in grid.answered), default=0)
+    if not functions or any(count < lines for cell in grid.answered for count in cell.matched):
+        return None
+    share = float(betaincinv(1, functions, CONFIDENCE))
+    return f"no line was lost; {functions} functions leave open a loss in up to {share:.0%} of functions (95 %)"
+
+
 def _mean_sd(values: Sequence[float]) -> str:
     return f"{statistics.fmean(values):.2f} +/- {statistics.pstdev(values):.2f}"
 
@@ -145,4 +161,5 @@ def render(grid: Grid, *, lines: int, functions: int, reference: KVPair) -> list
         "",
         summary_line(grid, lines=lines, functions=functions),
     ]
-    return parts + [line for line in (reference_line(grid, reference), error_line(grid)) if line]
+    closing = (reference_line(grid, reference), limit_line(grid, lines=lines), error_line(grid))
+    return parts + [line for line in closing if line]

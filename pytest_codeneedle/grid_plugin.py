@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.session import REPORT_FIELD, SESSION, GridSession, attach_row
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from xdist.workermanage import WorkerController
 
 SUITE = Path(__file__).parent / "suite" / "test_recall.py"
@@ -75,9 +76,7 @@ class GridPlugin:
         self.session.begin_item(item)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Attach the row to the report that decides the outcome."""
         report = yield
         attach_row(item, report)
@@ -91,9 +90,7 @@ class GridPlugin:
             terminal.write(self.session.config, [terminal.cell_line(self.session, taken[0])])
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_report_teststatus(
-        self, report: pytest.TestReport, config: pytest.Config
-    ) -> tuple[str, str, str] | None:
+    def pytest_report_teststatus(self, report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
         """The line per cell stands for the dots of its items; -v shows the items."""
         if config.get_verbosity() > 0 or not hasattr(report, REPORT_FIELD):
             return None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pytest_codeneedle.errors import CacheTypeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 #: Bits per element with the block's scale (and minimum) counted in; ggml's block formats of 32 elements.
 BITS = {

@@ -109,9 +109,7 @@ class LlamaServer:
 
 
 @contextlib.contextmanager
-def launched(
-    args: ServerArgs, log: Path, *, deadline_seconds: float = LOAD_DEADLINE_SECONDS
-) -> Iterator[LlamaServer]:
+def launched(args: ServerArgs, log: Path, *, deadline_seconds: float = LOAD_DEADLINE_SECONDS) -> Iterator[LlamaServer]:
     """A server that is ready, stopped at the end. Its output goes to `log`; a second start gets a file of its own.
 
     Raises ServerStartError with the last 20 log lines.

@@ -9,8 +9,11 @@ generated corpus is then six tokens, and the time of the default grid hangs on t
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 CONSONANTS = "bdfgklmnprstvz"
 VOWELS = "aeiou"

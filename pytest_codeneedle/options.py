@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import pytest
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
     from pytest_codeneedle.kvtypes import KVPair
 
 GROUP = "KV-cache recall grid"
@@ -23,7 +24,7 @@ class _Option:
 
     flag: str
     help: str
-    ini: str = "string"
+    ini: Literal["string", "args", "bool"] = "string"
     metavar: str | None = None
     kind: type | None = None
     action: str = "store"
@@ -35,7 +36,9 @@ class _Option:
 
 
 _OPTIONS = (
-    _Option("--kv-grid", "Start a llama.cpp server per KV cache pair and print the recall grid.", "bool", action="flag"),
+    _Option(
+        "--kv-grid", "Start a llama.cpp server per KV cache pair and print the recall grid.", "bool", action="flag"
+    ),
     _Option(
         "--corpus",
         f"Corpus to put into the context: corpora/NAME.toml or a shipped one; repeatable. Default: {DEFAULT_CORPUS}.",
@@ -68,7 +71,9 @@ _OPTIONS = (
         metavar="N",
         kind=int,
     ),
-    _Option("--kv-seed", "Seed of the sample and of the order. Default: the corpus file's, else 42.", metavar="N", kind=int),
+    _Option(
+        "--kv-seed", "Seed of the sample and of the order. Default: the corpus file's, else 42.", metavar="N", kind=int
+    ),
     _Option("--kv-lines", "Lines to ask for of each function. Default: 20.", metavar="N", kind=int),
     _Option("--kv-pass", "Lines that must match for an item to pass. Default: 8.", metavar="N", kind=int),
     _Option("--kv-relax-indent", "Ignore indentation when lines are compared. The default.", "bool", action="flag"),
@@ -130,16 +135,15 @@ def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("codeneedle", GROUP)
     for option in _OPTIONS:
         said = f"{option.help} (ini: {option.key})"
+        wanted: dict[str, Any] = {"action": option.action, "default": None, "help": said}
         if option.action == "flag":
-            group.addoption(option.flag, action="store_true", default=None, help=said)
+            wanted["action"] = "store_true"
+        elif option.choices:
+            wanted["choices"] = option.choices
         else:
-            extra = {"type": option.kind} if option.kind else {}
-            if option.choices:
-                extra["choices"] = option.choices  # type: ignore[assignment] - argparse takes many kinds
-            else:
-                extra["metavar"] = option.metavar  # type: ignore[assignment] - likewise
-            group.addoption(option.flag, action=option.action, default=None, help=said, **extra)  # type: ignore[arg-type] - likewise
-        parser.addini(option.key, f"Same as {option.flag}.", type=option.ini, default=None)  # type: ignore[arg-type] - a str of the Literal
+            wanted.update(metavar=option.metavar, type=option.kind)
+        group.addoption(option.flag, **wanted)
+        parser.addini(option.key, f"Same as {option.flag}.", type=option.ini, default=None)
 
 
 def is_on(config: pytest.Config) -> bool:

@@ -63,9 +63,7 @@ class Plan:
     def items(self) -> list[Ask]:
         """Every test item, in order."""
         return [
-            Ask(cell, question.function.name)
-            for cell in self.cells
-            for question in self.corpora[cell.corpus].asked
+            Ask(cell, question.function.name) for cell in self.cells for question in self.corpora[cell.corpus].asked
         ]
 
     def label(self, cell: Cell) -> str:

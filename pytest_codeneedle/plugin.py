@@ -6,7 +6,6 @@ and does nothing else; what the grid needs is imported when it is asked for.
 
 from __future__ import annotations
 
-
 import pytest
 
 from pytest_codeneedle import options
@@ -43,5 +42,3 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "kv_cell" in metafunc.fixturenames and not options.is_on(metafunc.config):
         names = [name for name in ("kv_cell", "kv_function") if name in metafunc.fixturenames]
         metafunc.parametrize(names, [(None,) * len(names)], indirect=True, scope="session", ids=["no-grid"])
-
-

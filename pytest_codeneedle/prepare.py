@@ -37,7 +37,8 @@ _PACKAGES = ("pytest-codeneedle", "pytest", "pytest-xdist", "httpx", "esprima", 
 class Prepared:
     """The settled facts of one corpus, plain enough to be sent to workers.
 
-    `n_ctx`, `file_tokens`, `prompt_tokens` (the longest prompt) and `budgets` (per function) are in tokens, and
+    `n_ctx`, `file_tokens`, `prompt_tokens` (the longest prompt), `budgets` and `expected` (per function: the
+    answer may have, the lines asked for have) are in tokens, and
     zero or empty where `problem` says why the server that counts tokens did not come up.
     """
 
@@ -48,6 +49,7 @@ class Prepared:
     file_tokens: int = 0
     prompt_tokens: int = 0
     budgets: dict[str, int] | None = None
+    expected: dict[str, int] | None = None
     problem: str | None = None
 
     @property
@@ -84,11 +86,11 @@ def prepare(plan: Plan, workers: int) -> dict[str, Prepared]:
     folders = run_folders(plan, moment)
     cache = cache_folder()
     model = plan.model.file(plan.settings.start, cache)
-    base = {"model": str(model), "threads": max(1, cores() // workers)}
-    about = _about(plan, file_sha256(model, cache), base, moment)
+    threads = max(1, cores() // workers)
+    about = _about(plan, model, file_sha256(model, cache), threads, moment)
     for name, folder in folders.items():
         RunFolder.create(folder.path, {**about, **_about_corpus(plan, name)})
-    ready = {name: Prepared(folder=str(folder.path), **base) for name, folder in folders.items()}  # type: ignore[arg-type] - a dict of two kinds
+    ready = {name: Prepared(str(folder.path), str(model), threads) for name, folder in folders.items()}
     log = next(iter(folders.values())).path / "tokenize.log"
     args = ServerArgs(plan.program, model, KVPair("f16", "f16"), _COUNTING_CONTEXT, cores(), plan.settings.server_args)
     server_facts: Mapping[str, Any] = {}
@@ -108,14 +110,21 @@ def _counted(plan: Plan, corpus: CorpusPlan, server: LlamaServer, one: Prepared)
     lines = plan.settings.lines
     longest = max(corpus.asked, key=lambda question: len(question.message))
     prompt = count(server.client.render(longest.message), special=True) + _LONGEST_SLACK
-    budgets = {}
-    for question in corpus.asked:
-        wanted = count("\n".join(question.function.primary(lines)) + "\n")
-        usual = BUDGET_FACTOR * wanted + BUDGET_EXTRA
-        budgets[question.function.name] = max(usual, FULL_ANSWER_TOKENS) if plan.settings.full_answer else usual
+    expected = {
+        question.function.name: count("\n".join(question.function.primary(lines)) + "\n") for question in corpus.asked
+    }
+    least = FULL_ANSWER_TOKENS if plan.settings.full_answer else 0
+    budgets = {name: max(least, BUDGET_FACTOR * tokens + BUDGET_EXTRA) for name, tokens in expected.items()}
     needed = prompt + max(budgets.values())
     n_ctx = plan.settings.n_ctx or _CONTEXT_STEP * math.ceil(needed / _CONTEXT_STEP)
-    return replace(one, n_ctx=n_ctx, file_tokens=count(corpus.corpus.text), prompt_tokens=prompt, budgets=budgets)
+    return replace(
+        one,
+        n_ctx=n_ctx,
+        file_tokens=count(corpus.corpus.text),
+        prompt_tokens=prompt,
+        budgets=budgets,
+        expected=expected,
+    )
 
 
 def _server_facts(server: LlamaServer) -> dict[str, Any]:
@@ -123,9 +132,9 @@ def _server_facts(server: LlamaServer) -> dict[str, Any]:
     return {"server_build": props.get("build_info"), "chat_template": props.get("chat_template")}
 
 
-def _about(plan: Plan, model_sha256: str, base: Mapping[str, Any], moment: time.struct_time) -> dict[str, Any]:
+def _about(plan: Plan, model: Path, model_sha256: str, threads: int, moment: time.struct_time) -> dict[str, Any]:
     settings = plan.settings
-    versions = {}
+    versions: dict[str, str | None] = {}
     for package in _PACKAGES:
         try:
             versions[package] = importlib.metadata.version(package)
@@ -136,12 +145,12 @@ def _about(plan: Plan, model_sha256: str, base: Mapping[str, Any], moment: time.
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z", moment),
         "model": plan.model.given,
         "model_name": plan.model.name,
-        "model_file": base["model"],
+        "model_file": str(model),
         "model_sha256": model_sha256,
         "server": plan.program.label,
         "server_build": None,
         "server_args": list(settings.server_args),
-        "threads": base["threads"],
+        "threads": threads,
         "pairs": [str(pair) for pair in settings.pairs],
         "reference": str(settings.reference),
         "order": settings.order,
@@ -194,6 +203,7 @@ def _settled(plan: Plan, name: str, one: Prepared) -> dict[str, Any]:
             "longest_prompt": one.prompt_tokens,
         },
         "budgets": one.budgets,
+        "expected_tokens": one.expected,
         "server_argv": args.argv(port=0),
         "problem": one.problem,
     }

@@ -10,9 +10,12 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_codeneedle.errors import ConfigurationError, ServerNotFoundError
-from pytest_codeneedle.kvtypes import KVPair
+
+if TYPE_CHECKING:
+    from pytest_codeneedle.kvtypes import KVPair
 
 EMBEDDED = "embedded"
 HOST = "127.0.0.1"

@@ -6,10 +6,13 @@ not `function NAME(`, raised recall on jQuery from 59 % to 79 % of the lines in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pytest_codeneedle.functions import Function
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_codeneedle.functions import Function
 
 #: So many lines above the signature may be quoted too, to tell two functions with one signature apart.
 MAX_LINES_ABOVE = 5
@@ -80,6 +83,4 @@ def quotation(rows: Sequence[str], function: Function) -> str | None:
 
 def _count(rows: Sequence[str], quote: tuple[str, ...]) -> int:
     size = len(quote)
-    return sum(
-        rows[at] == quote[0] and tuple(rows[at : at + size]) == quote for at in range(len(rows) - size + 1)
-    )
+    return sum(rows[at] == quote[0] and tuple(rows[at : at + size]) == quote for at in range(len(rows) - size + 1))

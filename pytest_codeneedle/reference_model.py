@@ -172,9 +172,9 @@ def _add_metadata(writer: GGUFWriter, words: Vocabulary) -> None:
     writer.add_bos_token_id(BOS)
     writer.add_eos_token_id(EOS)
     writer.add_unk_token_id(UNKNOWN)
-    writer.add_add_bos_token(True)
-    writer.add_add_eos_token(False)
-    writer.add_add_space_prefix(False)
+    writer.add_add_bos_token(value=True)
+    writer.add_add_eos_token(value=False)
+    writer.add_add_space_prefix(value=False)
     writer.add_chat_template(CHAT_TEMPLATE)
 
 

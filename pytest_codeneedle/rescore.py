@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
 from pytest_codeneedle.scoring import Score, score
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 
 def score_facts(result: Score) -> dict[str, Any]:
@@ -51,4 +53,3 @@ def rescored(
         )
         anew.append({**row, **score_facts(result), "outcome": PASSED if result.passed else FAILED})
     return anew
-

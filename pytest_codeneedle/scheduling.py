@@ -16,7 +16,7 @@ _TYPE = "|".join(sorted(BITS, key=len, reverse=True))
 _CELL = re.compile(rf"[\[-]((?:[^\[\]:/]+:)?(?:{_TYPE})/(?:{_TYPE}))(?=[-\]])")
 
 
-class CellScheduling(LoadScopeScheduling):  # type: ignore[misc] - xdist's class carries no types where it is not installed
+class CellScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist publishes no types
     """Sends all items of a cell to one worker."""
 
     def _split_scope(self, nodeid: str) -> str:

@@ -71,9 +71,7 @@ class GridSession:
         if isinstance(ask, Ask):
             chosen = self.plan.corpora[ask.cell.corpus]
             item.stash[ROW] = {}
-            add_to_row(
-                item, cell_facts(ask.cell, chosen.question(ask.function).function, chosen.corpus.total_lines)
-            )
+            add_to_row(item, cell_facts(ask.cell, chosen.question(ask.function).function, chosen.corpus.total_lines))
 
     def take(self, report: pytest.TestReport) -> tuple[Cell, bool] | None:
         """Record the row of a finished item; (its cell, whether the cell is complete), None for other reports.

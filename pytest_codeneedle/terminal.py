@@ -83,9 +83,7 @@ def summary(session: GridSession) -> list[tuple[str, list[str]]]:
             continue
         rows = session.rows[name]
         grid = make_grid(rows, plan.settings.pairs)
-        lines = render(
-            grid, lines=plan.settings.lines, functions=len(chosen.asked), reference=plan.settings.reference
-        )
+        lines = render(grid, lines=plan.settings.lines, functions=len(chosen.asked), reference=plan.settings.reference)
         lines += [f"run: {session.prepared[name].folder}"]
         sections.append((f"KV-cache recall: {name}, {plan.model.name}", lines + _warnings(rows)))
     return sections
@@ -99,4 +97,3 @@ def _warnings(rows: list[dict[str, Any]]) -> list[str]:
     if missed:
         lines.append(f"prompt cache missed, the corpus was read again: {', '.join(missed)}")
     return lines
-

@@ -6,6 +6,7 @@ however the parent ends, the pipe closes.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -15,10 +16,8 @@ def main(pid: int) -> None:
     """Wait for the end of standard input, then kill `pid`."""
     while sys.stdin.buffer.read(4096):
         pass
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
-    except ProcessLookupError:
-        pass
 
 
 if __name__ == "__main__":

@@ -1,0 +1,141 @@
+"""`python -m benchmarks.sweep`: what a sweep costs beyond what its servers must do. Five figures, with bounds.
+
+Run it on an otherwise idle machine. Takes about three minutes on two cores with the embedded server.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_CORPUS = """
+[generate]
+kind = "random-bodies"
+functions = 60
+body_lines = 24
+
+[sample]
+k = 16
+"""
+_CORPUS_PAIRS = "bf16/bf16,q8_0/q8_0,q8_0/q4_0,q4_0/q4_0"
+_CORPUS_TOKENS_AT_LEAST = 8000
+_IDLE_ROUNDS = 15
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured figure and the bound that it should keep."""
+
+    name: str
+    value: float
+    bound: float
+    unit: str = ""
+
+    def __str__(self) -> str:
+        verdict = "ok" if self.value <= self.bound else "TOO HIGH"
+        return f"{self.name:<58}{self.value:>9.3f}  <= {self.bound:g}{self.unit:<4} {verdict}"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A stored run: what run.json and results.jsonl say, and the wall time of the whole pytest process."""
+
+    about: dict[str, Any]
+    rows: list[dict[str, Any]]
+    wall_seconds: float
+
+    @property
+    def cells(self) -> list[dict[str, Any]]:
+        """One row of each cell, for the facts that all its rows share."""
+        return list({(row["ctk"], row["ctv"]): row for row in self.rows}.values())
+
+    @property
+    def ingested(self) -> float:
+        """Prompt tokens that were read, warm-up included / (tokens of the file x cells)."""
+        read = sum(row["prompt_n"] for row in self.rows) + sum(cell["warm_up_n"] for cell in self.cells)
+        return float(read / (self.about["tokens"]["file"] * len(self.cells)))
+
+    @property
+    def decoded(self) -> float:
+        """Tokens that were decoded / tokens of the lines that were asked for."""
+        expected = sum(self.about["expected_tokens"][row["function"]] for row in self.rows)
+        return float(sum(row["tokens"] for row in self.rows) / expected)
+
+    @property
+    def busy_seconds(self) -> float:
+        """What the servers' own timings add up to."""
+        asked = sum(row["prompt_ms"] + row["predicted_ms"] for row in self.rows)
+        return float(asked + sum(cell["warm_up_ms"] for cell in self.cells)) / 1000
+
+    @property
+    def load_seconds(self) -> float:
+        """From each server's start until it was ready."""
+        return float(sum(cell["load_seconds"] for cell in self.cells))
+
+
+def run_grid(folder: Path, *arguments: str) -> Sweep:
+    """One `pytest --kv-grid` in `folder`. Exits with its output where it fails."""
+    out = folder / "run"
+    command = [sys.executable, "-m", "pytest", "--kv-grid", "-q", "--kv-server", "embedded", "--kv-out", str(out)]
+    began = time.monotonic()
+    done = subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - pytest
+    wall_seconds = time.monotonic() - began
+    if done.returncode != 0:
+        sys.exit(done.stdout + done.stderr)
+    rows = [json.loads(line) for line in (out / "results.jsonl").read_text(encoding="utf-8").splitlines()]
+    return Sweep(json.loads((out / "run.json").read_text(encoding="utf-8")), rows, wall_seconds)
+
+
+def idle_milliseconds(folder: Path) -> float:
+    """What the installed plugin adds to a plain pytest run: the least of several runs with it less that without."""
+    (folder / "test_nothing.py").write_text("def test_nothing():\n    pass\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_nothing.py"]
+    least = {(): float("inf"), ("-p", "no:codeneedle"): float("inf")}
+    for _ in range(_IDLE_ROUNDS):
+        for extra in least:
+            began = time.perf_counter()
+            subprocess.run([*command, *extra], cwd=folder, capture_output=True, check=True)  # noqa: S603 - pytest
+            least[extra] = min(least[extra], time.perf_counter() - began)
+    with_plugin, without = least.values()
+    return 1000 * (with_plugin - without)
+
+
+def measure() -> list[Figure]:
+    """All five figures."""
+    with tempfile.TemporaryDirectory() as name:
+        big, default, plain = (Path(name) / part for part in ("big", "default", "plain"))
+        for folder in (big / "corpora", default, plain):
+            folder.mkdir(parents=True)
+        idle = idle_milliseconds(plain)
+        grid = run_grid(default)
+        (big / "corpora" / "big.toml").write_text(_CORPUS, encoding="utf-8")
+        sweep = run_grid(big, "--corpus", "big", "--kv-pairs", _CORPUS_PAIRS)
+    tokens = sweep.about["tokens"]["file"]
+    if tokens < _CORPUS_TOKENS_AT_LEAST:
+        sys.exit(f"the corpus has {tokens} tokens only")
+    overhead = grid.wall_seconds / (grid.busy_seconds + grid.load_seconds)
+    return [
+        Figure(f"prompt tokens ingested / (file tokens x cells), {tokens} tokens", sweep.ingested, 1.10),
+        Figure("tokens decoded / tokens of the expected lines", sweep.decoded, 1.10),
+        Figure("wall time / (server busy + load time), default grid", overhead, 1.10),
+        Figure("idle cost in a plain pytest run", idle, 20, " ms"),
+        Figure(f"default grid, {grid.about['machine']['cores']} cores", grid.wall_seconds, 180, " s"),
+    ]
+
+
+def main() -> int:
+    """Print the figures; 1 where one breaks its bound."""
+    figures = measure()
+    for figure in figures:
+        print(figure)
+    return int(any(figure.value > figure.bound for figure in figures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
