@@ -96,14 +96,14 @@ def idle_milliseconds(folder: Path) -> float:
     """What the installed plugin adds to a plain pytest run: the least of several runs with it less that without."""
     (folder / "test_nothing.py").write_text("def test_nothing():\n    pass\n", encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_nothing.py"]
-    least = {(): float("inf"), ("-p", "no:codeneedle"): float("inf")}
+    seconds: dict[bool, list[float]] = {True: [], False: []}
     for _ in range(_IDLE_ROUNDS):
-        for extra in least:
+        for loaded, taken in seconds.items():
+            extra = [] if loaded else ["-p", "no:codeneedle"]
             began = time.perf_counter()
             subprocess.run([*command, *extra], cwd=folder, capture_output=True, check=True)  # noqa: S603 - pytest
-            least[extra] = min(least[extra], time.perf_counter() - began)
-    with_plugin, without = least.values()
-    return 1000 * (with_plugin - without)
+            taken.append(time.perf_counter() - began)
+    return 1000 * (min(seconds[True]) - min(seconds[False]))
 
 
 def measure() -> list[Figure]:

@@ -34,6 +34,11 @@ def _session(config: pytest.Config) -> GridSession:
     return config.stash[SESSION]
 
 
+def _item_error(message: str) -> BaseException:
+    """What a fixture raises for an ERROR with this message and no traceback."""
+    return pytest.fail.Exception(message, pytrace=False)
+
+
 @pytest.fixture(scope="session")
 def kv_settings(pytestconfig: pytest.Config) -> Settings:
     """The settings of the session: every --kv-* option."""
@@ -76,7 +81,7 @@ def llama_server_args(kv_cell: Cell, pytestconfig: pytest.Config) -> ServerArgs:
     session = _session(pytestconfig)
     prepared = session.prepared[kv_cell.corpus]
     if prepared.problem:
-        pytest.fail(prepared.problem, pytrace=False)
+        raise _item_error(prepared.problem)
     from pathlib import Path  # noqa: PLC0415 - as above
 
     return ServerArgs(
@@ -102,7 +107,7 @@ def launch_llama_server(kv_cell: Cell, pytestconfig: pytest.Config) -> Iterator[
             try:
                 return servers.enter_context(launched(args, run.server_log(args.pair)))
             except CellError as error:
-                pytest.fail(str(error), pytrace=False)
+                raise _item_error(str(error)) from None
 
         yield launch
 
@@ -131,8 +136,7 @@ def running_cell(kv_cell: Cell, llama_server: LlamaServer, pytestconfig: pytest.
     try:
         cell.warm_up()
     except CellError as error:
-        message = f"{kv_cell.pair}: {error}. The last lines of {llama_server.log}:\n{llama_server.log_tail}"
-        pytest.fail(message, pytrace=False)
+        raise _item_error(llama_server.with_tail(str(error))) from None
     return cell
 
 
@@ -147,6 +151,6 @@ def recall(running_cell: RunningCell, kv_function: str, request: pytest.FixtureR
     try:
         result = running_cell.ask(kv_function)
     except CellError as error:
-        pytest.fail(f"{error}\n{running_cell.server.log_tail}", pytrace=False)
+        raise _item_error(running_cell.server.with_tail(str(error))) from None
     add_to_row(request.node, {**result.facts(), "response": result.answer.text})
     return result

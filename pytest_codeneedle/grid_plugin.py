@@ -30,6 +30,7 @@ class GridPlugin:
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from error
         config.stash[SESSION] = self.session
+        self._told: set[str] = set()
         if hasattr(config.option, "maxworkerrestart") and config.option.maxworkerrestart is None:
             config.option.maxworkerrestart = "0"  # a worker that died took its server along: say so, do not retry
 
@@ -39,6 +40,7 @@ class GridPlugin:
         config = session.config
         if self.session.is_worker or config.option.collectonly:
             return
+        terminal.quieten(config)
         terminal.write(config, terminal.announce(self.session.plan, self.session.workers))
         try:
             self.session.prepare()
@@ -79,7 +81,7 @@ class GridPlugin:
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Attach the row to the report that decides the outcome."""
         report = yield
-        attach_row(item, report)
+        attach_row(item, report, self._told)
         return report
 
     @pytest.hookimpl(tryfirst=True)

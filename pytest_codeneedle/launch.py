@@ -72,14 +72,14 @@ class LlamaServer:
         while not self.client.healthy():
             if not self.alive():
                 msg = f"the server ended with exit status {self.process.returncode} while it loaded"
-                raise ServerStartError(self._with_tail(msg))
+                raise ServerStartError(self.with_tail(msg))
             if time.monotonic() - began > deadline_seconds:
                 msg = f"the server was not ready after {deadline_seconds:g} s"
-                raise ServerStartError(self._with_tail(msg))
+                raise ServerStartError(self.with_tail(msg))
             time.sleep(_POLL_SECONDS)
         if not self.alive():  # then it was another program that answered on this port
             msg = f"the server ended with exit status {self.process.returncode} while it loaded"
-            raise ServerStartError(self._with_tail(msg))
+            raise ServerStartError(self.with_tail(msg))
         self.load_seconds = time.monotonic() - began
 
     def stop(self) -> None:
@@ -103,7 +103,8 @@ class LlamaServer:
             [sys.executable, "-m", "pytest_codeneedle.watchdog", str(self.process.pid)], stdin=subprocess.PIPE
         )
 
-    def _with_tail(self, message: str) -> str:
+    def with_tail(self, message: str) -> str:
+        """The message under the pair's name, and the last 20 lines of the log below it."""
         shown = self.args.pair
         return f"{shown}: {message}. The last lines of {self.log}:\n{self.log_tail or '(the log is empty)'}"
 

@@ -56,7 +56,7 @@ _OPTIONS = (
         "llama-server to start. Default: the one on PATH, else the embedded one.",
         metavar="PATH|embedded",
     ),
-    _Option("--kv-server-args", "More arguments for every server, in quotes.", metavar='"ARG ..."'),
+    _Option("--kv-server-args", 'More arguments for every server: --kv-server-args="-ngl 99".', metavar='"ARG ..."'),
     _Option(
         "--kv-types",
         "KV cache types of the grid's rows and columns. Default: bf16,q8_0,q5_1,q5_0,q4_1,q4_0.",
@@ -246,7 +246,7 @@ def _reference(config: pytest.Config, pairs: tuple[KVPair, ...]) -> KVPair:
         return default_reference(pairs)
     pair = parse_pair(given)
     if pair not in pairs:
-        msg = f"--kv-reference {pair} is not among the cells of this run: {', '.join(map(str, pairs))}"
+        msg = f"--kv-reference {pair} is not among the {len(pairs)} cells of this run, {pairs[0]} to {pairs[-1]}"
         raise ConfigurationError(msg)
     return pair
 

@@ -99,7 +99,10 @@ def prepare(plan: Plan, workers: int) -> dict[str, Prepared]:
             server_facts = _server_facts(server)
             ready = {name: _counted(plan, plan.corpora[name], server, ready[name]) for name in ready}
     except CellError as error:
-        ready = {name: replace(one, problem=str(error)) for name, one in ready.items()}
+        ready = {
+            name: replace(one, problem=f"no cell was started: the server that counts tokens failed: {error}")
+            for name, one in ready.items()
+        }
     for name, one in ready.items():
         one.run.write_about({**one.run.about(), **server_facts, **_settled(plan, name, one)})
     return ready

@@ -119,14 +119,22 @@ def add_to_row(item: pytest.Item, facts: Mapping[str, Any]) -> None:
     item.user_properties.extend((key, value) for key, value in facts.items() if key not in _NOT_PROPERTIES)
 
 
-def attach_row(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Give the item's row to the report that decides its outcome: a failed set-up (ERROR), else the call."""
+def attach_row(item: pytest.Item, report: pytest.TestReport, told: set[str]) -> None:
+    """Give the item's row to the report that decides its outcome: a failed set-up (ERROR), else the call.
+
+    A cell's ERROR is all its items' error: after the first only its first line is shown. `told` holds the ones
+    that were shown whole.
+    """
     row = item.stash.get(ROW, None)
     if row is None or report.skipped:
         return
     if report.when == "setup" and report.failed:
         row.setdefault("primary_matched", None)
-        outcome = {"outcome": ERROR, "error": report.longreprtext}
+        text = report.longreprtext
+        outcome = {"outcome": ERROR, "error": text}
+        if text in told:
+            report.longrepr = f"{text.splitlines()[0]} (as above)"
+        told.add(text)
     elif report.when == "call":
         outcome = {"outcome": PASSED if report.passed else FAILED}
     else:

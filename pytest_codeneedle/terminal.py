@@ -27,6 +27,14 @@ def write(config: pytest.Config, lines: list[str], **markup: bool) -> None:
     reporter.flush()
 
 
+def quieten(config: pytest.Config) -> None:
+    """A line per cell takes the place of pytest's file names, dots and percentages; -v keeps pytest's own."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and config.get_verbosity() <= 0:
+        reporter.showfspath = False
+        reporter._show_progress_info = False  # noqa: SLF001 - pytest has no public switch but an ini key
+
+
 def announce(plan: Plan, workers: int) -> list[str]:
     """What is going to be asked, before anything starts."""
     lines = []
