@@ -84,7 +84,7 @@ class GridPlugin:
         attach_row(item, report, self._told)
         return report
 
-    @pytest.hookimpl(tryfirst=True)
+    @pytest.hookimpl(trylast=True)  # the cell's line comes below its last item's
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """On the controller: record the row, and say when a cell is complete."""
         taken = self.session.take(report)
