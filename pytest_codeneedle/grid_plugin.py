@@ -41,8 +41,8 @@ class GridPlugin:
         if self.session.is_worker or config.option.collectonly:
             return
         terminal.quieten(config)
-        terminal.write(config, terminal.announce(self.session.plan, self.session.workers))
         try:
+            terminal.write(config, terminal.announce(self.session.plan, self.session.workers))
             self.session.prepare()
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from error
@@ -52,6 +52,13 @@ class GridPlugin:
     def pytest_configure_node(self, node: WorkerController) -> None:
         """Send the settled facts to an xdist worker."""
         node.workerinput.update(self.session.worker_input())
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_xdist_auto_num_workers(self) -> int:
+        """`-n auto`: a server per core."""
+        from pytest_codeneedle.machine import cores  # noqa: PLC0415 - xdist asks only under -n auto
+
+        return cores()
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> object:  # noqa: ANN401 - xdist's own

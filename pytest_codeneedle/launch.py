@@ -100,7 +100,7 @@ class LlamaServer:
     def guard(self) -> None:
         """Where the kernel does not end orphans, have a watchdog process do it."""
         self._watchdog = subprocess.Popen(  # noqa: S603 - this package's own module, no shell
-            [sys.executable, "-m", "pytest_codeneedle.watchdog", str(self.process.pid)], stdin=subprocess.PIPE
+            [sys.executable, "-P", "-m", "pytest_codeneedle.watchdog", str(self.process.pid)], stdin=subprocess.PIPE
         )
 
     def with_tail(self, message: str) -> str:

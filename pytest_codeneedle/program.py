@@ -132,7 +132,7 @@ def _embedded() -> ServerProgram:
         msg = "the embedded server needs the package xllamacpp: pip install 'pytest-codeneedle[embedded]'"
         raise ServerNotFoundError(msg)
     version = importlib.metadata.version("xllamacpp")
-    command = (sys.executable, "-m", "pytest_codeneedle.embedded")
+    command = (sys.executable, "-P", "-m", "pytest_codeneedle.embedded")  # -P: nothing in the user's folder shadows
     known = ("--cache-ram", "0", "--fit", "off", "--no-warmup")
     return ServerProgram(command, f"embedded (xllamacpp {version})", known)
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_codeneedle.cell import cell_facts
-from pytest_codeneedle.errors import RunFolderError
+from pytest_codeneedle.errors import ConfigurationError, RunFolderError
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
 from pytest_codeneedle.kvtypes import KVPair
+from pytest_codeneedle.machine import cores
 from pytest_codeneedle.plan import Ask, Cell, Plan, make_plan
 from pytest_codeneedle.prepare import Prepared, prepare, run_folders
 
@@ -49,10 +50,19 @@ class GridSession:
 
     @property
     def workers(self) -> int:
-        """How many servers run at once."""
+        """How many servers run at once.
+
+        Raises ConfigurationError for more of them on this machine than it has cores: llama.cpp's threads spin.
+        """
         if getattr(self.config.option, "dist", "no") == "no":
             return 1
-        return max(1, len(getattr(self.config.option, "tx", None) or ()))
+        from xdist.workermanage import parse_tx_spec_config  # noqa: PLC0415 - only under -n
+
+        local: int = sum(spec.startswith("popen") for spec in parse_tx_spec_config(self.config))
+        if local > cores():
+            msg = f"{local} servers at once would share {cores()} cores and be many times slower; use -n {cores()}"
+            raise ConfigurationError(msg)
+        return max(1, local)
 
     def prepare(self) -> None:
         """On the controller, before the first item: run folders, token counts, the context size."""
@@ -93,7 +103,7 @@ class GridSession:
 
     def cells_done(self) -> int:
         """Cells with no item left."""
-        return sum(left == 0 for left in self._left.values())
+        return sum(left <= 0 for left in self._left.values())
 
     def finish(self) -> None:
         """Note in run.json when the run ended and how many items it has."""
