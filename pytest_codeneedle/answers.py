@@ -43,11 +43,12 @@ class AnswerWatch:
 
     def feed(self, piece: str) -> bool:
         """Add a piece of the stream; True once the lines are complete and the model is seen to run on."""
+        scanned = len(self.text)
         self.text += piece
-        if self._complete_at is None and "\n" in piece:
-            end = self.text.rindex("\n") + 1
-            if self._enough(self.text[:end]):
-                self._complete_at = end
+        while self._complete_at is None and (line_end := self.text.find("\n", scanned)) >= 0:
+            scanned = line_end + 1
+            if self._enough(self.text[:scanned]):
+                self._complete_at = scanned
         return self.run_on
 
     def _enough(self, text: str) -> bool:
@@ -56,6 +57,13 @@ class AnswerWatch:
         if begins is None:
             return len(lines) >= 2 * self._wanted
         return len(lines) - begins >= self._wanted
+
+
+def runs_on(primary: Sequence[str], response: str) -> bool:
+    """Whether a whole answer goes on after the lines asked for, as `AnswerWatch.run_on` has it."""
+    watch = AnswerWatch(primary)
+    watch.feed(response)
+    return watch.run_on
 
 
 @dataclass(frozen=True)

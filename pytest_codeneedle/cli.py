@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
 def _functions(flags: argparse.Namespace) -> None:
     from pytest_codeneedle.corpus import load_corpus  # noqa: PLC0415 - each command pays for its own imports
 
-    corpus = load_corpus(flags.corpus, Path.cwd(), min_lines=flags.lines)
+    corpus = load_corpus(flags.corpus, _project_root(), min_lines=flags.lines)
     if flags.show is not None:
         chosen = next((f for f in corpus.functions if f.name == flags.show), None)
         if chosen is None:
@@ -106,6 +106,12 @@ def _functions(flags: argparse.Namespace) -> None:
             f"{function.name:<{width}}  line {function.start_line:>6}  {len(function.body):>4} lines  {function.source}"
         )
     print(f"{len(listed)} of {len(corpus.functions)} functions; sha256 {corpus.sha256}")
+
+
+def _project_root() -> Path:
+    """The nearest folder with `corpora/` in it, from here upwards; here where there is none."""
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / "corpora").is_dir()), here)
 
 
 def _generate(flags: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ from difflib import SequenceMatcher
 from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Literal
 
+from pytest_codeneedle.answers import runs_on
 from pytest_codeneedle.cleaning import clean, read_answer
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class Score:
     strict_matched: int
     #: Lines of a `<think>` echo, removed before scoring.
     think_lines: int
+    #: Anything but white space or a closing fence follows the lines asked for.
+    run_on: bool
     #: The cleaned answer, as the model wrote it.
     produced: tuple[str, ...]
     #: The answer held nothing but white space, thinking and fences: an error, not a fail.
@@ -109,6 +112,7 @@ def score(
         position_exact=_in_place(expected, produced),
         strict_matched=strict,
         think_lines=answer.think_lines,
+        run_on=runs_on(primary, response),
         produced=answer.lines,
         empty=answer.empty,
     )
