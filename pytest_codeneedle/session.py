@@ -17,7 +17,7 @@ from pytest_codeneedle.plan import Ask, Cell, Plan, make_plan
 from pytest_codeneedle.prepare import Prepared, prepare, run_folders
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pytest_codeneedle.options import Settings
 
@@ -56,9 +56,7 @@ class GridSession:
         """
         if getattr(self.config.option, "dist", "no") == "no":
             return 1
-        from xdist.workermanage import parse_tx_spec_config  # noqa: PLC0415 - only under -n
-
-        local: int = sum(spec.startswith("popen") for spec in parse_tx_spec_config(self.config))
+        local = local_workers(getattr(self.config.option, "tx", None) or ())
         if local > cores():
             msg = f"{local} servers at once would share {cores()} cores and be many times slower; use -n {cores()}"
             raise ConfigurationError(msg)
@@ -121,6 +119,17 @@ class GridSession:
                 )
             except (OSError, RunFolderError):  # the results are what counts, and they are there
                 continue
+
+
+def local_workers(specs: Iterable[str]) -> int:
+    """How many of xdist's `--tx` workers run on this machine: `popen`, `3*popen`, `popen//python=...`."""
+    count = 0
+    for spec in specs:
+        times, star, rest = spec.partition("*")
+        kind = rest if star else spec
+        if kind.startswith("popen"):
+            count += int(times) if star else 1
+    return count
 
 
 def add_to_row(item: pytest.Item, facts: Mapping[str, Any]) -> None:
