@@ -91,16 +91,16 @@ def _table(grid: Grid, figure: Callable[[Cell], str]) -> list[str]:
     return lines
 
 
-def summary_line(grid: Grid, *, lines: int, functions: int) -> str:
+def summary_line(grid: Grid) -> str:
     """Combos, pass mean +/- sd, matched mean +/- sd, range; sd is that of the population of cells, as published."""
     cells = grid.answered
     if not cells:
-        return f"combos 0 of {len(grid.cells)}: no cell has an answer"
+        return f"combos 0/{len(grid.cells)}: no cell has an answer"
     means = [mean for cell in cells if (mean := cell.mean_matched) is not None]
     passes = [float(cell.passed) for cell in cells]
-    combos = str(len(cells)) if len(cells) == len(grid.cells) else f"{len(cells)} of {len(grid.cells)}"
+    combos = str(len(cells)) if len(cells) == len(grid.cells) else f"{len(cells)}/{len(grid.cells)}"
     return (
-        f"combos {combos} | pass {_mean_sd(passes)} of {functions} | matched {_mean_sd(means)} of {lines}"
+        f"combos {combos} | pass {_mean_sd(passes)} | matched {_mean_sd(means)}"
         f" | range {min(means):.2f} - {max(means):.2f}"
     )
 
@@ -143,7 +143,7 @@ def limit_line(grid: Grid, *, lines: int) -> str | None:
     if not functions or any(count < lines for cell in grid.answered for count in cell.matched):
         return None
     share = float(betaincinv(1, functions, CONFIDENCE))
-    return f"no line was lost; {functions} functions leave open a loss in up to {share:.0%} of functions (95 %)"
+    return f"no line was lost; {functions} functions leave open up to {100 * share:.0f} % that lose some (95 %)"
 
 
 def _mean_sd(values: Sequence[float]) -> str:
@@ -159,7 +159,7 @@ def render(grid: Grid, *, lines: int, functions: int, reference: KVPair) -> list
         f"functions passed /{functions}",
         *pass_lines(grid),
         "",
-        summary_line(grid, lines=lines, functions=functions),
+        summary_line(grid),
     ]
     closing = (reference_line(grid, reference), limit_line(grid, lines=lines), error_line(grid))
     return parts + [line for line in closing if line]

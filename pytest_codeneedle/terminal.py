@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.grid import PASSED, make_grid, render
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
     from pytest_codeneedle.plan import Cell, Plan
@@ -56,7 +58,7 @@ def settled(session: GridSession) -> list[str]:
         if one.problem:
             lines.append(f"kv-grid: {name}: {one.problem.splitlines()[0]}")
         else:
-            lines.append(f"kv-grid: {name}: {one.file_tokens} tokens, context {one.n_ctx}, run {one.folder}")
+            lines.append(f"kv-grid: {name}: {one.file_tokens} tokens, context {one.n_ctx} tokens")
     return lines
 
 
@@ -92,9 +94,14 @@ def summary(session: GridSession) -> list[tuple[str, list[str]]]:
         rows = session.rows[name]
         grid = make_grid(rows, plan.settings.pairs)
         lines = render(grid, lines=plan.settings.lines, functions=len(chosen.asked), reference=plan.settings.reference)
-        lines += [f"run: {session.prepared[name].folder}"]
+        lines += [f"run: {shown(session.prepared[name].run.path, plan.settings.start)}"]
         sections.append((f"KV-cache recall: {name}, {plan.model.name}", lines + _warnings(rows)))
     return sections
+
+
+def shown(path: Path, start: Path) -> Path:
+    """The path as one would type it from `start`: short where it lies below."""
+    return path.relative_to(start) if path.is_relative_to(start) else path
 
 
 def _warnings(rows: list[dict[str, Any]]) -> list[str]:
