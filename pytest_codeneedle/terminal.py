@@ -70,12 +70,13 @@ def cell_line(session: GridSession, cell: Cell) -> str:
     matched = "err" if grid_cell.mean_matched is None else f"{grid_cell.mean_matched:.2f}"
     passed = sum(row["outcome"] == PASSED for row in rows)
     left = (time.monotonic() - session.began) / done * (total - done)
-    label = session.plan.label(cell)
+    width = max(len(session.plan.label(one)) for one in session.plan.cells)
+    label = f"{session.plan.label(cell):<{width}}"
     place = f"[{done:>{len(str(total))}}/{total}]"
     errors = f"  {grid_cell.errors} errors" if grid_cell.errors else ""
     flagged = "  flagged: see below" if any(row.get("fallbacks") for row in rows) else ""
     until = f"  {_duration(left)} left" if done < total else ""
-    return f"{place} {label:<11} {matched:>5}  {passed}/{len(rows)} passed{errors}{flagged}{until}"
+    return f"{place} {label} {matched:>6}  {passed}/{len(rows)} passed{errors}{flagged}{until}"
 
 
 def _duration(seconds: float) -> str:
