@@ -41,6 +41,12 @@ class AnswerWatch:
         after = self.text[self._complete_at :].strip()
         return bool(after.removeprefix(_FENCE).strip()) and not _FENCE.startswith(after)
 
+    @property
+    def parts(self) -> tuple[str, str]:
+        """The text up to the end of the lines asked for, and what came after; all of it, and nothing, before."""
+        end = len(self.text) if self._complete_at is None else self._complete_at
+        return self.text[:end], self.text[end:]
+
     def feed(self, piece: str) -> bool:
         """Add a piece of the stream; True once the lines are complete and the model is seen to run on."""
         scanned = len(self.text)
@@ -70,6 +76,9 @@ def runs_on(primary: Sequence[str], response: str) -> bool:
 class Answer:
     """One answer with the server's own counts.
 
+    `text` is what is scored. Where this side closed the stream it ends with the lines asked for, and `after` holds
+    the beginning of the line that showed the model running on: half a line is neither right nor hallucinated.
+
     `stop` is llama.cpp's word for why it ended (`eos`, `word`, `limit`), or `closed` where this side closed the
     stream because the lines were complete and the model ran on. `tokens` were decoded in `predicted_ms`;
     `prompt_n` prompt tokens were ingested in `prompt_ms`, and `cache_n` came from the prompt cache.
@@ -84,6 +93,7 @@ class Answer:
     prompt_ms: float
     predicted_ms: float
     truncated: bool
+    after: str = ""
 
     def facts(self) -> dict[str, str | int | float | bool]:
         """Flat and plain, without the text, for a result row and for `user_properties`."""

@@ -128,8 +128,10 @@ def _events(response: httpx.Response) -> Iterator[dict[str, Any]]:
 
 def _answer(watch: AnswerWatch, last: dict[str, Any], *, closed: bool) -> Answer:
     timings = last.get("timings", {})
+    text, after = watch.parts if closed else (watch.text, "")
     return Answer(
-        text=watch.text,
+        text=text,
+        after=after,
         stop="closed" if closed else str(last.get("stop_type", "none")),
         run_on=watch.run_on,
         tokens=int(timings.get("predicted_n", last.get("tokens_predicted", 0))),

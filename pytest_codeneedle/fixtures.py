@@ -152,5 +152,5 @@ def recall(running_cell: RunningCell, kv_function: str, request: pytest.FixtureR
         result = running_cell.ask(kv_function)
     except CellError as error:
         raise _item_error(running_cell.server.with_tail(str(error))) from None
-    add_to_row(request.node, {**result.facts(), "response": result.answer.text})
+    add_to_row(request.node, {**result.facts(), "response": result.answer.text, "after": result.answer.after})
     return result

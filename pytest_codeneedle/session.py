@@ -28,7 +28,7 @@ SESSION = pytest.StashKey["GridSession"]()
 REPORT_FIELD = "codeneedle_row"
 _WORKER_INPUT = "codeneedle"
 #: Kept out of `user_properties`: the response belongs into the run folder alone.
-_NOT_PROPERTIES = ("response",)
+_NOT_PROPERTIES = ("response", "after")
 
 
 class GridSession:
