@@ -36,6 +36,7 @@ SERVER_ENVIRONMENT = {"OMP_WAIT_POLICY": "passive", "PYTHONUNBUFFERED": "1"}
 _ATTEMPTS = 3
 _POLL_SECONDS = 0.01
 _PORT_TAKEN = re.compile(r"couldn't bind|address already in use|bind.*fail", re.IGNORECASE)
+_LISTENING = "listening on"
 _PR_SET_PDEATHSIG = 1
 
 
@@ -72,7 +73,8 @@ class LlamaServer:
     def wait_ready(self, deadline_seconds: float) -> None:
         """Wait until /health says ok. Raises ServerStartError with the end of the log."""
         began = time.monotonic()
-        while not self.client.healthy():
+        # The log too: another program that took the port may answer /health.
+        while not (self.client.healthy() and _LISTENING in self.log_text):
             if not self.alive():
                 msg = f"the server ended with exit status {self.process.returncode} while it loaded"
                 raise ServerStartError(self.with_tail(msg))
@@ -80,9 +82,6 @@ class LlamaServer:
                 msg = f"the server was not ready after {deadline_seconds:g} s"
                 raise ServerStartError(self.with_tail(msg))
             time.sleep(_POLL_SECONDS)
-        if not self.alive():  # then it was another program that answered on this port
-            msg = f"the server ended with exit status {self.process.returncode} while it loaded"
-            raise ServerStartError(self.with_tail(msg))
         self.load_seconds = time.monotonic() - began
 
     def stop(self) -> None:

@@ -1,0 +1,260 @@
+"""What goes wrong while it runs: every server ends, every cell says why, nothing recorded is lost."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_codeneedle import launch
+from pytest_codeneedle.errors import ServerStartError
+from pytest_codeneedle.kvtypes import KVPair
+from pytest_codeneedle.machine import cache_folder
+from pytest_codeneedle.program import ServerArgs, find_program
+from pytest_codeneedle.reference_model import Control
+
+from .lab import PATIENCE_SECONDS, RUNS, matched, read_rows, runs, said_folder, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .lab import Lab
+
+PAIRS = ("--kv-pairs", "q8_0/q8_0,q4_0/q4_0", "--kv-order", "grid")
+#: A fake: no llama-server takes another cache type than it is asked for, or none would be used. This one is the
+#: embedded server, told q5_0 where q8_0 was asked for.
+LIAR = f"""#!{sys.executable}
+import os
+import sys
+
+if "--help" in sys.argv:
+    print("-m, --model FNAME   -ctk, --cache-type-k TYPE   -ctv, --cache-type-v TYPE")
+    sys.exit(0)
+words = ["q5_0" if word == "q8_0" else word for word in sys.argv[1:]]
+os.execv(sys.executable, [sys.executable, "-m", "pytest_codeneedle.embedded", *words])
+"""
+HOLD = """
+    import pathlib
+    import time
+
+    def test_hold(llama_server):
+        path = pathlib.Path(__file__).with_name(f"{llama_server.process.pid}.pid")
+        path.touch()
+        time.sleep(1000)
+"""
+
+
+@pytest.fixture
+def liar(lab: Lab) -> str:
+    """The path of a server that uses other types than it was asked for."""
+    path = lab.write("liar", LIAR)
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.fixture
+def args() -> ServerArgs:
+    """What a small server is started with."""
+    model = Control().cached(cache_folder())
+    return ServerArgs(find_program("embedded"), model, KVPair("q8_0", "q4_0"), 512, threads=1)
+
+
+@pytest.fixture
+def started(lab: Lab) -> Iterator[list[subprocess.Popen[str]]]:
+    """Processes that end with the test, however it ends."""
+    processes: list[subprocess.Popen[str]] = []
+    yield processes
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def hold(lab: Lab, started: list[subprocess.Popen[str]], *arguments: str) -> tuple[subprocess.Popen[str], int]:
+    """A pytest that holds a server for ever, and the server's process."""
+    test = lab.pytester.makepyfile(test_hold=HOLD)
+    command = [sys.executable, "-m", "pytest", "--kv-grid", "--corpus", "tiny", *PAIRS, *arguments, str(test)]
+    process = subprocess.Popen(command, cwd=lab.path, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    started.append(process)
+    wait_until(lambda: any(lab.path.glob("*.pid")))
+    return process, int(next(lab.path.glob("*.pid")).stem)
+
+
+def test_server_dies_while_loading(lab: Lab) -> None:
+    """A model file that was cut off passes the check of its header: every item is an ERROR with the log's end."""
+    Control().write(lab.path / "whole.gguf")
+    content = (lab.path / "whole.gguf").read_bytes()
+    (lab.path / "cut.gguf").write_bytes(content[: len(content) // 2])
+    result = lab.grid(*PAIRS, "--kv-model", "cut.gguf")
+    assert pytest.ExitCode.TESTS_FAILED == result.ret
+    assert {"errors": 4} == result.parseoutcomes()
+    figures = matched(result)
+    assert {"err"} == {figures["q8_0", "q8_0"], figures["q4_0", "q4_0"]}
+    rows = lab.rows()
+    assert ["error"] * 4 == [row["outcome"] for row in rows]
+    assert "data is not within the file bounds" in rows[0]["error"]
+    assert "failed to load model" in rows[0]["error"]
+
+
+def test_other_types_than_asked(lab: Lab, liar: str) -> None:
+    """A server whose log shows other types than asked is an ERROR of its cell; the other cells count."""
+    result = lab.grid(*PAIRS, "--kv-server", liar)
+    assert {"errors": 2, "passed": 2} == result.parseoutcomes()
+    figures = matched(result)
+    assert ("err", "20.00") == (figures["q8_0", "q8_0"], figures["q4_0", "q4_0"])
+    said = "the server was asked for KV cache types q8_0/q8_0 and its log shows q5_0/q5_0"
+    errors = [row["error"] for row in lab.rows() if row["outcome"] == "error"]
+    assert 2 == len(errors)
+    assert said in errors[0]
+    assert said in errors[1]
+
+
+def test_exit_first(lab: Lab, liar: str) -> None:
+    """-x stops after the first item that is not passed, and the grid is printed all the same."""
+    result = lab.grid(*PAIRS, "--kv-server", liar, "-x")
+    assert {"errors": 1} == result.parseoutcomes()
+    figures = matched(result)
+    assert ("err", "err") == (figures["q8_0", "q8_0"], figures["q4_0", "q4_0"])
+    assert lab.folder == said_folder(result.outlines, lab.path)
+    assert ["error"] == [row["outcome"] for row in lab.rows()]
+    assert ["q8_0-q8_0.log"] == [log.name for log in (lab.folder / "servers").iterdir()]
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["plain", "n1"])
+def test_sigkill(lab: Lab, started: list[subprocess.Popen[str]], workers: tuple[str, ...]) -> None:
+    """SIGKILL of pytest leaves no server behind."""
+    process, server = hold(lab, started, *workers)
+    assert runs(server)
+    process.kill()
+    process.wait()
+    wait_until(lambda: not runs(server))
+    assert not runs(server)
+
+
+def test_sigint(lab: Lab, started: list[subprocess.Popen[str]]) -> None:
+    """Ctrl-C ends the server and prints the grid of what was answered."""
+    process, server = hold(lab, started)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    assert pytest.ExitCode.INTERRUPTED == process.returncode
+    assert not runs(server)
+    lines = output.splitlines()
+    assert "mean primary_matched /20" in lines
+    assert lab.folder == said_folder(lines, lab.path)
+
+
+def test_sigint_keeps_what_was_answered(lab: Lab, started: list[subprocess.Popen[str]]) -> None:
+    """Rows that were recorded before Ctrl-C are in the file and in the grid."""
+    command = [sys.executable, "-m", "pytest", "--kv-grid", "-q"]
+    process = subprocess.Popen(command, cwd=lab.path, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    started.append(process)
+    wait_until(lambda: any(path.stat().st_size for path in lab.path.glob(f"{RUNS}/*/results.jsonl")))
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    assert pytest.ExitCode.INTERRUPTED == process.returncode
+    assert lab.folder == said_folder(output.splitlines(), lab.path)
+    rows = read_rows(lab.folder)
+    assert 1 <= len(rows) < 36 * 8
+    assert {"passed"} == {row["outcome"] for row in rows}
+    assert "20.00" in output
+    assert "err" in output
+
+
+def test_port_taken(args: ServerArgs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that another program took between the choice and the start is tried anew, with a log of its own."""
+    free = launch.free_port
+    with socket.socket() as other:
+        other.bind((launch.HOST, 0))
+        ports = iter([other.getsockname()[1]])
+        monkeypatch.setattr(launch, "free_port", lambda: next(ports, None) or free())
+        with launch.launched(args, tmp_path / "server.log") as server:
+            assert server.client.healthy()
+            assert tmp_path / "server.2.log" == server.log
+    assert "couldn't bind" in (tmp_path / "server.log").read_text(encoding="utf-8")
+
+
+def test_port_taken_for_ever(args: ServerArgs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After three attempts it is an error with the server's own words."""
+    with socket.socket() as other:
+        other.bind((launch.HOST, 0))
+        port = other.getsockname()[1]
+        monkeypatch.setattr(launch, "free_port", lambda: port)
+        with pytest.raises(ServerStartError, match="couldn't bind"), launch.launched(args, tmp_path / "server.log"):
+            pass
+    assert ["server.2.log", "server.3.log", "server.log"] == sorted(path.name for path in tmp_path.iterdir())
+
+
+def test_deadline(args: ServerArgs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is not ready in time is ended, and the error says how long was waited."""
+    spawned = []
+    spawn = launch._spawn
+    monkeypatch.setattr(launch, "_spawn", lambda *given: spawned.append(spawn(*given)) or spawned[-1])
+    with (
+        pytest.raises(ServerStartError, match=r"q8_0/q4_0: the server was not ready after 0 s"),
+        launch.launched(args, tmp_path / "server.log", deadline_seconds=0.0),
+    ):
+        pass
+    (server,) = spawned
+    assert not server.alive()
+
+
+def test_program_that_cannot_be_started(args: ServerArgs, tmp_path: Path) -> None:
+    """A program that the system refuses to start is an error of the cell, with its path."""
+    gone = replace(args, program=replace(args.program, command=(str(tmp_path / "gone"),)))
+    with pytest.raises(ServerStartError, match="gone could not be started"), launch.launched(gone, tmp_path / "log"):
+        pass
+
+
+def test_stops_at_the_end(args: ServerArgs, tmp_path: Path) -> None:
+    """A server ends with its context, also where the test in it failed, and its log is kept."""
+
+    def fails() -> None:
+        with launch.launched(args, tmp_path / "server.log") as server:
+            servers.append(server)
+            assert runs(server.process.pid)
+            raise ZeroDivisionError
+
+    servers: list[launch.LlamaServer] = []
+    with pytest.raises(ZeroDivisionError):
+        fails()
+    (server,) = servers
+    assert not runs(server.process.pid)
+    assert "llama_kv_cache: size" in server.log_text
+
+
+def test_second_start_has_a_log_of_its_own(args: ServerArgs, tmp_path: Path) -> None:
+    """No log is overwritten."""
+    logs = []
+    for _ in range(2):
+        with launch.launched(args, tmp_path / "q8_0-q4_0.log") as server:
+            logs.append(server.log)
+    assert [tmp_path / "q8_0-q4_0.log", tmp_path / "q8_0-q4_0.2.log"] == logs
+    assert all(log.stat().st_size for log in logs)
+
+
+def test_watchdog() -> None:
+    """Where the kernel does not end orphans: the watchdog kills its process once its standard input closes."""
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"]) as sleeper:
+        command = [sys.executable, "-m", "pytest_codeneedle.watchdog", str(sleeper.pid)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE) as watchdog:
+            assert watchdog.stdin is not None
+            assert sleeper.poll() is None
+            watchdog.stdin.close()
+            assert 0 == watchdog.wait(PATIENCE_SECONDS)
+        assert -signal.SIGKILL == sleeper.wait(PATIENCE_SECONDS)
+
+
+def test_guarded(args: ServerArgs, tmp_path: Path) -> None:
+    """A guarded server that is stopped takes its watchdog along."""
+    with launch.launched(args, tmp_path / "server.log") as server:
+        server.guard()
+        watchdog = server._watchdog
+        assert watchdog is not None
+        assert watchdog.poll() is None
+    assert watchdog.poll() is not None
+    assert not server.alive()

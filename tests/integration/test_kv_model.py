@@ -1,0 +1,88 @@
+"""--kv-model PATH|control:robust, and the environment variable CODENEEDLE_MODEL."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from pytest_codeneedle.machine import cache_folder
+from pytest_codeneedle.reference_model import Control
+
+from .lab import matched
+
+if TYPE_CHECKING:
+    import pytest
+
+    from .lab import Lab
+
+PAIR = ("--kv-pairs", "q8_0/q4_0", "--corpus", "tiny")
+DONE = {("q8_0", "q4_0"): "20.00"}
+
+
+def test_missing(lab: Lab) -> None:
+    """A model file that is not there is a usage error with its path and the way out."""
+    message = lab.refused(*PAIR, "--kv-model", "gone.gguf")
+    assert f"model file {lab.path / 'gone.gguf'} is not there" in message
+    assert "--kv-model PATH" in message
+
+
+def test_not_gguf(lab: Lab) -> None:
+    """A model file that is not GGUF is a usage error that says how it begins."""
+    lab.write("model.bin", "PK34 something else")
+    message = lab.refused(*PAIR, "--kv-model", "model.bin")
+    assert "is not GGUF (it begins with b'PK34')" in message
+
+
+def test_folder(lab: Lab) -> None:
+    """A folder is no model."""
+    assert "is not there" in lab.refused(*PAIR, "--kv-model", ".")
+
+
+def test_unknown_control(lab: Lab) -> None:
+    """A control model that does not exist is a usage error that names the one that does."""
+    message = lab.refused(*PAIR, "--kv-model", "control:perfect")
+    assert "control:perfect: no such control model" in message
+    assert "control:robust" in message
+
+
+def test_gguf_by_path(lab: Lab) -> None:
+    """A GGUF file is found from where the command was given; run.json has its hash and the folder its name."""
+    lab.pytester.makeini("[pytest]\n")
+    Control().write(lab.path / "own.gguf")
+    result = lab.grid(*PAIR, "--kv-model", "own.gguf", corpus=None)
+    assert DONE == matched(result)
+    about = lab.about()
+    assert str(lab.path / "own.gguf") == about["model_file"]
+    assert hashlib.sha256((lab.path / "own.gguf").read_bytes()).hexdigest() == about["model_sha256"]
+    assert lab.folder.name.startswith("tiny__own__")
+
+
+def test_variable(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CODENEEDLE_MODEL names a model; the option wins over it, and it wins over the ini file."""
+    monkeypatch.setenv("CODENEEDLE_MODEL", "from-variable.gguf")
+    lab.pytester.makeini("[pytest]\nkv_model = from-ini.gguf\n")
+    assert "from-variable.gguf is not there" in lab.refused(*PAIR)
+    assert "from-option.gguf is not there" in lab.refused(*PAIR, "--kv-model", "from-option.gguf")
+    monkeypatch.delenv("CODENEEDLE_MODEL")
+    assert "from-ini.gguf is not there" in lab.refused(*PAIR)
+
+
+def test_cache(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control model is written into the user's cache folder once, and read from there from then on."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(lab.path / "cache"))
+    assert DONE == matched(lab.grid(*PAIR, "--kv-out", "first", corpus=None))
+    (model,) = cache_folder().glob("*.gguf")
+    before = model.stat()
+    assert DONE == matched(lab.grid(*PAIR, "--kv-out", "second", corpus=None))
+    after = model.stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+    assert [model] == list(cache_folder().glob("*.gguf*"))
+
+
+def test_cache_that_cannot_be_written(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the cache folder cannot be made it is a usage error that says which variable moves it."""
+    lab.write("file", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(lab.path / "file"))
+    message = lab.refused(*PAIR)
+    assert "the control model cannot be written" in message
+    assert "XDG_CACHE_HOME" in message
