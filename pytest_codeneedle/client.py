@@ -85,7 +85,7 @@ class Client:
                         closed = True
                         break
         except httpx.TransportError as error:
-            msg = f"the connection broke after {len(watch.text)} characters: {error or type(error).__name__}"
+            msg = f"the connection broke after {len(watch.text)} characters: {str(error) or type(error).__name__}"
             raise AnswerError(msg) from error
         if not closed and not last.get("stop"):
             msg = f"the answer was cut off: the stream ended after {len(watch.text)} characters without a stop"
@@ -96,7 +96,7 @@ class Client:
         try:
             response = self._http.request(method, path, json=body)
         except httpx.TransportError as error:
-            msg = f"{path}: {error or type(error).__name__}"
+            msg = f"{path}: {str(error) or type(error).__name__}"
             raise AnswerError(msg) from error
         if response.status_code != _OK:
             raise _refused(response)
@@ -108,8 +108,17 @@ class Client:
         return decoded
 
 
+def _lines(response: httpx.Response) -> Iterator[str]:
+    """Lines that end at a line feed: httpx's own also end at U+2028 and U+0085, which JSON leaves unescaped."""
+    rest = b""
+    for piece in response.iter_bytes():
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from (line.decode("utf-8", "replace").removesuffix("\r") for line in lines)
+    yield rest.decode("utf-8", "replace")
+
+
 def _events(response: httpx.Response) -> Iterator[dict[str, Any]]:
-    for line in response.iter_lines():
+    for line in _lines(response):
         if not line.startswith("data: ") or line == "data: [DONE]":
             if line.startswith("error: "):
                 msg = f"the server broke off its answer: {line[7:]}"

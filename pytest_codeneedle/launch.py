@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 LOAD_DEADLINE_SECONDS = 1800.0
 STOP_SECONDS = 5.0
 LOG_TAIL_LINES = 20
-#: OpenMP builds spin at every barrier, and a single other busy process then costs a factor of ten. Asleep at
-#: barriers they lose little on an idle machine. A user's own environment wins.
-SERVER_ENVIRONMENT = {"OMP_WAIT_POLICY": "passive", "PYTHONUNBUFFERED": "1"}
 _ATTEMPTS = 3
 _POLL_SECONDS = 0.01
 _PORT_TAKEN = re.compile(r"couldn't bind|address already in use|bind.*fail", re.IGNORECASE)
@@ -152,7 +149,7 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
     port = free_port()
     argv = args.argv(port)
     log.parent.mkdir(parents=True, exist_ok=True)
-    environment = {**SERVER_ENVIRONMENT, **os.environ}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with log.open("xb") as output:
         try:
             process = subprocess.Popen(  # noqa: S603 - the user's own server, no shell

@@ -30,6 +30,14 @@ class Model:
         """Whether it is a computed control model."""
         return self.given.startswith(CONTROL)
 
+    def threads(self, share: int) -> int:
+        """Threads per server out of its share of the cores.
+
+        The control model's work between two of llama.cpp's barriers is microseconds: a second thread gains a fifth
+        on an idle machine, and loses a factor of ten once anything else runs, since threads spin at barriers.
+        """
+        return 1 if self.is_control else max(1, share)
+
     @property
     def name(self) -> str:
         """A name fit for a folder."""

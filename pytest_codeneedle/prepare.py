@@ -86,13 +86,13 @@ def prepare(plan: Plan, workers: int) -> dict[str, Prepared]:
     folders = run_folders(plan, moment)
     cache = cache_folder()
     model = plan.model.file(plan.settings.start, cache)
-    threads = max(1, cores() // workers)
+    threads = plan.model.threads(cores() // workers)
     about = _about(plan, model, file_sha256(model, cache), threads, moment)
     for name, folder in folders.items():
         RunFolder.create(folder.path, {**about, **_about_corpus(plan, name)})
     ready = {name: Prepared(str(folder.path), str(model), threads) for name, folder in folders.items()}
     log = next(iter(folders.values())).path / "tokenize.log"
-    args = ServerArgs(plan.program, model, KVPair("f16", "f16"), _COUNTING_CONTEXT, cores(), plan.settings.server_args)
+    args = ServerArgs(plan.program, model, KVPair("f16", "f16"), _COUNTING_CONTEXT, threads, plan.settings.server_args)
     server_facts: Mapping[str, Any] = {}
     try:
         with launched(args, log) as server:

@@ -20,13 +20,10 @@ MAX_LINES_ABOVE = 5
 _TASK = """{text}
 ---
 
-Above is the source code. Task: repeat {lines} lines of it word for word: the {lines} lines that directly follow the
-quotation at the end of this message. The quotation is the beginning of one function; the lines asked for are the
-beginning of its body.
-
-- Write these {lines} lines and nothing else, then stop.
-- Keep the order, the indentation and every character; keep blank lines and comments.
-- Do not repeat the quotation. No explanation, no line numbers, no code fence.
+Task: repeat {lines} lines of the source code above, word for word: those that directly follow the quotation below,
+which is the beginning of one function. Write these {lines} lines and nothing else, then stop. Keep the order, the
+indentation and every character, blank lines and comments too. Do not repeat the quotation. No explanation, no line
+numbers, no code fence.
 
 The quotation:
 {quote}"""

@@ -10,7 +10,7 @@ every line of a generated corpus at every cache type.
 chosen frequencies. Head t asks for the phase t steps back, so all its attention lies on that token, whose code
 it writes into slot t.
 
-*Layer 1* has one head that works (an induction head: Olsson et al. 2022). Its query is slots 0..4 of the last
+*Layer 1* has one head (an induction head: Olsson et al. 2022). Its query is slots 0..4 of the last
 token, its keys are slots 1..5 of every position: the two agree where the five tokens before a position are the
 last five tokens read. The code of the token at that position, the one that followed, goes into slot 6. The
 first four slots are compared in all 24 signs, the fifth in the 16 dimensions that are left of 128.
@@ -49,8 +49,13 @@ if TYPE_CHECKING:
 #: Raised whenever the bytes change, so that a cached file of an older version is not taken for this one.
 REVISION = 1
 
+#: llama.cpp's name for a Llama whose layers may differ in their number of heads.
+ARCHITECTURE = "deci"
+
 CONTEXT_TRAIN = 65536
-HEADS = OFFSETS = 5
+OFFSETS = 5
+#: Heads of each layer: one per offset, then the one that copies.
+HEADS = (OFFSETS, 1)
 HEAD_DIM = 128
 ROTARY_PAIRS = 8
 #: Turns per token of pair i: 3.1 * 0.51**i radians. Found by search over both numbers for the largest margin.
@@ -124,21 +129,21 @@ class Control:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
             os.close(handle)
+            try:
+                _write_gguf(Path(part))
+                Path(part).replace(path)
+            finally:
+                Path(part).unlink(missing_ok=True)
         except OSError as error:
             msg = f"the control model cannot be written to {path.parent}: {error.strerror}; set XDG_CACHE_HOME"
             raise ModelError(msg) from error
-        try:
-            _write_gguf(Path(part))
-            Path(part).replace(path)
-        finally:
-            Path(part).unlink(missing_ok=True)
 
 
 def _write_gguf(path: Path) -> None:
     from gguf import GGUFWriter  # noqa: PLC0415 - an extra: imported where it is used
 
     words = vocabulary()
-    writer = GGUFWriter(path, "llama")
+    writer = GGUFWriter(path, ARCHITECTURE)
     _add_metadata(writer, words)
     for name, tensor in _tensors(words):
         writer.add_tensor(name, tensor)
@@ -155,9 +160,9 @@ def _add_metadata(writer: GGUFWriter, words: Vocabulary) -> None:
     writer.add_context_length(CONTEXT_TRAIN)
     writer.add_embedding_length(EMBEDDING)
     writer.add_block_count(2)
-    writer.add_feed_forward_length(FEED_FORWARD)
+    writer.add_feed_forward_length([FEED_FORWARD, FEED_FORWARD])
     writer.add_head_count(HEADS)
-    writer.add_head_count_kv(1)  # all heads share the keys; they differ in what they ask
+    writer.add_head_count_kv([1, 1])  # the heads of a layer share the keys; they differ in what they ask
     writer.add_key_length(HEAD_DIM)
     writer.add_value_length(HEAD_DIM)
     writer.add_layer_norm_rms_eps(RMS_EPSILON)
@@ -227,21 +232,21 @@ def _rotary_factors() -> list[float]:
     return turning + [1e20] * (HEAD_DIM // 2 - ROTARY_PAIRS)
 
 
-def _empty_heads() -> dict[str, NDArray[np.float64]]:
+def _empty_heads(heads: int) -> dict[str, NDArray[np.float64]]:
     """Zero weights of one attention layer; the value head copies slot 0, the token's own code."""
     value = np.zeros((HEAD_DIM, EMBEDDING))
     value[:CODE_SIGNS, _slot(0)] = np.eye(CODE_SIGNS)
     return {
-        "attn_q": np.zeros((HEADS * HEAD_DIM, EMBEDDING)),
+        "attn_q": np.zeros((heads * HEAD_DIM, EMBEDDING)),
         "attn_k": np.zeros((HEAD_DIM, EMBEDDING)),
         "attn_v": value,
-        "attn_output": np.zeros((EMBEDDING, HEADS * HEAD_DIM)),
+        "attn_output": np.zeros((EMBEDDING, heads * HEAD_DIM)),
     }
 
 
 def _offset_heads() -> Mapping[str, NDArray[np.float64]]:
     """Layer 0: head t - 1 attends to the token t steps back and writes its code into slot t."""
-    weights = _empty_heads()
+    weights = _empty_heads(HEADS[0])
     # llama.cpp divides scores by the root of the head's dimension; the constant channel carries CONSTANT.
     sharp = OFFSET_NATS / ROTARY_MARGIN * math.sqrt(HEAD_DIM) / CONSTANT
     weights["attn_k"][0 : 2 * ROTARY_PAIRS : 2, CONSTANT_CHANNEL] = 1 / CONSTANT
@@ -255,11 +260,8 @@ def _offset_heads() -> Mapping[str, NDArray[np.float64]]:
 
 
 def _copying_head() -> Mapping[str, NDArray[np.float64]]:
-    """Layer 1, head 0: compares slots 0..4 with slots 1..5 of all positions and copies the code found there.
-
-    The other four heads ask for nothing and write nothing: llama.cpp wants the same number in every layer.
-    """
-    weights = _empty_heads()
+    """Layer 1: compares slots 0..4 with slots 1..5 of all positions and copies the code found there."""
+    weights = _empty_heads(HEADS[1])
     scale = _steady(NATS_PER_SIGN * math.sqrt(HEAD_DIM))
     at = 2 * ROTARY_PAIRS  # behind the pairs that turn
     for slot in range(OFFSETS):

@@ -8,14 +8,10 @@ from hypothesis import strategies as st
 
 from pytest_codeneedle.cleaning import Cleaned, clean, read_answer
 
-CODE = st.sampled_from(
-    ["a", "  b", "}", "", "   ", "return '</think>';", "x = '<think>'", "\x0c", "a\u2028b"]
-)
+CODE = st.sampled_from(["a", "  b", "}", "", "   ", "return '</think>';", "x = '<think>'", "\x0c", "a\u2028b"])
 PLAIN = st.lists(CODE, max_size=12).map("\n".join)
 MARKED = st.lists(CODE | st.sampled_from(["```", "<think>", "</think>", "so.</think>", "<think>a</think>b"]))
-ANSWERS = st.lists(CODE | st.sampled_from(["<think>", "</think>", "so.</think>", "<think>a</think>b"])).map(
-    "\n".join
-)
+ANSWERS = st.lists(CODE | st.sampled_from(["<think>", "</think>", "so.</think>", "<think>a</think>b"])).map("\n".join)
 
 
 def test_answer_without_marks_is_kept_with_its_indentation() -> None:
@@ -84,9 +80,7 @@ def test_thinking_is_removed_and_counted(response: str, lines: list[str], think_
     assert Cleaned(tuple(lines), think_lines, empty=False) == read_answer(response)
 
 
-@pytest.mark.parametrize(
-    "response", ["x = '<think>'\ny = '</think>'", "s.split('</think>')[1]", "a <think> b"]
-)
+@pytest.mark.parametrize("response", ["x = '<think>'\ny = '</think>'", "s.split('</think>')[1]", "a <think> b"])
 def test_tags_in_code_are_code(response: str) -> None:
     """A tag in the midst of a line does not make the lines before it thinking."""
     assert response.split("\n") == clean(response)
@@ -152,4 +146,4 @@ def test_cleaned_answer_begins_and_ends_with_text(response: str) -> None:
     cleaned = read_answer(response)
 
     assert all(line.strip() for line in (*cleaned.lines[:1], *cleaned.lines[-1:]))
-    assert not cleaned.empty or all(line == "```" for line in cleaned.lines)
+    assert not cleaned.empty or all(line.strip() in ("", "```") for line in cleaned.lines)

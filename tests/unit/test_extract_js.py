@@ -120,9 +120,7 @@ def test_a_function_on_one_line_is_left_out() -> None:
 
 def test_functions_come_as_they_are_written() -> None:
     """The order is that of the text, an outer function before those in it."""
-    text = (
-        "function a() {\n  var b = { c() {\n 1;\n }, d: () => {\n 2;\n }};\n}\ne = function () {\n 3;\n};\n"
-    )
+    text = "function a() {\n  var b = { c() {\n 1;\n }, d: () => {\n 2;\n }};\n}\ne = function () {\n 3;\n};\n"
 
     assert ["a", "c", "d", "e"] == [function.name for function in extracted(text)]
 
@@ -217,9 +215,7 @@ def test_jquery_has_its_known_functions() -> None:
     found = extract(text, "javascript", source="jquery.js")
 
     assert 111 == len(found)
-    assert [("DOMEval", 105, 104)] == [
-        (f.name, f.start_line, f.signature_line) for f in found if f.name == "DOMEval"
-    ]
+    assert [("DOMEval", 105, 104)] == [(f.name, f.start_line, f.signature_line) for f in found if f.name == "DOMEval"]
     lines = split_lines(text)
     for function in found:
         assert function.name in lines[function.signature_line - 1]

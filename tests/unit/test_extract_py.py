@@ -24,9 +24,7 @@ def extracted(text: str, min_lines: int = 1) -> list[Function]:
 
 def test_a_body_begins_with_the_docstring_and_ends_with_the_last_statement() -> None:
     """Comments before the first statement belong to the header, and those after the last to nobody."""
-    text = (
-        'async def f(\n    a,\n):\n    # why\n    """Doc."""\n\n    return (\n        a\n    )\n    # end\n'
-    )
+    text = 'async def f(\n    a,\n):\n    # why\n    """Doc."""\n\n    return (\n        a\n    )\n    # end\n'
 
     assert [
         Function(
@@ -126,9 +124,7 @@ def test_functions_are_found_where_they_were_written(plan: list[Written], end: s
 
     found = extracted(end.join(text))
 
-    assert expected == sorted(
-        [(f.name, f.signature_line, f.start_line, f.body) for f in found], key=lambda row: row[1]
-    )
+    assert expected == sorted([(f.name, f.signature_line, f.start_line, f.body) for f in found], key=lambda row: row[1])
 
 
 def test_a_syntax_error_names_source_line_and_reason() -> None:
@@ -174,6 +170,4 @@ def test_http_server_has_its_known_functions() -> None:
     assert {"parse_request", "send_head", "list_directory"} <= {function.name for function in found}
     for function in found:
         assert "\n" + "\n".join(function.body) + "\n" in text
-        assert re.match(rf"\s*def {function.name}\(", text.split("\n")[function.signature_line - 1]), (
-            function.name
-        )
+        assert re.match(rf"\s*def {function.name}\(", text.split("\n")[function.signature_line - 1]), function.name

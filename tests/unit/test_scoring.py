@@ -25,9 +25,7 @@ def text_of(lines: list[str]) -> str:
     return "\n".join(lines)
 
 
-def blocks_of(
-    expected: list[str], produced: list[str], at: tuple[int, int] = (0, 0)
-) -> list[tuple[int, int]]:
+def blocks_of(expected: list[str], produced: list[str], at: tuple[int, int] = (0, 0)) -> list[tuple[int, int]]:
     """Pairs of matched indices: the longest common run, the first of several, then both sides of it."""
     runs = []
     for e, p in product(range(len(expected)), range(len(produced))):
@@ -243,9 +241,7 @@ def test_counts_are_ordered(primary: list[str], bonus: list[str], produced: list
 
 
 @given(LINES, LINES, LINES, st.booleans())
-def test_produced_lines_add_up(
-    primary: list[str], bonus: list[str], produced: list[str], relax: bool
-) -> None:
+def test_produced_lines_add_up(primary: list[str], bonus: list[str], produced: list[str], relax: bool) -> None:
     """Each produced line is matched, hallucinated or blank."""
     response = text_of(produced)
     result = score(primary, response, bonus=bonus, relax_indent=relax)
@@ -289,9 +285,7 @@ def test_relaxing_the_indentation_loses_no_line(primary: list[str], produced: li
 
 
 @given(LINES, LINES, LINES)
-def test_fence_around_an_answer_changes_nothing(
-    primary: list[str], bonus: list[str], produced: list[str]
-) -> None:
+def test_fence_around_an_answer_changes_nothing(primary: list[str], bonus: list[str], produced: list[str]) -> None:
     """A fenced answer scores as the same answer without fences."""
     fenced = text_of(["```js", *produced, "```"])
 
@@ -309,14 +303,9 @@ def test_more_lines_lower_no_subsequence(primary: list[str], produced: list[str]
 
 
 @given(LINES, LINES, LINES)
-def test_bonus_lines_leave_the_subsequence_alone(
-    primary: list[str], bonus: list[str], produced: list[str]
-) -> None:
+def test_bonus_lines_leave_the_subsequence_alone(primary: list[str], bonus: list[str], produced: list[str]) -> None:
     """The longest subsequence is one of the primary lines, whatever follows them."""
-    assert (
-        score(primary, text_of(produced)).lcs_matched
-        == score(primary, text_of(produced), bonus=bonus).lcs_matched
-    )
+    assert score(primary, text_of(produced)).lcs_matched == score(primary, text_of(produced), bonus=bonus).lcs_matched
 
 
 CANDIDATES = {
@@ -391,18 +380,14 @@ def test_confusion_with_an_unknown_function_is_an_error() -> None:
         confused_with("a", CANDIDATES, "gone")
 
 
-@given(
-    st.lists(st.lists(st.sampled_from("abcd"), min_size=5, max_size=5), min_size=1, max_size=5), TEXT_LINES
-)
+@given(st.lists(st.lists(st.sampled_from("abcd"), min_size=5, max_size=5), min_size=1, max_size=5), TEXT_LINES)
 def test_confusion_agrees_with_scoring_each(bodies: list[list[str]], produced: list[str]) -> None:
     """The quick search names what scoring every candidate would name."""
     candidates = {str(index): body for index, body in enumerate(bodies)}
     matched = {name: score(body, text_of(produced)).primary_matched for name, body in candidates.items()}
     best = max(matched, key=lambda name: matched[name])
 
-    assert (best if matched[best] > matched["0"] else None) == confused_with(
-        text_of(produced), candidates, "0"
-    )
+    assert (best if matched[best] > matched["0"] else None) == confused_with(text_of(produced), candidates, "0")
 
 
 def test_diff_reads_from_top_to_bottom() -> None:
@@ -426,15 +411,11 @@ def test_diff_shows_what_the_model_wrote() -> None:
 
 def test_diff_of_an_empty_answer_misses_all() -> None:
     """Every primary line is missing, and no bonus line is."""
-    assert [DiffLine("missing", line) for line in PRIMARY] == aligned_diff(
-        PRIMARY, BONUS, "", relax_indent=False
-    )
+    assert [DiffLine("missing", line) for line in PRIMARY] == aligned_diff(PRIMARY, BONUS, "", relax_indent=False)
 
 
 @given(LINES, LINES, LINES, st.booleans())
-def test_diff_adds_up_to_the_score(
-    primary: list[str], bonus: list[str], produced: list[str], relax: bool
-) -> None:
+def test_diff_adds_up_to_the_score(primary: list[str], bonus: list[str], produced: list[str], relax: bool) -> None:
     """The diff shows as many lines of each kind as the score counts."""
     result = score(primary, text_of(produced), bonus=bonus, relax_indent=relax)
     diff = aligned_diff(primary, bonus, text_of(produced), relax_indent=relax)

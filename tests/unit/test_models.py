@@ -1,0 +1,162 @@
+"""Models: what can be known of one before any server starts, and the hash of its file."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from pytest_codeneedle.corpus import load_corpus
+from pytest_codeneedle.errors import ModelError
+from pytest_codeneedle.models import DEFAULT_MODEL, Model, file_sha256
+
+
+def test_a_gguf_file_is_a_model(tmp_path: Path) -> None:
+    """Its path counts from where pytest was started; its name is that of the file without the suffix."""
+    (tmp_path / "models").mkdir()
+    path = tmp_path / "models" / "qwen.n4_0.gguf"
+    path.write_bytes(b"GGUF\3\0\0\0")
+    model = Model("models/qwen.n4_0.gguf")
+    model.check(tmp_path)
+
+    assert ("qwen.n4_0", False) == (model.name, model.is_control)
+    assert path.resolve() == model.file(tmp_path, tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+    Model(str(path)).check(Path("/"))
+
+
+def test_a_model_in_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ini file is read by no shell: `~` is known here."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "m.gguf").write_bytes(b"GGUF")
+    Model("~/m.gguf").check(Path("/"))
+
+    assert (tmp_path / "m.gguf").resolve() == Model("~/m.gguf").file(Path("/"), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["none.gguf", "."])
+def test_a_model_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
+    """The whole path, and how to name another; a folder is no model."""
+    reason = f"model file {tmp_path / name} is not there; name a GGUF file with --kv-model PATH, or {DEFAULT_MODEL}"
+
+    with pytest.raises(ModelError, match=f"^{re.escape(reason)}$"):
+        Model(name).check(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"GGU", b"ggml model", b"PK\3\4"])
+def test_a_file_that_is_not_gguf_is_told_by_its_beginning(tmp_path: Path, content: bytes) -> None:
+    """The first four bytes decide, and are shown."""
+    path = tmp_path / "m.gguf"
+    path.write_bytes(content)
+    reason = f"model file {path} is not GGUF (it begins with {content[:4]!r}); convert it, or name another"
+
+    with pytest.raises(ModelError, match=f"^{re.escape(reason)}$"):
+        Model("m.gguf").check(tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the system's reason. The refusal is a fake: root, who runs tests in containers, may read all."""
+
+    def refuse(*_args: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    path = tmp_path / "m.gguf"
+    path.touch()
+    monkeypatch.setattr(Path, "open", refuse)
+
+    with pytest.raises(ModelError, match=f"^model file {re.escape(str(path))} cannot be read: Permission denied$"):
+        Model("m.gguf").check(tmp_path)
+
+
+def test_the_default_model_is_the_control_model(tmp_path: Path) -> None:
+    """It needs no file to be checked, and its name suits a folder."""
+    model = Model(DEFAULT_MODEL)
+    model.check(tmp_path)
+
+    assert (True, "control-robust") == (model.is_control, model.name)
+
+
+def test_the_control_model_is_written_once(tmp_path: Path) -> None:
+    """The first use writes it into the cache, the next finds it there."""
+    first = Model(DEFAULT_MODEL).file(tmp_path, tmp_path / "cache")
+    written = first.stat().st_mtime_ns
+
+    assert tmp_path / "cache" == first.parent
+    assert b"GGUF" == first.read_bytes()[:4]
+    assert first == Model(DEFAULT_MODEL).file(tmp_path, tmp_path / "cache")
+    assert written == first.stat().st_mtime_ns
+
+
+@pytest.mark.parametrize("given", ["control:", "control:fragile", "control:Robust"])
+def test_an_unknown_control_model_is_named_with_the_one_there_is(tmp_path: Path, given: str) -> None:
+    """When it is checked, and when its file is asked for."""
+    reason = f"^{re.escape(given)}: no such control model; there is control:robust$"
+
+    with pytest.raises(ModelError, match=reason):
+        Model(given).check(tmp_path)
+    with pytest.raises(ModelError, match=reason):
+        Model(given).file(tmp_path, tmp_path)
+
+
+def test_real_code_wants_a_real_model(tmp_path: Path) -> None:
+    """The message says all three ways to name one."""
+    corpus = load_corpus("http_server", tmp_path)
+    reason = (
+        "corpus 'http_server' is real code, which the control:robust model cannot copy: name a model with "
+        "--kv-model PATH, the ini key kv_model or the environment variable CODENEEDLE_MODEL"
+    )
+
+    with pytest.raises(ModelError, match=f"^{re.escape(reason)}$"):
+        Model(DEFAULT_MODEL).check_copies(corpus)
+
+
+def test_what_can_be_copied_is_not_refused(tmp_path: Path) -> None:
+    """A GGUF file may be asked for anything, the control model for generated code."""
+    corpus = load_corpus("http_server", tmp_path)
+    Model("some.gguf").check_copies(corpus)
+    Model(DEFAULT_MODEL).check_copies(dataclasses.replace(corpus, generated=True))
+
+
+def test_a_hash_is_kept_until_the_file_changes(tmp_path: Path) -> None:
+    """A file of the same path, size and time of change is not read again: a large model takes minutes."""
+    path, cache = tmp_path / "m.gguf", tmp_path / "cache"
+    path.write_bytes(b"GGUF one")
+    os.utime(path, ns=(10**18, 10**18))
+    one = file_sha256(path, cache)
+    (note,) = (cache / "sha256").iterdir()
+    note.write_text("kept", encoding="ascii")
+
+    assert hashlib.sha256(b"GGUF one").hexdigest() == one
+    assert "kept" == file_sha256(path, cache)
+
+    path.write_bytes(b"GGUF two")
+    os.utime(path, ns=(10**18, 10**18 + 1))
+    assert hashlib.sha256(b"GGUF two").hexdigest() == file_sha256(path, cache)
+
+    path.write_bytes(b"GGUF three")
+    os.utime(path, ns=(10**18, 10**18))
+    assert hashlib.sha256(b"GGUF three").hexdigest() == file_sha256(path, cache)
+
+
+def test_each_file_has_a_hash_of_its_own(tmp_path: Path) -> None:
+    """Two files of one size and one time of change are not mixed up."""
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name, encoding="ascii")
+        os.utime(tmp_path / name, ns=(10**18, 10**18))
+
+    assert [hashlib.sha256(name.encode()).hexdigest() for name in ("a", "b")] == [
+        file_sha256(tmp_path / name, tmp_path / "cache") for name in ("a", "b")
+    ]
+
+
+def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path: Path) -> None:
+    """The hash is given all the same."""
+    (tmp_path / "m").write_bytes(b"x")
+    (tmp_path / "cache").touch()
+
+    assert hashlib.sha256(b"x").hexdigest() == file_sha256(tmp_path / "m", tmp_path / "cache")
+    assert hashlib.sha256(b"x").hexdigest() == file_sha256(tmp_path / "m", tmp_path / "cache")

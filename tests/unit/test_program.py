@@ -1,0 +1,240 @@
+"""Which server is started, and with which arguments.
+
+`llama-server` is a shell script here that answers --help: a fake, because no build of the real program knows
+just the options that a test wants it to know. The real one is started by the integration tests.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_codeneedle.errors import ConfigurationError, ServerNotFoundError
+from pytest_codeneedle.kvtypes import KVPair
+from pytest_codeneedle.program import ServerArgs, ServerProgram, find_program, parse_server_args
+
+ALL = "--cache-type-k TYPE\n--cache-ram N\n--fit [on|off]\n--no-warmup\n--offline"
+PROGRAM = ServerProgram(("/bin/llama-server",), "/bin/llama-server", ("--cache-ram", "0", "--no-warmup"))
+
+
+def script(folder: Path, says: str, name: str = "llama-server", *, to: int = 1) -> Path:
+    """A fake llama-server: it prints these words for its --help."""
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n[ \"$*\" = --help ] || exit 9\ncat >&{to} <<'HELP'\n{says}\nHELP\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder `bin` that is searched first, with no llama-server anywhere after it."""
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    return tmp_path / "bin"
+
+
+@pytest.fixture
+def without_xllamacpp(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment in which the extra is not installed: here it is."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        "pytest_codeneedle.program.importlib.util.find_spec",
+        lambda name, package=None: None if name == "xllamacpp" else find(name, package),
+    )
+
+
+def test_the_command_line_pins_everything() -> None:
+    """Model, types, flash attention, context, slots, address, log, threads, what is optional, what the user adds."""
+    args = ServerArgs(PROGRAM, Path("/m.gguf"), KVPair("q8_0", "q4_0"), 4096, 2, ("-ub", "256"))
+
+    assert (
+        "/bin/llama-server -m /m.gguf -ctk q8_0 -ctv q4_0 -fa on -c 4096 -np 1 --host 127.0.0.1 --port 8123 -lv 4 "
+        "-t 2 -tb 2 --cache-ram 0 --no-warmup -ub 256"
+    ) == " ".join(args.argv(8123))
+
+
+def test_threads_may_be_left_to_llama_cpp() -> None:
+    """Then there is no such argument."""
+    args = ServerArgs(PROGRAM, Path("m"), KVPair("f16", "f16"), 512).argv(1)
+
+    assert set() == {"-t", "-tb"} & set(args)
+
+
+def test_a_users_fixture_adds_arguments_at_the_end() -> None:
+    """The value itself stays as it was: it is shared by all cells."""
+    args = ServerArgs(PROGRAM, Path("m"), KVPair("f16", "f16"), 512, None, ("-b", "64"))
+
+    assert ["-b", "64", "-ngl", "0"] == args.with_extra("-ngl", "0").argv(1)[-4:]
+    assert ("-b", "64") == args.extra
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("", ()), ("-ngl 99 -ub 256", ("-ngl", "99", "-ub", "256")), ("--alias 'a b'", ("--alias", "a b"))],
+)
+def test_server_arguments_are_read_as_a_shell_would(text: str, words: tuple[str, ...]) -> None:
+    """Quotes hold words together."""
+    assert words == parse_server_args(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("-m", "--kv-model"),
+        ("--model", "--kv-model"),
+        ("-ctk", "--ctk"),
+        ("--cache-type-k", "--ctk"),
+        ("-ctv", "--ctv"),
+        ("--cache-type-v", "--ctv"),
+        ("-c", "--kv-n-ctx"),
+        ("--ctx-size", "--kv-n-ctx"),
+        ("-np", "nothing: one slot keeps the prompt cache"),
+        ("--parallel", "nothing: one slot keeps the prompt cache"),
+        ("--host", "nothing: servers listen on 127.0.0.1 only"),
+        ("--port", "nothing: a free port is taken"),
+        ("-lv", "nothing: the validity of a cell is read from the log"),
+        ("--verbosity", "nothing: the validity of a cell is read from the log"),
+        ("--log-verbosity", "nothing: the validity of a cell is read from the log"),
+        ("--log-file", "nothing: the log goes into the run folder"),
+        ("--log-disable", "nothing: the validity of a cell is read from the log"),
+    ],
+)
+@pytest.mark.parametrize("form", ["-ngl 9 {} x", "{}=x"])
+def test_what_the_grid_sets_is_not_the_users_to_set(name: str, instead: str, form: str) -> None:
+    """It would make the cells lie; the message says what to use instead."""
+    reason = f"server argument {name} is set by the grid; use {instead}"
+
+    with pytest.raises(ConfigurationError, match=rf"^{re.escape(reason)}$"):
+        parse_server_args(form.format(name))
+
+
+def test_an_open_quote_is_told() -> None:
+    """The text and what is wrong with it."""
+    with pytest.raises(ConfigurationError, match=r"^server arguments \"-a 'b\": No closing quotation$"):
+        parse_server_args("-a 'b")
+
+
+@pytest.mark.parametrize(
+    ("says", "optional"),
+    [
+        (ALL, ("--cache-ram", "0", "--fit", "off", "--no-warmup", "--offline")),
+        ("-ctk, --cache-type-k TYPE", ()),
+        ("--cache-type-k\n--no-warmup", ("--no-warmup",)),
+        ("--cache-type-k\n--cache-ram, -cram", ("--cache-ram", "0")),
+    ],
+)
+@pytest.mark.parametrize("to", [1, 2])
+def test_options_are_pinned_where_a_build_knows_them(
+    tmp_path: Path, says: str, optional: tuple[str, ...], to: int
+) -> None:
+    """An older build ends at an option that it does not know; its help may go to either output."""
+    path = script(tmp_path, says, to=to)
+
+    assert ServerProgram((str(path),), str(path), optional) == find_program(str(path))
+
+
+def test_a_server_on_the_path_comes_before_the_embedded_one(bare: Path) -> None:
+    """The user's own build is taken by default, and found by its name or by another."""
+    path = script(bare, ALL)
+    other = script(bare, ALL, "my-server")
+
+    assert (str(path),) == find_program(None).command
+    assert (str(path),) == find_program("llama-server").command
+    assert (str(other),) == find_program("my-server").command
+
+
+def test_a_server_in_the_users_home(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ini file is read by no shell: `~` is known here."""
+    path = script(bare, ALL)
+    monkeypatch.setenv("HOME", str(bare.parent))
+
+    assert (str(path),) == find_program("~/bin/llama-server").command
+
+
+@pytest.mark.parametrize("setting", [None, "embedded"])
+def test_without_a_binary_the_embedded_server_is_taken(bare: Path, setting: str | None) -> None:
+    """It runs in a process of its own, of this Python, and nothing in the user's folder can shadow it."""
+    program = find_program(setting)
+
+    assert (sys.executable, "-P", "-m", "pytest_codeneedle.embedded") == program.command
+    assert ("--cache-ram", "0", "--fit", "off", "--no-warmup") == program.optional
+    assert re.fullmatch(r"embedded \(xllamacpp [\d.]+\S*\)", program.label)
+
+
+def test_embedded_is_taken_when_asked_for(bare: Path) -> None:
+    """Even where a binary is on the path."""
+    script(bare, ALL)
+
+    assert find_program("embedded").label.startswith("embedded")
+
+
+@pytest.mark.usefixtures("without_xllamacpp")
+def test_no_server_at_all_names_the_extra_and_the_binary(bare: Path) -> None:
+    """All three ways out."""
+    reason = (
+        "no llama.cpp server found: put llama-server on PATH, name one with --kv-server PATH, "
+        "or pip install 'pytest-codeneedle[embedded]'"
+    )
+
+    with pytest.raises(ServerNotFoundError, match=rf"^{re.escape(reason)}$"):
+        find_program(None)
+
+
+@pytest.mark.usefixtures("without_xllamacpp")
+def test_the_embedded_server_wants_its_package(bare: Path) -> None:
+    """Asked for by name it is not replaced by another."""
+    script(bare, ALL)
+    reason = "the embedded server needs the package xllamacpp: pip install 'pytest-codeneedle[embedded]'"
+
+    with pytest.raises(ServerNotFoundError, match=rf"^{re.escape(reason)}$"):
+        find_program("embedded")
+
+
+def test_a_path_without_a_program_is_named(tmp_path: Path) -> None:
+    """Nothing there, or nothing that may be executed."""
+    plain = tmp_path / "plain"
+    plain.touch()
+
+    for setting in (str(tmp_path / "none"), str(plain), str(tmp_path)):
+        reason = f"no server at {setting!r}: give the path of an executable llama-server, or 'embedded'"
+        with pytest.raises(ServerNotFoundError, match=rf"^{re.escape(reason)}$"):
+            find_program(setting)
+
+
+def test_another_program_is_not_a_llama_server(tmp_path: Path) -> None:
+    """Its help tells."""
+    path = script(tmp_path, "usage: something else")
+
+    with pytest.raises(
+        ServerNotFoundError,
+        match=rf"^{re.escape(str(path))} is not a llama-server: its --help knows no --cache-type-k$",
+    ):
+        find_program(str(path))
+
+
+def test_a_file_that_cannot_be_run_is_named(tmp_path: Path) -> None:
+    """Executable, and no program for this machine."""
+    path = tmp_path / "llama-server"
+    path.write_bytes(b"\x7fELF not really")
+    path.chmod(0o755)
+
+    with pytest.raises(
+        ServerNotFoundError,
+        match=rf"^the server {re.escape(str(path))} does not answer --help: .*; give the path of a llama-server$",
+    ):
+        find_program(str(path))
+
+
+def test_a_program_that_hangs_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that does not answer at all is given up."""
+    path = tmp_path / "llama-server"
+    path.write_text("#!/bin/sh\nexec sleep 60\n", encoding="ascii")
+    path.chmod(0o755)
+    monkeypatch.setattr("pytest_codeneedle.program._HELP_SECONDS", 0.2)
+
+    with pytest.raises(ServerNotFoundError, match=r"does not answer --help: .*timed out"):
+        find_program(str(path))

@@ -1,0 +1,136 @@
+"""What a server's log says of its cache: real lines of llama.cpp, of both builds that this is used with."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_codeneedle.errors import InvalidCellError
+from pytest_codeneedle.kvtypes import KVPair
+from pytest_codeneedle.validity import Validity, read_validity
+
+Q8 = KVPair("q8_0", "q8_0")
+SIZE = "llama_kv_cache: size = 68.00 MiB ( 16384 cells, 2 layers, 1/1 seqs), K (q8_0): 34.00 MiB, V (q8_0): 34.00 MiB\n"
+#: llama.cpp pads its figures.
+PADDED = (
+    "0.00.010.641 I llama_kv_cache: size =    0.66 MiB (  1280 cells,   2 layers,  1/1 seqs), "
+    "K (q8_0):    0.33 MiB, V (q8_0):    0.33 MiB\n"
+)
+DIMENSION = "print_info: n_rot                 = 64\n"
+FLASH = "llama_context: flash_attn    = enabled\n"
+FALLBACK = "ggml_cuda: no FlashAttention vector kernel compiled for K=q8_0 V=q4_0, converting to f16\n"
+
+
+def test_all_that_a_log_says() -> None:
+    """Types, size, cells, layers, rotation and flash attention of one cache."""
+    log = f"loading\n{DIMENSION}{FLASH}{SIZE}llama_kv_cache: attn_rot_k = 1\nllama_kv_cache: attn_rot_v = 0\nready\n"
+
+    assert Validity(
+        ctk="q8_0",
+        ctv="q8_0",
+        kv_mib=68.0,
+        kv_cells=16384,
+        kv_layers=2,
+        attn_rot_k=1,
+        attn_rot_v=0,
+        flash_attn="enabled",
+    ) == read_validity(log, Q8)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("llama_kv_cache: attn_rot_k = 1\nllama_kv_cache: attn_rot_v = 1\n", (1, 1)),
+        ("llama_kv_cache: n_rot_k = 64\nllama_kv_cache: n_rot_v = 0\n", (64, 0)),
+        (
+            "llama_kv_cache: n_rot_k = 128, n_embd_head_k_all = 128\nllama_kv_cache: n_rot_v = 64, n_embd = 1\n",
+            (128, 64),
+        ),
+        ("llama_kv_cache: attn_rot_k = 0, n_embd_head_k_all = 128\n", (0, None)),
+        ("n_rot_v=32", (None, 32)),
+        ("", (None, None)),
+        (DIMENSION, (None, None)),
+        ("print_info: n_rot = 64\n", (None, None)),
+    ],
+)
+def test_rotation_is_read_in_both_spellings(lines: str, expected: tuple[int | None, int | None]) -> None:
+    """The number is kept as printed; the rotary dimension is something else, and no line is no number."""
+    validity = read_validity(SIZE + lines, Q8)
+
+    assert expected == (validity.attn_rot_k, validity.attn_rot_v)
+
+
+def test_the_rotary_dimension_does_not_hide_the_rotation() -> None:
+    """Where both are printed, the one of the cache counts, in either order."""
+    rotated = "llama_kv_cache: n_rot_k = 64\n"
+
+    assert 64 == read_validity("print_info: n_rot = 128\n" + SIZE + rotated, Q8).attn_rot_k
+    assert 64 == read_validity(rotated + SIZE + "print_info: n_rot = 128\n", Q8).attn_rot_k
+
+
+def test_padded_figures_are_read() -> None:
+    """A prefix and several blanks change nothing."""
+    validity = read_validity(PADDED, Q8)
+
+    assert (0.66, 1280, 2) == (validity.kv_mib, validity.kv_cells, validity.kv_layers)
+    assert validity.flash_attn is None
+
+
+def test_two_caches_are_summed() -> None:
+    """A model with sliding-window layers has two: sizes and layers add up, cells are those of the larger."""
+    validity = read_validity(PADDED + SIZE, Q8)
+
+    assert (68.66, 16384, 4) == (validity.kv_mib, validity.kv_cells, validity.kv_layers)
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        (KVPair("q4_0", "q8_0"), "the server was asked for KV cache types q4_0/q8_0 and its log shows q8_0/q8_0"),
+        (KVPair("q8_0", "q4_0"), "the server was asked for KV cache types q8_0/q4_0 and its log shows q8_0/q8_0"),
+    ],
+)
+def test_other_types_than_asked_for_make_a_cell_invalid(asked: KVPair, shown: str) -> None:
+    """Either side counts, and the message has both pairs."""
+    with pytest.raises(InvalidCellError, match=rf"^{shown}$"):
+        read_validity(SIZE, asked)
+
+
+def test_caches_of_different_types_make_a_cell_invalid() -> None:
+    """Where one of two caches is what was asked for and the other is not, both are shown."""
+    other = SIZE.replace("V (q8_0)", "V (f16)")
+
+    with pytest.raises(InvalidCellError, match=r"types q8_0/q8_0 and its log shows q8_0/f16, q8_0/q8_0$"):
+        read_validity(SIZE + other, Q8)
+
+
+@pytest.mark.parametrize("log", ["", "llama_kv_cache: size = unknown\n", FLASH + DIMENSION])
+def test_a_log_without_a_cache_line_cannot_be_verified(log: str) -> None:
+    """No line is no proof."""
+    reason = "^the server's log shows no 'llama_kv_cache: size' line: its cache types cannot be verified$"
+
+    with pytest.raises(InvalidCellError, match=reason):
+        read_validity(log, Q8)
+
+
+def test_fallbacks_are_kept_once_each() -> None:
+    """Lines that say a kernel is missing flag the cell; a line for every layer is one fact."""
+    other = FALLBACK.replace("V=q4_0", "V=q5_1")
+    validity = read_validity(FALLBACK + SIZE + f"  {FALLBACK}" + other, Q8)
+
+    assert (FALLBACK.strip(), other.strip()) == validity.fallbacks
+    assert f"{FALLBACK.strip()}; {other.strip()}" == validity.facts()["fallbacks"]
+
+
+def test_facts_are_flat_and_plain() -> None:
+    """What goes into a row; without fallbacks there is none to report."""
+    assert {
+        "log_ctk": "q8_0",
+        "log_ctv": "q8_0",
+        "kv_mib": 68.0,
+        "kv_cells": 16384,
+        "kv_layers": 2,
+        "attn_rot_k": None,
+        "attn_rot_v": None,
+        "flash_attn": "enabled",
+        "fallbacks": None,
+    } == read_validity(SIZE + FLASH, Q8).facts()
