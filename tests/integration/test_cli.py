@@ -69,7 +69,7 @@ class TestFunctions:
                     "generate",
                     "random-bodies",
                     "--functions",
-                    "12",
+                    "10",
                     "--value-len",
                     "24",
                     "--body-lines",
@@ -80,7 +80,7 @@ class TestFunctions:
             )
         )
         lines = text.split("\n")
-        assert 12 == len(listed)
+        assert 10 == len(listed)
         assert [f"def {one['name']}():" for one in listed] == [lines[one["start_line"] - 2] for one in listed]
 
     def test_show(self, capsys: Captured) -> None:
@@ -95,7 +95,7 @@ class TestFunctions:
         """Without --json it is one line per function and a last one with the count and the hash."""
         lines = done(capsys, "functions", "random-bodies-mini", "-k", "3")
         assert 4 == len(lines)
-        assert lines[-1].startswith("3 of 12 functions; sha256 ")
+        assert lines[-1].startswith("3 of 10 functions; sha256 ")
 
     def test_real_module(self, capsys: Captured) -> None:
         """Python's own http/server.py: the sample is all of its long functions, for there are fewer than 16."""

@@ -59,9 +59,9 @@ def test_the_default_corpora_are_the_generated_ones(tmp_path: Path) -> None:
     whole, mini = (load_corpus(name, tmp_path) for name in ("random-bodies", "random-bodies-mini"))
 
     assert RandomBodies().text() == whole.text
-    assert RandomBodies(functions=12, body_lines=20).text() == mini.text
+    assert RandomBodies(functions=10, body_lines=20).text() == mini.text
     assert (True, "python", ("random-bodies.py",)) == (whole.generated, whole.language, whole.files)
-    assert (200, 16, 12, 8) == (len(whole.functions), len(whole.sample()), len(mini.functions), len(mini.sample()))
+    assert (200, 16, 10, 8) == (len(whole.functions), len(whole.sample()), len(mini.functions), len(mini.sample()))
 
 
 def test_a_module_of_pythons_own_library(tmp_path: Path) -> None:

@@ -39,9 +39,9 @@ def parsed(text: str) -> list[ast.FunctionDef]:
     [
         (RandomBodies(), 205_998, "72a8ac563cc04aa10eadd8da6a087f31824884472e7f72c18bff86cfb094cade"),
         (
-            RandomBodies(functions=12, body_lines=20),
-            10_342,
-            "74989d2376f42d31d716c6bf34e10c09eedb185a79128860ebc0488440d52d0f",
+            RandomBodies(functions=10, body_lines=20),
+            8_618,
+            "7be623e550c980ae52e8c318069acbfa07f8c13e1d0b2c819dd8187dac018983",
         ),
     ],
     ids=["random-bodies", "random-bodies-mini"],

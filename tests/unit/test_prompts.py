@@ -50,7 +50,7 @@ def test_the_number_of_lines_is_told() -> None:
     (question,) = questions(TEXT, [named(TEXT, "first")], 17).asked
     task = question.message.removeprefix(TEXT)
 
-    assert "repeat 17 lines of it word for word" in task
+    assert "repeat 17 lines of the source code above, word for word" in task
     assert "Write these 17 lines and nothing else, then stop." in task
 
 
