@@ -17,7 +17,7 @@ class AnswerWatch:
     """Follows one answer and says when its stream can be closed.
 
     `primary` are the lines asked for. A preamble does not count: lines are counted from the first one that is
-    among them, or from the opening fence. Where none of them ever comes, twice their number is enough.
+    among them, and fence lines never are. Where none of them comes, twice their number is enough.
     """
 
     def __init__(self, primary: Sequence[str]) -> None:

@@ -102,7 +102,7 @@ class Client:
             raise _refused(response)
         try:
             decoded: dict[str, Any] = response.json()
-        except json.JSONDecodeError as error:
+        except ValueError as error:
             msg = f"{path}: the server's answer is not JSON: {error}"
             raise AnswerError(msg) from error
         return decoded
@@ -126,7 +126,7 @@ def _events(response: httpx.Response) -> Iterator[dict[str, Any]]:
             continue
         try:
             event: dict[str, Any] = json.loads(line[6:])
-        except json.JSONDecodeError as error:
+        except ValueError as error:
             msg = f"the server's stream holds something that is not JSON: {error}"
             raise AnswerError(msg) from error
         if "error" in event:
@@ -155,7 +155,7 @@ def _answer(watch: AnswerWatch, last: dict[str, Any], *, closed: bool) -> Answer
 def _refused(response: httpx.Response) -> AnswerError | PromptTooLongError:
     try:
         error = response.json()["error"]
-    except (json.JSONDecodeError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         error = {"message": response.text[:500]}
     if isinstance(error, dict) and error.get("type") == "exceed_context_size_error":
         asked, there = error.get("n_prompt_tokens"), error.get("n_ctx")
