@@ -6,6 +6,8 @@ Run it on an otherwise idle machine. Takes about three minutes on two cores with
 from __future__ import annotations
 
 import json
+import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,7 +27,7 @@ k = 16
 """
 _CORPUS_PAIRS = "bf16/bf16,q8_0/q8_0,q8_0/q4_0,q4_0/q4_0"
 _CORPUS_TOKENS_AT_LEAST = 8000
-_IDLE_ROUNDS = 15
+_IDLE_ROUNDS = 25
 
 
 @dataclass(frozen=True)
@@ -93,17 +95,21 @@ def run_grid(folder: Path, *arguments: str) -> Sweep:
 
 
 def idle_milliseconds(folder: Path) -> float:
-    """What the installed plugin adds to a plain pytest run: the least of several runs with it less that without."""
+    """What the plugin adds to a plain pytest run: the median difference of paired runs with and without it.
+
+    Other plugins are left out on both sides: their noise is larger than the figure.
+    """
     (folder / "test_nothing.py").write_text("def test_nothing():\n    pass\n", encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_nothing.py"]
-    seconds: dict[bool, list[float]] = {True: [], False: []}
-    for _ in range(_IDLE_ROUNDS):
-        for loaded, taken in seconds.items():
-            extra = [] if loaded else ["-p", "no:codeneedle"]
-            began = time.perf_counter()
-            subprocess.run([*command, *extra], cwd=folder, capture_output=True, check=True)  # noqa: S603 - pytest
-            taken.append(time.perf_counter() - began)
-    return 1000 * (min(seconds[True]) - min(seconds[False]))
+    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+    def seconds(*extra: str) -> float:
+        began = time.perf_counter()
+        subprocess.run([*command, *extra], cwd=folder, env=alone, capture_output=True, check=True)  # noqa: S603 - pytest
+        return time.perf_counter() - began
+
+    pairs = [(seconds("-p", "pytest_codeneedle.plugin"), seconds()) for _ in range(_IDLE_ROUNDS)]
+    return 1000 * statistics.median(with_plugin - without for with_plugin, without in pairs)
 
 
 def measure() -> list[Figure]:
