@@ -131,14 +131,14 @@ class RunningCell:
         )
         if answer.truncated:
             msg = f"{name}: the answer was cut off by the end of the context ({self._prepared.n_ctx} tokens)"
-            raise AnswerError(msg)
+            raise AnswerError(msg, answer.text)
         scored = score(
             primary, answer.text, bonus=bonus, relax_indent=settings.relax_indent, threshold=settings.threshold
         )
         if scored.empty:
             what = "nothing but thinking" if scored.think_lines else "nothing"
             msg = f"{name}: the model answered {what} ({answer.tokens} tokens, stop: {answer.stop})"
-            raise AnswerError(msg)
+            raise AnswerError(msg, answer.text)
         return Recall(
             function=function,
             answer=answer,

@@ -86,10 +86,10 @@ class Client:
                         break
         except httpx.TransportError as error:
             msg = f"the connection broke after {len(watch.text)} characters: {str(error) or type(error).__name__}"
-            raise AnswerError(msg) from error
+            raise AnswerError(msg, watch.text) from error
         if not closed and not last.get("stop"):
             msg = f"the answer was cut off: the stream ended after {len(watch.text)} characters without a stop"
-            raise AnswerError(msg)
+            raise AnswerError(msg, watch.text)
         return _answer(watch, last, closed=closed)
 
     def _json(self, method: str, path: str, body: object = None) -> dict[str, Any]:

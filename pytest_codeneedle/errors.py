@@ -66,4 +66,8 @@ class PromptTooLongError(CellError):
 
 
 class AnswerError(CellError):
-    """A request that brought no answer to score."""
+    """A request that brought no answer to score. `response` is what came before it was known, often nothing."""
+
+    def __init__(self, message: str, response: str = "") -> None:
+        super().__init__(message)
+        self.response = response

@@ -29,6 +29,8 @@ REPORT_FIELD = "codeneedle_row"
 _WORKER_INPUT = "codeneedle"
 #: Kept out of `user_properties`: the response belongs into the run folder alone.
 _NOT_PROPERTIES = ("response", "after")
+#: The keys that every row has; an ERROR has no score.
+_SCORED = ("primary_matched", "lcs_matched", "hallucinated", "bonus_matched")
 
 
 class GridSession:
@@ -148,9 +150,8 @@ def attach_row(item: pytest.Item, report: pytest.TestReport, told: set[str]) -> 
     if row is None or report.skipped:
         return
     if report.when == "setup" and report.failed:
-        row.setdefault("primary_matched", None)
         text = report.longreprtext
-        outcome = {"outcome": ERROR, "error": text}
+        outcome = {**dict.fromkeys(_SCORED), "response": row.get("response", ""), "outcome": ERROR, "error": text}
         if text in told:
             report.longrepr = f"{text.splitlines()[0]} (as above)"
         told.add(text)
