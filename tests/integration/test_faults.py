@@ -101,6 +101,26 @@ def test_server_dies_while_loading(lab: Lab) -> None:
     assert "failed to load model" in rows[0]["error"]
 
 
+def test_server_refuses_its_arguments(lab: Lab) -> None:
+    """A cell's own server that ends at once is an ERROR of its items, with what it said; the next cell is tried."""
+    lab.pytester.makeconftest(
+        """
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def llama_server_args(llama_server_args):
+            return llama_server_args.with_extra("--no-such-flag")
+        """
+    )
+    result = lab.grid(*PAIRS)
+    assert {"errors": 4} == result.parseoutcomes()
+    errors = [row["error"] for row in lab.rows()]
+    assert 4 == len(errors)
+    for error in errors:
+        assert "the server ended with exit status 2 while it loaded" in error
+        assert "unrecognized arguments: --no-such-flag" in error
+
+
 def test_other_types_than_asked(lab: Lab, liar: str) -> None:
     """A server whose log shows other types than asked is an ERROR of its cell; the other cells count."""
     result = lab.grid(*PAIRS, "--kv-server", liar)
