@@ -25,6 +25,7 @@ class GridPlugin:
     def __init__(self, config: pytest.Config) -> None:
         if config.args_source is not pytest.Config.ArgsSource.ARGS:
             config.args[:] = [str(SUITE)]
+            config.addinivalue_line("python_functions", "test_recall")  # a project may name its tests otherwise
         try:
             self.session = GridSession(options.read_settings(config), config)
         except ConfigurationError as error:

@@ -113,6 +113,12 @@ def test_empty_folder(pytester: pytest.Pytester) -> None:
     assert {("q8_0", "q4_0"): "20.00"} == matched(result)
 
 
+def test_project_with_other_names_for_its_tests(lab: Lab) -> None:
+    """The packaged suite runs where the project collects check_*.py and check_* only."""
+    lab.pytester.makeini("[pytest]\npython_files = check_*.py\npython_functions = check_*\n")
+    assert 2 == len(lab.ids("--kv-pairs", "q8_0/q8_0"))
+
+
 def test_subfolder(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """From below the ini file the root's corpora count, and the run is kept where the command was given."""
     lab.pytester.makeini("[pytest]\ntestpaths = .\n")
