@@ -19,6 +19,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     flags = _parser().parse_args(argv)
     try:
         flags.run(flags)
+    except (KeyError, TypeError, AttributeError) as error:
+        folder = getattr(flags, "run_folder", None)
+        if folder is None:
+            raise
+        print(f"codeneedle: {folder} is damaged: {type(error).__name__}: {error}", file=sys.stderr)
+        return 2
     except CodeneedleError as error:
         print(f"codeneedle: {error}", file=sys.stderr)
         return 2
@@ -40,9 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     functions.add_argument("--all", action="store_true", help="every long enough function, not the sample")
     functions.add_argument("--json", action="store_true", help="as JSON")
     functions.add_argument("--show", metavar="FUNCTION", help="print the lines that one function is asked for")
-    functions.add_argument("-k", type=int, help="sample size; default: the corpus file's")
+    functions.add_argument("-k", type=_one_or_more, help="sample size; default: the corpus file's")
     functions.add_argument("--seed", type=int, help="seed of the sample; default: the corpus file's")
-    functions.add_argument("--lines", type=int, default=20, help="lines to ask for (20)")
+    functions.add_argument("--lines", type=_one_or_more, default=20, help="lines to ask for (20)")
     functions.set_defaults(run=_functions)
 
     generate = commands.add_parser("generate", help="write a synthetic corpus")
@@ -64,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     indent = rescore.add_mutually_exclusive_group()
     indent.add_argument("--relax-indent", action="store_true", default=None, help="ignore indentation")
     indent.add_argument("--strict-indent", action="store_false", dest="relax_indent", help="compare indentation too")
-    rescore.add_argument("--pass", type=int, dest="threshold", metavar="N", help="lines that must match")
+    rescore.add_argument("--pass", type=_one_or_more, dest="threshold", metavar="N", help="lines that must match")
     rescore.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the new rows as JSON lines")
     rescore.set_defaults(run=_rescore)
 
@@ -73,6 +79,14 @@ def _parser() -> argparse.ArgumentParser:
     model.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
     model.set_defaults(run=_model)
     return parser
+
+
+def _one_or_more(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        msg = f"{number} is out of range; give 1 or more"
+        raise argparse.ArgumentTypeError(msg)
+    return number
 
 
 def _functions(flags: argparse.Namespace) -> None:
@@ -134,7 +148,7 @@ def _grid(flags: argparse.Namespace) -> None:
 
 def _rescore(flags: argparse.Namespace) -> None:
     from pytest_codeneedle.rescore import rescored  # noqa: PLC0415 - as above
-    from pytest_codeneedle.store import RunFolder  # noqa: PLC0415 - as above
+    from pytest_codeneedle.store import RESULTS, RunFolder  # noqa: PLC0415 - as above
 
     folder = RunFolder.open(flags.run_folder)
     about, rows = folder.about(), folder.rows()
@@ -143,6 +157,9 @@ def _rescore(flags: argparse.Namespace) -> None:
     anew = rescored(about, rows, relax_indent=relax, threshold=threshold)
     changed = sum(old != new for old, new in zip(rows, anew, strict=True))
     if flags.output is not None:
+        if flags.output.resolve() == (folder.path / RESULTS).resolve():
+            msg = f"{flags.output} is the record itself; give another -o FILE"
+            raise ConfigurationError(msg)
         _write(flags.output, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in anew))
     _print_grid(about, anew)
     indent = "ignored" if relax else "compared"

@@ -78,7 +78,8 @@ class Client:
                     raise _refused(response)
                 for event in _events(response):
                     last = {**last, **event}
-                    runs_on = watch.feed(event.get("content", ""))
+                    content = str(event.get("content", ""))
+                    runs_on = watch.feed(content.encode("utf-8", "replace").decode())  # no lone surrogates
                     if event.get("stop"):
                         break
                     if runs_on and not full:

@@ -102,7 +102,7 @@ def load_corpus(name: str, rootdir: Path, *, min_lines: int = 20) -> Corpus:
         raise CorpusError(msg)
     path = known[name]
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         msg = f"corpus file {path}: {error}"
         raise CorpusError(msg) from error
@@ -143,9 +143,11 @@ class _Reader:
         )
 
     def _generate(self, table: Mapping[str, Any]) -> list[_File]:
+        if not isinstance(table, Mapping):
+            raise self._wrong("[generate] is not a table")
         knobs = dict(table)
         kind = knobs.pop("kind", None)
-        if kind not in KINDS:
+        if not isinstance(kind, str) or kind not in KINDS:
             raise self._wrong(f"[generate] kind = {kind!r} is unknown; there is {', '.join(KINDS)}")
         fields = tuple(field.name for field in dataclasses.fields(KINDS[kind]))
         self._known_keys("[generate]", knobs, fields)
@@ -158,7 +160,7 @@ class _Reader:
         name = str(table.get("name", ""))
         try:
             spec = importlib.util.find_spec(name)
-        except (ImportError, ValueError):
+        except Exception:  # noqa: BLE001 - looking for a submodule runs its package's own code
             spec = None
         if spec is None or not spec.origin or not spec.origin.endswith(".py"):
             raise self._wrong(f"[module] name = {name!r} is not a Python module with a source file")
@@ -170,7 +172,10 @@ class _Reader:
         pattern = str(table.get("glob", ""))
         if not directory.is_dir():
             raise self._wrong(f"[files] directory {directory} is not there")
-        paths = sorted(p for p in directory.glob(pattern) if p.is_file()) if pattern else []
+        try:
+            paths = sorted(p for p in directory.glob(pattern) if p.is_file()) if pattern else []
+        except (ValueError, NotImplementedError, IndexError, OSError) as error:
+            raise self._wrong(f"[files] glob = {pattern!r}: {error}") from error
         if not paths:
             raise self._wrong(f"[files] glob = {pattern!r} matches no file in {directory}")
         unknown = [path for path in paths if path.suffix.lower() not in LANGUAGES]

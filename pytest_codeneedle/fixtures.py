@@ -66,7 +66,7 @@ def kv_corpus(kv_cell: Cell, pytestconfig: pytest.Config) -> Corpus:
 
 
 @pytest.fixture(scope="session")
-def kv_function(request: pytest.FixtureRequest) -> str:
+def kv_function(request: pytest.FixtureRequest, kv_cell: Cell) -> str:  # noqa: ARG001 - a function of that cell
     """The name of the function to ask for."""
     _session(request.config)
     ask: Ask = request.param

@@ -80,6 +80,10 @@ class GridPlugin:
             labels = [plan.label(cell) for cell in plan.cells]
             metafunc.parametrize("kv_cell", plan.cells, indirect=True, scope="session", ids=labels)
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Know how many items each cell has."""
+        self.session.expect(session.items)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Start the item's row before anything can fail."""

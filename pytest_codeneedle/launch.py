@@ -33,6 +33,8 @@ LOG_TAIL_LINES = 20
 _ATTEMPTS = 3
 _POLL_SECONDS = 0.01
 _PORT_TAKEN = re.compile(r"couldn't bind|address already in use|bind.*fail", re.IGNORECASE)
+#: llama-server reads arguments from these: with them /health and the requests of a cell would not be answered.
+_NOT_INHERITED = {"LLAMA_API_KEY", "LLAMA_ARG_API_PREFIX", "LLAMA_ARG_SSL_KEY_FILE", "LLAMA_ARG_SSL_CERT_FILE"}
 _LISTENING = "listening on"
 _PR_SET_PDEATHSIG = 1
 
@@ -149,7 +151,8 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
     port = free_port()
     argv = args.argv(port)
     log.parent.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    environment = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
+    environment["PYTHONUNBUFFERED"] = "1"
     with log.open("xb") as output:
         try:
             process = subprocess.Popen(  # noqa: S603 - the user's own server, no shell

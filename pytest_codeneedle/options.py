@@ -174,7 +174,7 @@ def read_settings(config: pytest.Config) -> Settings:
         n_ctx=_optional_number(config, "kv_n_ctx"),
         full_answer=bool(_value(config, "kv_full_answer")),
         out=config.invocation_params.dir / out if out else None,
-        rootdir=config.rootpath,
+        rootdir=_corpora_root(config),
         start=config.invocation_params.dir,
     )
 
@@ -225,8 +225,8 @@ def _pairs(config: pytest.Config) -> tuple[KVPair, ...]:
     from pytest_codeneedle.kvtypes import DEFAULT_TYPES, grid_pairs, parse_pairs, parse_types  # noqa: PLC0415
 
     given = {key: _text(config, key) for key in ("kv_types", "ctk", "ctv", "kv_pairs")}
-    if given["kv_pairs"]:
-        others = [key for key in ("kv_types", "ctk", "ctv") if config.getoption(key, default=None)]
+    others = [key for key in ("kv_types", "ctk", "ctv") if config.getoption(key, default=None)]
+    if given["kv_pairs"] and (config.getoption("kv_pairs") or not others):
         if others:
             msg = f"--kv-pairs names the cells; leave out --{others[0].replace('_', '-')}"
             raise ConfigurationError(msg)
@@ -265,6 +265,16 @@ def _relaxed(config: pytest.Config) -> bool:
         return False
     said = config.getini("kv_relax_indent")
     return True if said is None else bool(said)
+
+
+def _corpora_root(config: pytest.Config) -> Path:
+    """The rootdir where it has corpora, else the nearest folder above this one that has.
+
+    pytest takes the value of `--kv-model PATH` for a test path when it looks for its rootdir.
+    """
+    here = config.invocation_params.dir
+    folders = (config.rootpath, here, *here.parents)
+    return next((folder for folder in folders if (folder / "corpora").is_dir()), config.rootpath)
 
 
 def _order(config: pytest.Config) -> str:

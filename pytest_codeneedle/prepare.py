@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import itertools
 import math
 import time
 from dataclasses import asdict, dataclass, replace
@@ -69,7 +70,9 @@ def run_folders(plan: Plan, moment: time.struct_time) -> dict[str, RunFolder]:
     for name in plan.corpora:
         if out is None:
             stamp = time.strftime("%Y%m%d-%H%M%S", moment)
-            path = plan.settings.start / "codeneedle-runs" / f"{name}__{plan.model.name}__{stamp}"
+            base = plan.settings.start / "codeneedle-runs" / f"{name}__{plan.model.name}__{stamp}"
+            later = (base.with_name(f"{base.name}-{number}") for number in itertools.count(2))
+            path = next(one for one in itertools.chain((base,), later) if not one.exists())
         else:
             path = out / name if len(plan.corpora) > 1 else out
         folders[name] = RunFolder(path)

@@ -60,10 +60,14 @@ class RunFolder:
             raise RunFolderError(msg)
 
     def write_about(self, about: Mapping[str, Any]) -> None:
-        """Write run.json whole, through a file beside it."""
+        """Write run.json whole, through a file beside it. Raises RunFolderError."""
         part = self.path / f".{RUN}.part"
-        part.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        part.replace(self.path / RUN)
+        try:
+            part.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            part.replace(self.path / RUN)
+        except OSError as error:
+            msg = f"the run folder {self.path} cannot be written: {error.strerror}; name another with --kv-out"
+            raise RunFolderError(msg) from error
 
     def about(self) -> dict[str, Any]:
         """run.json. Raises RunFolderError where it is damaged."""

@@ -66,7 +66,7 @@ def cell_line(session: GridSession, cell: Cell) -> str:
     """One finished cell: its place, its types, its figures, and the time that is left."""
     rows = [row for row in session.rows[cell.corpus] if (row["ctk"], row["ctv"]) == (cell.pair.ctk, cell.pair.ctv)]
     grid_cell = make_grid(rows, [cell.pair]).cells[cell.pair]
-    done, total = session.cells_done(), len(session.plan.cells)
+    done, total = session.cells_done(), session.cells_total
     matched = "err" if grid_cell.mean_matched is None else f"{grid_cell.mean_matched:.2f}"
     passed = sum(row["outcome"] == PASSED for row in rows)
     left = (time.monotonic() - session.began) / done * (total - done)
