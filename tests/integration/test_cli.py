@@ -242,6 +242,29 @@ class TestRescore:
         assert "run.json does not hold the lines of" in refused(capsys, "rescore", run)
 
 
+class TestDamage:
+    """Run folders that something else has written to."""
+
+    @pytest.mark.parametrize("command", ["grid", "rescore"])
+    @pytest.mark.parametrize("content", ["[]", "{}", "null"])
+    def test_run_json(self, run: Path, capsys: Captured, command: str, content: str) -> None:
+        """One line says that the folder is damaged."""
+        (run / "run.json").write_text(content, encoding="utf-8")
+        assert f"{run} is damaged: " in refused(capsys, command, run)
+
+    @pytest.mark.parametrize("row", ["5", "{}"])
+    def test_rows(self, run: Path, capsys: Captured, row: str) -> None:
+        """A row that is no result is damage too."""
+        (run / "results.jsonl").write_text(f"{row}\n", encoding="utf-8")
+        assert f"{run} is damaged: " in refused(capsys, "grid", run)
+
+    def test_the_record_is_not_overwritten(self, run: Path, capsys: Captured) -> None:
+        """Rescored rows go anywhere but over those recorded."""
+        before = (run / "results.jsonl").read_bytes()
+        assert "is the record itself" in refused(capsys, "rescore", run, "-o", run / "results.jsonl")
+        assert before == (run / "results.jsonl").read_bytes()
+
+
 class TestModel:
     """codeneedle model NAME -o FILE."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_codeneedle.corpus import shipped_folder
+from pytest_codeneedle.reference_model import Control
 
 from .lab import RUNS, matched, read_about, read_rows, table
 
@@ -113,3 +114,12 @@ def test_is_read_from_the_root(lab: Lab) -> None:
     assert {"passed": 1} == result.parseoutcomes()
     assert (lab.path / RUNS).is_dir()
     assert {("q8_0", "q4_0"): "err"} == matched(result)
+
+
+def test_a_path_as_an_options_value_does_not_hide_the_corpora(lab: Lab) -> None:
+    """Pytest takes the model's folder for its rootdir then; the corpora are those of this project all the same."""
+    elsewhere = lab.path.parent / f"{lab.path.name}-models"
+    elsewhere.mkdir()
+    Control().write(elsewhere / "model.gguf")
+    result = lab.grid("--kv-model", str(elsewhere / "model.gguf"), "--kv-pairs", "q8_0/q8_0")
+    assert {"passed": 2} == result.parseoutcomes()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from .lab import read_rows, said_folder
 
 if TYPE_CHECKING:
+    import pytest
+
     from .lab import Lab
 
 PAIR = ("--kv-pairs", "q8_0/q4_0", "--kv-functions", "1")
@@ -49,3 +51,11 @@ def test_below_a_file(lab: Lab) -> None:
     message = lab.refused(*PAIR, "--corpus", "tiny", "--kv-out", "file/inside")
     assert "cannot be written" in message
     assert "--kv-out" in message
+
+
+def test_default_names_do_not_collide(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two runs that begin in the same second have folders of their own."""
+    monkeypatch.setattr("time.strftime", lambda *_: "20260101-000000")
+    for _ in range(2):
+        lab.pytester.runpytest_inprocess("--kv-grid", "-q", "--corpus", "tiny", "--kv-pairs", "q8_0/q8_0")
+    assert ["", "-2"] == [folder.name.rpartition("20260101-000000")[2] for folder in lab.folders()]

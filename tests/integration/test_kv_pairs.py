@@ -44,3 +44,10 @@ def test_contradiction(lab: Lab, option: str) -> None:
     """Pairs and rows or columns together are refused."""
     message = lab.refused("--corpus", "tiny", "--kv-pairs", "q8_0/q8_0", option, "q4_0")
     assert f"--kv-pairs names the cells; leave out {option}" in message
+
+
+def test_types_on_the_command_line_win_over_pairs_of_the_ini_file(lab: Lab) -> None:
+    """What is typed now counts more than what the project usually asks."""
+    lab.pytester.makeini("[pytest]\nkv_pairs = q8_0/q4_0\n")
+    assert 2 == len(lab.ids())
+    assert all("[bf16/bf16-" in name for name in lab.ids("--kv-types", "bf16"))

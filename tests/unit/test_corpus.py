@@ -309,6 +309,25 @@ def test_a_corpus_file_that_is_not_toml_is_named(tmp_path: Path, content: bytes)
         load_corpus("mine", tmp_path)
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        '[files]\ndirectory = "."\nglob = "/absolute/*.py"',
+        '[files]\ndirectory = "."\nglob = "."',
+        '[generate]\nkind = ["random-bodies"]',
+        "generate = 5",
+        "module = 5",
+        "files = 5",
+    ],
+)
+def test_values_of_the_wrong_kind_are_named(tmp_path: Path, table: str) -> None:
+    """What pathlib or Python refuses is one clear error all the same."""
+    path = write(tmp_path, "corpora/mine.toml", table)
+
+    with pytest.raises(CorpusError, match=rf"^corpus 'mine' \({re.escape(str(path))}\): "):
+        load_corpus("mine", tmp_path)
+
+
 def test_a_corpus_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     """A folder of that name is none."""
     path = tmp_path / "corpora" / "mine.toml"
