@@ -116,7 +116,7 @@ class Control:
         return path
 
     def write(self, path: Path) -> None:
-        """Write the model as GGUF (about 6 MB), atomically. The bytes are the same on every machine.
+        """Write the model as GGUF (about 5 MB), atomically. The bytes are the same on every machine.
 
         Raises ModelError where gguf is not installed or the folder cannot be written.
         """
