@@ -1,55 +1,94 @@
 """Corpora: `corpora/NAME.toml` -> the text that goes into the context, and the functions in it.
 
-A corpus file has one source table and an optional `[sample]` table::
+A corpus file has one source table, and may say how to sample and how long the text may be::
 
-    [generate] kind = "random-bodies", functions, value_len, seed, body_lines
-    [module]   name = "http.server"             a module of the Python standard library
-    [files]    directory = "src", glob = "*.py"  relative to the corpus file's folder's parent
+    [files]    directory, glob, exclude, limit, encoding   code of one language below a directory
+    [package]  name, path, sha256, install                 a data file of an installed Python package
+    [module]   name                                        a module of the Python standard library
+    [generate] kind, ...                                   synthetic code
     [sample]   k = 16, seed = 42
+    [trim]     max_tokens                                  whole files at the end of the text are left out
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib.util
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from pytest_codeneedle import sources
 from pytest_codeneedle.errors import CorpusError
-from pytest_codeneedle.extraction import LANGUAGES, extract
-from pytest_codeneedle.generate import KINDS
+from pytest_codeneedle.extraction import long_enough
+from pytest_codeneedle.function_cache import found_in
 from pytest_codeneedle.sampling import sample
+from pytest_codeneedle.sources import Skipped, SourceFile, Sources
+from pytest_codeneedle.tables import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_codeneedle.function_cache import Found
     from pytest_codeneedle.functions import Function
 
 DEFAULT_SAMPLE = 16
 DEFAULT_SEED = 42
 #: Comment mark of a language, for the header line of each file where a corpus has several.
-_COMMENT = {"python": "#", "javascript": "//"}
-_SOURCES = ("generate", "module", "files")
+_COMMENT = {"python": "#", "javascript": "//", "php": "//"}
+_SOURCES = ("files", "package", "module", "generate")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file in the corpus text: the text with its header, and the functions at their lines in the whole text."""
+
+    label: str
+    text: str
+    functions: tuple[Function, ...]
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """The text of a corpus (its line ends are line feeds), every long enough function in it, and how to sample them.
+    """The parts of a corpus (their line ends are line feeds), and how to sample their functions.
 
-    `generated` says that the text is synthetic, so that the control model can copy it.
+    `generated` says that the text is synthetic, so that the control model can copy it; `private` that it came from
+    the user's own files. `skipped` are files that do not parse and were left out, `dropped` those that `[trim]`
+    left out because the text would have more than `max_tokens`.
     """
 
     name: str
-    text: str
-    functions: tuple[Function, ...]
-    files: tuple[str, ...]
+    parts: tuple[Part, ...]
     language: str
     generated: bool
+    private: bool
     sample_k: int = DEFAULT_SAMPLE
     sample_seed: int = DEFAULT_SEED
-    same_names: int = 0
+    max_tokens: int | None = None
+    skipped: tuple[Skipped, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+    @cached_property
+    def text(self) -> str:
+        """The whole text."""
+        return "".join(part.text for part in self.parts)
+
+    @cached_property
+    def functions(self) -> tuple[Function, ...]:
+        """Every long enough function, in the order of the text; of several with one name the first."""
+        return tuple(long_enough((function for part in self.parts for function in part.functions), 0))
+
+    @property
+    def same_names(self) -> int:
+        """How many functions have the name of an earlier one, and are not asked for."""
+        return sum(len(part.functions) for part in self.parts) - len(self.functions)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files of the text, in order."""
+        return tuple(part.label for part in self.parts)
 
     @property
     def sha256(self) -> str:
@@ -70,12 +109,45 @@ class Corpus:
             seed=self.sample_seed if seed is None else seed,
         )
 
+    def first(self, files: int) -> Corpus:
+        """The corpus with its first `files` files only: its text is the beginning of this one's."""
+        if files >= len(self.parts):
+            return self
+        left_out = tuple(part.label for part in self.parts[files:])
+        return dataclasses.replace(self, parts=self.parts[:files], dropped=left_out + self.dropped)
 
-@dataclass(frozen=True)
-class _File:
-    label: str
-    text: str
-    language: str
+    def trimmed(self, count_tokens: Callable[[str], int]) -> Corpus:
+        """As many whole files from the beginning as have `max_tokens` together; this one where no limit is set.
+
+        Raises CorpusError where not even the first file fits, or where what fits has no function.
+        """
+        if self.max_tokens is None:
+            return self
+
+        def fits(files: int) -> bool:
+            return count_tokens(self.first(files).text) <= (self.max_tokens or 0)
+
+        low, high = 0, len(self.parts)
+        if fits(high):
+            return self
+        while high - low > 1:  # more files have more tokens
+            middle = (low + high) // 2
+            low, high = (middle, high) if fits(middle) else (low, middle)
+        if low == 0:
+            tokens = count_tokens(self.parts[0].text)
+            msg = (
+                f"corpus {self.name!r}: its first file, {self.parts[0].label}, has {tokens} tokens; "
+                f"raise [trim] max_tokens = {self.max_tokens}, or exclude the file"
+            )
+            raise CorpusError(msg)
+        trimmed = self.first(low)
+        if not trimmed.functions:
+            msg = (
+                f"corpus {self.name!r}: the {low} files that fit [trim] max_tokens = {self.max_tokens} have no long "
+                "enough function; raise it, or exclude files at the beginning"
+            )
+            raise CorpusError(msg)
+        return trimmed
 
 
 def shipped_folder() -> Path:
@@ -90,152 +162,111 @@ def known_corpora(rootdir: Path) -> dict[str, Path]:
     return {path.stem: path for folder in folders for path in sorted(folder.glob("*.toml"))}
 
 
-def load_corpus(name: str, rootdir: Path, *, min_lines: int = 20) -> Corpus:
-    """The corpus of that name.
+def load_corpus(
+    name: str,
+    rootdir: Path,
+    *,
+    min_lines: int = 20,
+    skip_unparsable: bool = False,
+    cache: Path | None = None,
+) -> Corpus:
+    """The corpus of that name, not trimmed yet. `cache` keeps what the parsers found.
 
     Raises CorpusError: unknown name, a mistake in its file, files that are missing or cannot be read, or no
-    function with at least `min_lines` body lines.
+    function with at least `min_lines` body lines. With `skip_unparsable` files that cannot be read as code are left
+    out and named in `Corpus.skipped`.
     """
     known = known_corpora(rootdir)
     if name not in known:
-        msg = f"unknown corpus {name!r}; there are {', '.join(sorted(known))} (corpora/NAME.toml adds one)"
-        raise CorpusError(msg)
+        raise CorpusError(_unknown(name, known, rootdir))
     path = known[name]
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         msg = f"corpus file {path}: {error}"
         raise CorpusError(msg) from error
-    corpus = _Reader(name, path, table).corpus(min_lines)
+
+    def wrong(what: str) -> CorpusError:
+        return CorpusError(f"corpus {name!r} ({path}): {what}")
+
+    corpus = _read(
+        name, path, Table("the file", values, wrong), min_lines, skip_unparsable=skip_unparsable, cache=cache
+    )
     if not corpus.functions:
         msg = f"corpus {name!r} has no named function with {min_lines} body lines or more; add longer code to {path}"
         raise CorpusError(msg)
     return corpus
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """One corpus file, read and checked."""
-
-    name: str
-    path: Path
-    table: Mapping[str, Any]
-
-    def corpus(self, min_lines: int) -> Corpus:
-        self._known_keys("the file", self.table, (*_SOURCES, "sample"))
-        sources = [key for key in _SOURCES if key in self.table]
-        if len(sources) != 1:
-            raise self._wrong(f"wants exactly one of [{'], ['.join(_SOURCES)}], and has {len(sources)}")
-        files = getattr(self, f"_{sources[0]}")(self.table[sources[0]])
-        settings = self.table.get("sample", {})
-        self._known_keys("[sample]", settings, ("k", "seed"))
-        joined = _join(files, min_lines)
-        return Corpus(
-            name=self.name,
-            text=joined.text,
-            functions=tuple(joined.functions),
-            files=tuple(file.label for file in files),
-            language=files[0].language,
-            generated=sources == ["generate"],
-            sample_k=self._number("[sample] k", settings.get("k", DEFAULT_SAMPLE), 1),
-            sample_seed=self._number("[sample] seed", settings.get("seed", DEFAULT_SEED), 0),
-            same_names=joined.same_names,
-        )
-
-    def _generate(self, table: Mapping[str, Any]) -> list[_File]:
-        if not isinstance(table, Mapping):
-            raise self._wrong("[generate] is not a table")
-        knobs = dict(table)
-        kind = knobs.pop("kind", None)
-        if not isinstance(kind, str) or kind not in KINDS:
-            raise self._wrong(f"[generate] kind = {kind!r} is unknown; there is {', '.join(KINDS)}")
-        fields = tuple(field.name for field in dataclasses.fields(KINDS[kind]))
-        self._known_keys("[generate]", knobs, fields)
-        for key, value in knobs.items():
-            self._number(f"[generate] {key}", value, 0)
-        return [_File(f"{self.name}.py", KINDS[kind](**knobs).text(), "python")]
-
-    def _module(self, table: Mapping[str, Any]) -> list[_File]:
-        self._known_keys("[module]", table, ("name",))
-        name = str(table.get("name", ""))
-        try:
-            spec = importlib.util.find_spec(name)
-        except Exception:  # noqa: BLE001 - looking for a submodule runs its package's own code
-            spec = None
-        if spec is None or not spec.origin or not spec.origin.endswith(".py"):
-            raise self._wrong(f"[module] name = {name!r} is not a Python module with a source file")
-        return [_File(name.replace(".", "/") + ".py", self._read(Path(spec.origin)), "python")]
-
-    def _files(self, table: Mapping[str, Any]) -> list[_File]:
-        self._known_keys("[files]", table, ("directory", "glob"))
-        directory = self.path.parent.parent / str(table.get("directory", "."))
-        pattern = str(table.get("glob", ""))
-        if not directory.is_dir():
-            raise self._wrong(f"[files] directory {directory} is not there")
-        try:
-            paths = sorted(p for p in directory.glob(pattern) if p.is_file()) if pattern else []
-        except (ValueError, NotImplementedError, IndexError, OSError) as error:
-            raise self._wrong(f"[files] glob = {pattern!r}: {error}") from error
-        if not paths:
-            raise self._wrong(f"[files] glob = {pattern!r} matches no file in {directory}")
-        unknown = [path for path in paths if path.suffix.lower() not in LANGUAGES]
-        if unknown:
-            raise self._wrong(f"{unknown[0].name}: no extraction for this kind; there is {', '.join(LANGUAGES)}")
-        languages = {LANGUAGES[path.suffix.lower()] for path in paths}
-        if len(languages) > 1:
-            raise self._wrong(f"[files] glob = {pattern!r} mixes languages: {', '.join(sorted(languages))}")
-        language = languages.pop()
-        return [_File(p.relative_to(directory).as_posix(), self._read(p), language) for p in paths]
-
-    def _read(self, path: Path) -> str:
-        try:
-            text = path.read_bytes().decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise self._wrong(f"{path}: not UTF-8 at byte {error.start}") from error
-        except OSError as error:
-            raise self._wrong(f"{path}: {error.strerror}") from error
-        return text.replace("\r\n", "\n").replace("\r", "\n")
-
-    def _known_keys(self, where: str, table: object, keys: Iterable[str]) -> None:
-        if not isinstance(table, Mapping):
-            raise self._wrong(f"{where} is not a table")
-        keys = tuple(keys)
-        for key in table:
-            if key not in keys:
-                raise self._wrong(f"unknown key {key!r} in {where}; there is {', '.join(keys)}")
-
-    def _number(self, where: str, value: object, low: int) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or value < low:
-            raise self._wrong(f"{where} = {value!r} is not a whole number of {low} or more")
-        return value
-
-    def _wrong(self, what: str) -> CorpusError:
-        return CorpusError(f"corpus {self.name!r} ({self.path}): {what}")
+def _unknown(name: str, known: dict[str, Path], rootdir: Path) -> str:
+    listed = f"unknown corpus {name!r}; there are {', '.join(sorted(known))} (corpora/NAME.toml adds one)"
+    example = shipped_folder() / f"{name}.toml.example"
+    if not example.is_file():
+        return listed
+    return f"{listed}. For your own code: cp '{example}' '{rootdir / 'corpora' / name}.toml' and set its directory"
 
 
-@dataclass(frozen=True)
-class _Joined:
-    text: str
-    functions: Sequence[Function]
-    same_names: int
+def _read(  # noqa: PLR0913 - what load_corpus was told
+    name: str, path: Path, table: Table, min_lines: int, *, skip_unparsable: bool, cache: Path | None
+) -> Corpus:
+    table.only(*_SOURCES, "sample", "trim")
+    given = [key for key in _SOURCES if key in table.values]
+    if len(given) != 1:
+        raise table.wrong(f"wants exactly one of [{'], ['.join(_SOURCES)}], and has {len(given)}")
+    settings, trim = table.table("sample"), table.table("trim")
+    settings.only("k", "seed")
+    trim.only("max_tokens")
+    if "trim" in table.values and given != ["files"]:
+        raise table.wrong("[trim] leaves out whole files, and only [files] has several")
+    found = _sources(given[0], table.table(given[0]), name, path, skip_unparsable=skip_unparsable)
+    parts, unparsable = _parts(found.files, found_in(found.files, cache), min_lines, skip_unparsable=skip_unparsable)
+    return Corpus(
+        name=name,
+        parts=parts,
+        language=found.files[0].language if found.files else "",
+        generated=given == ["generate"],
+        private=given == ["files"],
+        sample_k=settings.number("k", 1, DEFAULT_SAMPLE),
+        sample_seed=settings.number("seed", 0, DEFAULT_SEED),
+        max_tokens=trim.number("max_tokens", 1) if "trim" in table.values else None,
+        skipped=found.skipped + unparsable,
+    )
 
 
-def _join(files: Sequence[_File], min_lines: int) -> _Joined:
-    """One text, and the functions at their lines in it; of several with one name the first wins."""
-    parts: list[str] = []
-    chosen: dict[str, Function] = {}
-    same_names = 0
+def _sources(kind: str, table: Table, name: str, path: Path, *, skip_unparsable: bool) -> Sources:
+    match kind:
+        case "files":
+            return sources.folder(table, path.parent.parent, skip_unparsable=skip_unparsable)
+        case "package":
+            return sources.package(table)
+        case "module":
+            return sources.module(table)
+        case _:
+            return sources.generated(table, name)
+
+
+def _parts(
+    files: Sequence[SourceFile], found: Sequence[Found], min_lines: int, *, skip_unparsable: bool
+) -> tuple[tuple[Part, ...], tuple[Skipped, ...]]:
+    """The files one after the other under a header each, where there are several; their functions move along."""
+    parts: list[Part] = []
+    skipped: list[Skipped] = []
     above = 0
-    for file in files:
+    for file, one in zip(files, found, strict=True):
+        if one.problem is not None:
+            if not skip_unparsable:
+                raise CorpusError(one.problem)
+            skipped.append(Skipped(file.label, one.problem))
+            continue
         header = f"{_COMMENT[file.language]} ====== {file.label} ======\n" if len(files) > 1 else ""
-        part = header + file.text + ("" if file.text.endswith("\n") else "\n") + ("\n" if header else "")
+        text = header + file.text + ("" if file.text.endswith("\n") else "\n") + ("\n" if header else "")
         shift = above + header.count("\n")
-        for function in extract(file.text, file.language, source=file.label, min_lines=min_lines):
-            same_names += function.name in chosen
-            moved = dataclasses.replace(
+        functions = tuple(
+            dataclasses.replace(
                 function, start_line=function.start_line + shift, signature_line=function.signature_line + shift
             )
-            chosen.setdefault(function.name, moved)
-        parts.append(part)
-        above += part.count("\n")
-    return _Joined("".join(parts), list(chosen.values()), same_names)
+            for function in long_enough(one.functions, min_lines)
+        )
+        parts.append(Part(file.label, text, functions))
+        above += text.count("\n")
+    return tuple(parts), tuple(skipped)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_codeneedle.errors import CorpusError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pytest_codeneedle.functions import Function
 
@@ -43,14 +43,20 @@ def extract(text: str, language: str, *, source: str, min_lines: int = 20) -> li
 
     Raises `CorpusError` for a language that is not known and for a text that does not parse.
     """
+    return long_enough(named_functions(text, language, source), min_lines)
+
+
+def long_enough(functions: Iterable[Function], min_lines: int) -> list[Function]:
+    """Those whose body has `min_lines` lines or more, each name once: the first of them."""
     found: dict[str, Function] = {}
-    for function in _named_functions(text, language, source):
+    for function in functions:
         if len(function.body) >= min_lines:
             found.setdefault(function.name, function)
     return list(found.values())
 
 
-def _named_functions(text: str, language: str, source: str) -> Iterator[Function]:
+def named_functions(text: str, language: str, source: str) -> Iterator[Function]:
+    """Every named function of `text`, of whatever length, as `extract` orders them. Raises `CorpusError`."""
     # Imported here: they need this module's lines, and esprima alone takes 0.3 s to import.
     if language == "python":
         from pytest_codeneedle import extract_py  # noqa: PLC0415

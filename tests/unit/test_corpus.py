@@ -45,9 +45,9 @@ def bodies(corpus: Corpus) -> dict[str, tuple[str, ...]]:
 
 def test_the_shipped_corpora_load(tmp_path: Path) -> None:
     """All of them, from any folder, with as many functions as their sample wants (http_server takes all it has)."""
-    assert ["http_server", "random-bodies", "random-bodies-mini"] == sorted(known_corpora(tmp_path))
+    assert ["http_server", "jquery", "random-bodies", "random-bodies-mini"] == sorted(known_corpora(tmp_path))
 
-    for name, least in (("http_server", 8), ("random-bodies", 16), ("random-bodies-mini", 8)):
+    for name, least in (("http_server", 8), ("jquery", 16), ("random-bodies", 16), ("random-bodies-mini", 8)):
         corpus = load_corpus(name, tmp_path)
         assert name == corpus.name
         assert min(least, corpus.sample_k) <= len(corpus.sample()) <= corpus.sample_k
@@ -219,7 +219,7 @@ def test_an_unknown_corpus_is_named_with_those_there_are(tmp_path: Path) -> None
     """The user's own are among them."""
     write(tmp_path, "corpora/mine.toml", "")
     reason = (
-        "unknown corpus 'jquerry'; there are http_server, mine, random-bodies, random-bodies-mini "
+        "unknown corpus 'jquerry'; there are http_server, jquery, mine, random-bodies, random-bodies-mini "
         "(corpora/NAME.toml adds one)"
     )
 
@@ -231,12 +231,15 @@ GENERATE = '[generate]\nkind = "random-bodies"\n'
 FILES = '[files]\ndirectory = "src"\n'
 
 MISTAKES = {
-    "no-source": ("", "wants exactly one of [generate], [module], [files], and has 0"),
+    "no-source": ("", "wants exactly one of [files], [package], [module], [generate], and has 0"),
     "two-sources": (
         GENERATE + '[module]\nname = "ast"\n',
-        "wants exactly one of [generate], [module], [files], and has 2",
+        "wants exactly one of [files], [package], [module], [generate], and has 2",
     ),
-    "unknown-table": ("[file]\n", "unknown key 'file' in the file; there is generate, module, files, sample"),
+    "unknown-table": (
+        "[file]\n",
+        "unknown key 'file' in the file; there is files, package, module, generate, sample, trim",
+    ),
     "no-table": ("files = 1\n", "[files] is not a table"),
     "sample-no-table": ("sample = 1\n" + GENERATE, "[sample] is not a table"),
     "unknown-kind": ('[generate]\nkind = "words"\n', "[generate] kind = 'words' is unknown; there is random-bodies"),
@@ -262,7 +265,7 @@ MISTAKES = {
     ),
     "no-module-name": ("[module]\n", "[module] name = '' is not a Python module with a source file"),
     "built-in": ('[module]\nname = "sys"\n', "[module] name = 'sys' is not a Python module with a source file"),
-    "files-key": (FILES + "k = 1\n", "unknown key 'k' in [files]; there is directory, glob"),
+    "files-key": (FILES + "k = 1\n", "unknown key 'k' in [files]; there is directory, glob, exclude, limit, encoding"),
     "no-directory": ('[files]\ndirectory = "none"\nglob = "*"\n', "[files] directory {root}/none is not there"),
     "no-glob": (FILES, "[files] glob = '' matches no file in {root}/src"),
     "no-match": (FILES + 'glob = "*.js"\n', "[files] glob = '*.js' matches no file in {root}/src"),
@@ -270,7 +273,10 @@ MISTAKES = {
         FILES + 'glob = "*.rb"\n',
         "c.rb: no extraction for this kind; there is .py, .js, .mjs, .cjs",
     ),
-    "mixed-languages": (FILES + 'glob = "[ab].*"\n', "[files] glob = '[ab].*' mixes languages: javascript, python"),
+    "mixed-languages": (
+        FILES + 'glob = "[ab].*"\n',
+        "[files] glob = '[ab].*' mixes languages: javascript (b.cjs), python (a.py); exclude all but one",
+    ),
     "not-utf-8": (FILES + 'glob = "latin.py"\n', "{root}/src/latin.py: not UTF-8 at byte 5"),
 }
 

@@ -1,0 +1,108 @@
+"""What a corpus's parser found, kept under the hash of what it read.
+
+xdist's workers, resumed runs and `codeneedle functions` read the same files over and over; parsing a large corpus
+takes seconds. Kept are names and line numbers, in a file that only its owner can read; never a line of code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.errors import CorpusError
+from pytest_codeneedle.extraction import named_functions, split_lines
+from pytest_codeneedle.functions import Function
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_codeneedle.sources import SourceFile
+
+#: Raised whenever extraction gives something else for the same text.
+REVISION = 1
+#: What extraction reads with: another version may read otherwise.
+_PARSERS = ("esprima", "tree-sitter", "tree-sitter-javascript", "tree-sitter-php")
+
+
+@dataclass(frozen=True)
+class Found:
+    """Every named function of one file, of whatever length, or why the file does not parse."""
+
+    functions: tuple[Function, ...] = ()
+    problem: str | None = None
+
+
+def found_in(files: Sequence[SourceFile], cache: Path | None) -> list[Found]:
+    """What each file holds; from `cache` where the same texts were read before by the same parsers."""
+    if cache is None:
+        return [_parsed(file) for file in files]
+    path = cache / "functions" / f"{_key(files)}.json"
+    kept = _read(path, files)
+    if kept is not None:
+        return kept
+    found = [_parsed(file) for file in files]
+    _write(path, found)
+    return found
+
+
+def _parsed(file: SourceFile) -> Found:
+    try:
+        return Found(tuple(named_functions(file.text, file.language, file.label)))
+    except CorpusError as error:
+        return Found(problem=str(error))
+
+
+def _key(files: Sequence[SourceFile]) -> str:
+    versions = [importlib.metadata.version(name) for name in _PARSERS]
+    digest = hashlib.sha256(json.dumps([REVISION, platform.python_version(), versions]).encode())
+    for file in files:
+        text = file.text.encode("utf-8", "surrogatepass")
+        # Lengths first: where one file ends and the next begins is part of what was read.
+        digest.update(json.dumps([file.label, file.language, len(text)]).encode())
+        digest.update(text)
+    return digest.hexdigest()
+
+
+def _read(path: Path, files: Sequence[SourceFile]) -> list[Found] | None:
+    """The kept list; None where there is none or it is damaged."""
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        return [_unpacked(entry, file) for entry, file in zip(entries, files, strict=True)]
+    except (OSError, ValueError, TypeError, KeyError, IndexError):
+        return None
+
+
+def _unpacked(entry: dict[str, Any], file: SourceFile) -> Found:
+    lines = split_lines(file.text)
+    functions = (
+        Function(name, start, tuple(lines[start - 1 : start - 1 + size]), file.language, file.label, signature)
+        for name, start, size, signature in entry["functions"]
+    )
+    return Found(tuple(functions), entry["problem"])
+
+
+def _packed(found: Found) -> dict[str, Any]:
+    rows = [[one.name, one.start_line, len(one.body), one.signature_line] for one in found.functions]
+    return {**dataclasses.asdict(Found(problem=found.problem)), "functions": rows}
+
+
+def _write(path: Path, found: Sequence[Found]) -> None:
+    # A cache that cannot be written costs time, no more. Several processes may write at once: each renames its own.
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, part = tempfile.mkstemp(prefix=".functions.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump([_packed(one) for one in found], file)
+            Path(part).replace(path)
+        finally:
+            Path(part).unlink(missing_ok=True)
