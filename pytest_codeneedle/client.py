@@ -11,7 +11,7 @@ from pytest_codeneedle.answers import Answer, AnswerWatch
 from pytest_codeneedle.errors import AnswerError, PromptTooLongError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 #: The first token of a long prompt can take many minutes on a CPU.
 READ_SECONDS = 3600.0
@@ -47,9 +47,11 @@ class Client:
         """GET /props."""
         return self._json("GET", "/props")
 
-    def render(self, message: str) -> str:
+    def render(self, message: str, template_kwargs: Mapping[str, object] | None = None) -> str:
         """The prompt that the model's chat template makes of one user message."""
-        body = {"messages": [{"role": "user", "content": message}]}
+        body: dict[str, object] = {"messages": [{"role": "user", "content": message}]}
+        if template_kwargs:
+            body["chat_template_kwargs"] = dict(template_kwargs)
         return str(self._json("POST", "/apply-template", body)["prompt"])
 
     def count_tokens(self, text: str, *, special: bool = False) -> int:
@@ -61,14 +63,27 @@ class Client:
         """Read a prompt into the slot's cache; the one token it answers is thrown away."""
         return self.complete(prompt, (), budget=1, full=True)
 
-    def complete(self, prompt: str, primary: Sequence[str], *, budget: int, full: bool = False) -> Answer:
+    def complete(  # noqa: PLR0913 - what is asked, and four knobs of the request
+        self,
+        prompt: str,
+        primary: Sequence[str],
+        *,
+        budget: int,
+        full: bool = False,
+        stop: Sequence[str] = (),
+        opening: str = "",
+    ) -> Answer:
         """The greedy answer of at most `budget` tokens.
 
         The stream is closed once the lines of `primary` are complete and the model runs on; closing it stops the
-        server. `full` lets it run to its own end or to the budget. Raises PromptTooLongError and AnswerError.
+        server. `full` lets it run to its own end or to the budget. `stop` are strings that end it. `opening` is what
+        the answer begins with unseen, because the prompt ends with it. Raises PromptTooLongError and AnswerError.
         """
         watch = AnswerWatch(primary)
+        watch.feed(opening)
         body = {**_GREEDY, "prompt": prompt, "n_predict": budget, "stream": True, "timings_per_token": True}
+        if stop:
+            body["stop"] = list(stop)
         last: dict[str, Any] = {}
         closed = False
         try:

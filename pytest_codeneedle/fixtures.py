@@ -14,14 +14,15 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_codeneedle.cell import Recall, RunningCell
+    from pytest_codeneedle.cell import RunningCell
     from pytest_codeneedle.corpus import Corpus
     from pytest_codeneedle.kvtypes import KVPair
     from pytest_codeneedle.launch import LlamaServer
-    from pytest_codeneedle.options import Settings
     from pytest_codeneedle.plan import Ask, Cell
     from pytest_codeneedle.program import ServerArgs
+    from pytest_codeneedle.recall import Recall
     from pytest_codeneedle.session import GridSession
+    from pytest_codeneedle.settings import Settings
 
 
 def _session(config: pytest.Config) -> GridSession:

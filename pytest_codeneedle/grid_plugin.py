@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_codeneedle import options, terminal
+from pytest_codeneedle import terminal
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.session import REPORT_FIELD, SESSION, GridSession, attach_row
+from pytest_codeneedle.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -27,7 +28,7 @@ class GridPlugin:
             config.args[:] = [str(SUITE)]
             config.addinivalue_line("python_functions", "test_recall")  # a project may name its tests otherwise
         try:
-            self.session = GridSession(options.read_settings(config), config)
+            self.session = GridSession(read_settings(config), config)
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from error
         config.stash[SESSION] = self.session
@@ -39,10 +40,13 @@ class GridPlugin:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Before xdist starts its workers: say what is coming, count tokens, make the run folder."""
         config = session.config
-        if self.session.is_worker or config.option.collectonly:
+        if self.session.is_worker:
             return
-        terminal.quieten(config)
         try:
+            if config.option.collectonly:
+                self.session.collect()
+                return
+            terminal.quieten(config)
             terminal.write(config, terminal.announce(self.session.plan, self.session.workers))
             self.session.prepare()
         except ConfigurationError as error:
@@ -73,7 +77,7 @@ class GridPlugin:
         plan = self.session.plan
         if "kv_function" in metafunc.fixturenames:
             asks = plan.items
-            ids = [f"{plan.label(ask.cell)}-{ask.function}" for ask in asks]
+            ids = [plan.item_label(ask) for ask in asks]
             values = [(ask.cell, ask) for ask in asks]
             metafunc.parametrize(("kv_cell", "kv_function"), values, indirect=True, scope="session", ids=ids)
         elif "kv_cell" in metafunc.fixturenames:

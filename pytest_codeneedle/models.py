@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 from pytest_codeneedle.errors import ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pytest_codeneedle.corpus import Corpus
     from pytest_codeneedle.reference_model import Control
 
@@ -21,9 +24,14 @@ _MAGIC = b"GGUF"
 
 @dataclass(frozen=True)
 class Model:
-    """A model by the name that the user gave: `control:robust`, or the path of a GGUF file."""
+    """A model by the name that the user gave: `control:robust`, or the path of a GGUF file.
+
+    `label` is how its profile calls it; `chosen` says that the user named it, and did not take the default.
+    """
 
     given: str
+    label: str | None = None
+    chosen: bool = False
 
     @property
     def is_control(self) -> bool:
@@ -41,16 +49,21 @@ class Model:
     @property
     def name(self) -> str:
         """A name fit for a folder."""
-        return self.given.replace(":", "-") if self.is_control else Path(self.given).stem
+        name = self.label or (self.given if self.is_control else Path(self.given).stem)
+        return re.sub(r"[^\w.+-]", "-", name)
 
-    def check(self, start: Path) -> None:
-        """Raise ModelError where there is no such control model, or no GGUF file at that path (from `start`)."""
+    def check(self, start: Path, profiles: Iterable[str] = ()) -> None:
+        """Raise ModelError where there is no such control model, or no GGUF file at that path (from `start`).
+
+        `profiles` are the names that could have been meant instead.
+        """
         if self.is_control:
             _control(self.given)
             return
         path = self._path(start)
         if not path.is_file():
-            msg = f"model file {path} is not there; name a GGUF file with --kv-model PATH, or {DEFAULT_MODEL}"
+            known = ", ".join([*profiles, DEFAULT_MODEL])
+            msg = f"model file {path} is not there; name a GGUF file with --kv-model PATH, or {known}"
             raise ModelError(msg)
         try:
             with path.open("rb") as file:
@@ -63,8 +76,11 @@ class Model:
             raise ModelError(msg)
 
     def check_copies(self, corpus: Corpus) -> None:
-        """Raise ModelError where the control model is asked for real code: it copies generated corpora only."""
-        if self.is_control and not corpus.generated:
+        """Raise ModelError where the control model would be asked for real code by default.
+
+        It copies generated corpora. Named by the user, it is asked for anything: its misses are its own then.
+        """
+        if self.is_control and not self.chosen and not corpus.generated:
             msg = (
                 f"corpus {corpus.name!r} is real code, which the {self.given} model cannot copy: name a model with "
                 "--kv-model PATH, the ini key kv_model or the environment variable CODENEEDLE_MODEL"

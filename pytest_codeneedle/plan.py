@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.corpus import Corpus, load_corpus
 from pytest_codeneedle.errors import CorpusError
 from pytest_codeneedle.kvtypes import KVPair, shuffled
+from pytest_codeneedle.machine import cache_folder
 from pytest_codeneedle.models import Model
+from pytest_codeneedle.profiles import known_profiles
 from pytest_codeneedle.program import ServerProgram, find_program
-from pytest_codeneedle.prompts import Question, questions
+from pytest_codeneedle.prompts import Question, Task, questions
+from pytest_codeneedle.thinking import suffix
 
 if TYPE_CHECKING:
-    from pytest_codeneedle.options import Settings
+    from collections.abc import Mapping
+
+    from pytest_codeneedle.settings import Settings
+
+#: Characters of a name that would cut a test id, or not be typed: `::` parts ids, brackets end them.
+_NOT_IN_IDS = re.compile(r"[^\w.$#-]")
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,10 @@ class Ask:
 
 @dataclass(frozen=True)
 class CorpusPlan:
-    """The questions of one corpus. `ambiguous` names sampled functions that no quotation can tell apart."""
+    """The questions of one corpus. `ambiguous` names sampled functions that no quotation can tell apart.
+
+    Before a tokenizer has counted, a corpus that wants trimming is still whole.
+    """
 
     corpus: Corpus
     asked: tuple[Question, ...]
@@ -66,16 +78,37 @@ class Plan:
             Ask(cell, question.function.name) for cell in self.cells for question in self.corpora[cell.corpus].asked
         ]
 
+    def item_label(self, ask: Ask) -> str:
+        """The item's part of a test id: the cell, and the function's name as far as an id can have it."""
+        return f"{self.label(ask.cell)}-{_NOT_IN_IDS.sub('_', ask.function) or '_'}"
+
     def label(self, cell: Cell) -> str:
         """The cell's part of a test id: the pair, after the corpus where there are several."""
         return str(cell.pair) if len(self.corpora) == 1 else f"{cell.corpus}:{cell.pair}"
 
+    def with_corpora(self, corpora: dict[str, CorpusPlan]) -> Plan:
+        """The same with other questions: those of trimmed corpora."""
+        return replace(self, corpora=corpora)
 
-def make_plan(settings: Settings) -> Plan:
-    """Load and check everything that needs no server. Raises ConfigurationError."""
-    model = Model(settings.model)
-    model.check(settings.start)
-    corpora = {name: _corpus_plan(settings, name, model) for name in settings.corpora}
+
+def make_plan(settings: Settings, kept: Mapping[str, int] | None = None) -> Plan:
+    """Load and check everything that needs no server. Raises ConfigurationError.
+
+    `kept` is the number of files of each corpus that `[trim]` leaves: None before a tokenizer has counted.
+    """
+    model = Model(settings.model, settings.model_name, settings.model_given)
+    model.check(settings.start, known_profiles(settings.rootdir))
+    corpora = {}
+    for name in settings.corpora:
+        corpus = load_corpus(
+            name,
+            settings.rootdir,
+            min_lines=settings.lines,
+            skip_unparsable=settings.skip_unparsable,
+            cache=cache_folder(),
+        )
+        model.check_copies(corpus)
+        corpora[name] = plan_corpus(settings, corpus if kept is None else corpus.first(kept[name]))
     program = find_program(settings.server)
     cells = tuple(
         Cell(name, pair)
@@ -85,16 +118,18 @@ def make_plan(settings: Settings) -> Plan:
     return Plan(settings, model, program, corpora, cells)
 
 
-def _ordered(settings: Settings, plan: CorpusPlan) -> tuple[KVPair, ...]:
-    return shuffled(settings.pairs, plan.corpus.sample_seed if settings.seed is None else settings.seed)
-
-
-def _corpus_plan(settings: Settings, name: str, model: Model) -> CorpusPlan:
-    corpus = load_corpus(name, settings.rootdir, min_lines=settings.lines)
-    model.check_copies(corpus)
-    sampled = corpus.sample(settings.functions, settings.seed)
-    found = questions(corpus.text, sampled, settings.lines)
+def plan_corpus(settings: Settings, corpus: Corpus) -> CorpusPlan:
+    """The questions of one corpus. Raises CorpusError where no sampled function can be asked for."""
+    task = Task(settings.lines, settings.wording, suffix(settings.think, settings.wording), len(corpus.parts) > 1)
+    found = questions(corpus.text, corpus.sample(settings.functions, settings.seed), task)
     if not found.asked:
-        msg = f"corpus {name!r}: no sampled function has a signature that is unique in the text; raise --kv-functions"
+        msg = (
+            f"corpus {corpus.name!r}: no sampled function has a signature that is unique in the text; "
+            "raise --kv-functions"
+        )
         raise CorpusError(msg)
     return CorpusPlan(corpus, found.asked, found.ambiguous)
+
+
+def _ordered(settings: Settings, plan: CorpusPlan) -> tuple[KVPair, ...]:
+    return shuffled(settings.pairs, plan.corpus.sample_seed if settings.seed is None else settings.seed)

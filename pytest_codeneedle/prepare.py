@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import itertools
 import math
+import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.errors import CellError
+from pytest_codeneedle.about import about_corpus, about_session, settled
+from pytest_codeneedle.errors import CellError, CorpusError
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.launch import LlamaServer, launched
-from pytest_codeneedle.machine import cache_folder, cores, describe
+from pytest_codeneedle.machine import cache_folder, cores
 from pytest_codeneedle.models import file_sha256
+from pytest_codeneedle.plan import plan_corpus
 from pytest_codeneedle.program import ServerArgs
 from pytest_codeneedle.store import RunFolder
+from pytest_codeneedle.thinking import Technique, Thinking, settle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,11 +30,12 @@ if TYPE_CHECKING:
 BUDGET_FACTOR, BUDGET_EXTRA = 2, 128
 #: What the origin's harness let an answer run to.
 FULL_ANSWER_TOKENS = 1500
+#: Room for thinking where it is on and the profile sets no max_tokens.
+THINKING_TOKENS = 4096
 _CONTEXT_STEP = 256
 _COUNTING_CONTEXT = 512
 #: Questions differ in their quotation only; the longest by characters may not be the longest by tokens.
 _LONGEST_SLACK = 64
-_PACKAGES = ("pytest-codeneedle", "pytest", "pytest-xdist", "httpx", "esprima", "numpy", "scipy", "xllamacpp", "gguf")
 
 
 @dataclass(frozen=True)
@@ -39,13 +43,15 @@ class Prepared:
     """The settled facts of one corpus, plain enough to be sent to workers.
 
     `n_ctx`, `file_tokens`, `prompt_tokens` (the longest prompt), `budgets` and `expected` (per function: the
-    answer may have, the lines asked for have) are in tokens, and
-    zero or empty where `problem` says why the server that counts tokens did not come up.
+    answer may have, the lines asked for have) are in tokens, and zero or empty where `problem` says why the server
+    that counts tokens did not come up. `files` of the corpus are in its text; `[trim]` leaves out the others.
     """
 
     folder: str
     model: str
     threads: int
+    files: int
+    technique: Technique = "close-only"
     n_ctx: int = 0
     file_tokens: int = 0
     prompt_tokens: int = 0
@@ -57,6 +63,11 @@ class Prepared:
     def run(self) -> RunFolder:
         """The run folder."""
         return RunFolder(Path(self.folder))
+
+    @property
+    def thinking(self) -> Thinking:
+        """What is done about thinking."""
+        return Thinking(self.technique)
 
     def asdict(self) -> dict[str, Any]:
         """Plain, for xdist's `workerinput`."""
@@ -80,8 +91,8 @@ def run_folders(plan: Plan, moment: time.struct_time) -> dict[str, RunFolder]:
     return folders
 
 
-def prepare(plan: Plan, workers: int) -> dict[str, Prepared]:
-    """Make the run folders and count tokens. `workers` servers will run at once and share the cores.
+def prepare(plan: Plan, workers: int) -> tuple[Plan, dict[str, Prepared]]:
+    """Make the run folders, trim corpora that want it, count tokens. `workers` servers will share the cores.
 
     Raises ConfigurationError. A server that does not come up is no error here: every cell will tell.
     """
@@ -90,126 +101,90 @@ def prepare(plan: Plan, workers: int) -> dict[str, Prepared]:
     cache = cache_folder()
     model = plan.model.file(plan.settings.start, cache)
     threads = plan.model.threads(cores() // workers)
-    about = _about(plan, model, file_sha256(model, cache), threads, moment)
+    about = about_session(plan, model, file_sha256(model, cache), threads, moment)
     for name, folder in folders.items():
-        RunFolder.create(folder.path, {**about, **_about_corpus(plan, name)})
-    ready = {name: Prepared(str(folder.path), str(model), threads) for name, folder in folders.items()}
+        RunFolder.create(folder.path, {**about, **about_corpus(plan, name)})
     log = next(iter(folders.values())).path / "tokenize.log"
-    args = ServerArgs(plan.program, model, KVPair("f16", "f16"), _COUNTING_CONTEXT, threads, plan.settings.server_args)
     server_facts: Mapping[str, Any] = {}
+    problem = None
+    technique = Thinking("close-only")
+    counts: dict[str, dict[str, Any]] = {name: {} for name in folders}
     try:
-        with launched(args, log) as server:
+        with launched(_counting(plan, model, threads), log) as server:
             server_facts = _server_facts(server)
-            ready = {name: _counted(plan, plan.corpora[name], server, ready[name]) for name in ready}
+            technique = settle(plan.settings.think, server_facts["chat_template"])
+            plan = trimmed(plan, server)
+            counts = {name: _counted(plan, plan.corpora[name], server, technique) for name in folders}
     except CellError as error:
-        ready = {
-            name: replace(one, problem=f"no cell was started: the server that counts tokens failed: {error}")
-            for name, one in ready.items()
-        }
-    for name, one in ready.items():
-        one.run.write_about({**one.run.about(), **server_facts, **_settled(plan, name, one)})
-    return ready
+        problem = f"no cell was started: the server that counts tokens failed: {error}"
+    ready = {}
+    for name, folder in folders.items():
+        files = len(plan.corpora[name].corpus.parts)
+        one = Prepared(str(folder.path), str(model), threads, files, technique.technique, problem=problem)
+        ready[name] = replace(one, **counts[name])
+        folder.write_about(
+            {**folder.about(), **about_corpus(plan, name), **server_facts, **settled(plan, name, ready[name])}
+        )
+        if plan.settings.embed_source:
+            folder.write_corpus(plan.corpora[name].corpus.text)
+    return plan, ready
 
 
-def _counted(plan: Plan, corpus: CorpusPlan, server: LlamaServer, one: Prepared) -> Prepared:
-    count = server.client.count_tokens
-    lines = plan.settings.lines
+def trim_alone(plan: Plan) -> Plan:
+    """The plan with its corpora trimmed, where nothing is going to be asked: for `--collect-only`.
+
+    Starts a server to count tokens only where a corpus wants trimming. Raises CorpusError where it does not come up.
+    """
+    if all(chosen.corpus.max_tokens is None for chosen in plan.corpora.values()):
+        return plan
+    model = plan.model.file(plan.settings.start, cache_folder())
+    args = _counting(plan, model, plan.model.threads(cores()))
+    with tempfile.TemporaryDirectory(prefix="codeneedle-") as folder:
+        try:
+            with launched(args, Path(folder) / "tokenize.log") as server:
+                return trimmed(plan, server)
+        except CellError as error:
+            msg = f"[trim] needs the model's tokenizer, and its server did not come up: {error}"
+            raise CorpusError(msg) from error
+
+
+def trimmed(plan: Plan, server: LlamaServer) -> Plan:
+    """The plan with its corpora cut to their `[trim] max_tokens`, as this server's tokenizer counts."""
+    corpora = {}
+    for name, chosen in plan.corpora.items():
+        corpus = chosen.corpus.trimmed(server.client.count_tokens)
+        corpora[name] = chosen if corpus is chosen.corpus else plan_corpus(plan.settings, corpus)
+    return plan.with_corpora(corpora)
+
+
+def _counting(plan: Plan, model: Path, threads: int) -> ServerArgs:
+    return ServerArgs(plan.program, model, KVPair("f16", "f16"), _COUNTING_CONTEXT, threads, plan.settings.server_args)
+
+
+def _counted(plan: Plan, corpus: CorpusPlan, server: LlamaServer, thinking: Thinking) -> dict[str, Any]:
+    count, settings = server.client.count_tokens, plan.settings
     longest = max(corpus.asked, key=lambda question: len(question.message))
-    prompt = count(server.client.render(longest.message), special=True) + _LONGEST_SLACK
+    rendered = thinking.finish(server.client.render(longest.message, thinking.template_kwargs))
+    prompt = count(rendered, special=True) + _LONGEST_SLACK
     expected = {
-        question.function.name: count("\n".join(question.function.primary(lines)) + "\n") for question in corpus.asked
+        question.function.name: count("\n".join(question.function.primary(settings.lines)) + "\n")
+        for question in corpus.asked
     }
-    least = FULL_ANSWER_TOKENS if plan.settings.full_answer else 0
-    budgets = {name: max(least, BUDGET_FACTOR * tokens + BUDGET_EXTRA) for name, tokens in expected.items()}
+    least = FULL_ANSWER_TOKENS if settings.full_answer else 0
+    extra = BUDGET_EXTRA + (THINKING_TOKENS if thinking.technique == "on" else 0)
+    budgets = {
+        name: settings.max_tokens or max(least, BUDGET_FACTOR * tokens + extra) for name, tokens in expected.items()
+    }
     needed = prompt + max(budgets.values())
-    n_ctx = plan.settings.n_ctx or _CONTEXT_STEP * math.ceil(needed / _CONTEXT_STEP)
-    return replace(
-        one,
-        n_ctx=n_ctx,
-        file_tokens=count(corpus.corpus.text),
-        prompt_tokens=prompt,
-        budgets=budgets,
-        expected=expected,
-    )
+    return {
+        "n_ctx": settings.n_ctx or _CONTEXT_STEP * math.ceil(needed / _CONTEXT_STEP),
+        "file_tokens": count(corpus.corpus.text),
+        "prompt_tokens": prompt,
+        "budgets": budgets,
+        "expected": expected,
+    }
 
 
 def _server_facts(server: LlamaServer) -> dict[str, Any]:
     props = server.client.props()
     return {"server_build": props.get("build_info"), "chat_template": props.get("chat_template")}
-
-
-def _about(plan: Plan, model: Path, model_sha256: str, threads: int, moment: time.struct_time) -> dict[str, Any]:
-    settings = plan.settings
-    versions: dict[str, str | None] = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = None
-    return {
-        "format": 1,
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z", moment),
-        "model": plan.model.given,
-        "model_name": plan.model.name,
-        "model_file": str(model),
-        "model_sha256": model_sha256,
-        "server": plan.program.label,
-        "server_build": None,
-        "server_args": list(settings.server_args),
-        "threads": threads,
-        "pairs": [str(pair) for pair in settings.pairs],
-        "reference": str(settings.reference),
-        "order": settings.order,
-        "lines": settings.lines,
-        "pass": settings.threshold,
-        "relax_indent": settings.relax_indent,
-        "full_answer": settings.full_answer,
-        "versions": versions,
-        "machine": describe(),
-    }
-
-
-def _about_corpus(plan: Plan, name: str) -> dict[str, Any]:
-    chosen = plan.corpora[name]
-    corpus, settings = chosen.corpus, plan.settings
-    return {
-        "corpus": name,
-        "corpus_sha256": corpus.sha256,
-        "corpus_bytes": len(corpus.text.encode()),
-        "corpus_files": list(corpus.files),
-        "language": corpus.language,
-        "same_names": corpus.same_names,
-        "ambiguous": list(chosen.ambiguous),
-        "sample_k": settings.functions or corpus.sample_k,
-        "sample_seed": corpus.sample_seed if settings.seed is None else settings.seed,
-        "cells": [str(cell.pair) for cell in plan.cells if cell.corpus == name],
-        "functions": [
-            {
-                "name": question.function.name,
-                "start_line": question.function.start_line,
-                "source": question.function.source,
-                "primary": list(question.function.primary(settings.lines)),
-                "bonus": list(question.function.bonus(settings.lines)),
-            }
-            for question in chosen.asked
-        ],
-    }
-
-
-def _settled(plan: Plan, name: str, one: Prepared) -> dict[str, Any]:
-    args = ServerArgs(
-        plan.program, Path(one.model), KVPair("CTK", "CTV"), one.n_ctx, one.threads, plan.settings.server_args
-    )
-    return {
-        "n_ctx": one.n_ctx,
-        "tokens": {
-            "model_sha256": one.run.about()["model_sha256"],
-            "corpus_sha256": plan.corpora[name].corpus.sha256,
-            "file": one.file_tokens,
-            "longest_prompt": one.prompt_tokens,
-        },
-        "budgets": one.budgets,
-        "expected_tokens": one.expected,
-        "server_argv": args.argv(port=0),
-        "problem": one.problem,
-    }

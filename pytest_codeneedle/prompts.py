@@ -2,31 +2,62 @@
 
 The wording `quoted` ends with the function's signature line as it stands in the file. Quoting the real line, and
 not `function NAME(`, raised recall on jQuery from 59 % to 79 % of the lines in the study this is built on.
+
+The wording `codeneedle` asks what the public codeneedle harness asks (alexziskind1/codeneedle, `bench/runner.py`):
+the body of the function by its name, an anchor in the language's terms, the same rules for the output. Published
+figures are compared with it.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_codeneedle.functions import Function
+
+Wording = Literal["quoted", "codeneedle"]
+WORDINGS: tuple[Wording, ...] = ("quoted", "codeneedle")
 
 #: So many lines above the signature may be quoted too, to tell two functions with one signature apart.
 MAX_LINES_ABOVE = 5
 
-_TASK = """{text}
+_QUOTED = """{text}
 ---
 
 Task: repeat {lines} lines of the source code above, word for word: those that directly follow the quotation below,
 which is the beginning of one function. Write these {lines} lines and nothing else, then stop. Keep the order, the
 indentation and every character, blank lines and comments too. Do not repeat the quotation. No explanation, no line
 numbers, no code fence.
-
+{suffix}
 The quotation:
 {quote}"""
+
+_CODENEEDLE = """{text}
+---
+
+Task: write down, word for word, the first {lines} lines of the body of the function named `{name}`{place} in the
+source code above, that is: the {lines} lines {anchor}.
+
+Rules:
+- Write only these lines, each on a line of its own, in their order.
+- Keep the indentation and every character as they are.
+- Leave out the signature, and the line with `{signature}`.
+- No remarks, no line numbers, no code fences.
+- Blank lines of the body are part of it: write them as blank lines.
+{suffix}"""
+
+#: Where the body begins, in the terms of the language: Python has no brace that could be spoken of.
+_ANCHORS = {
+    "javascript": "from the one right after the line with `function {name}(`, or with the assignment that gives the "
+    "function its name (the line with the opening brace `{{`)",
+    "php": "from the one right after the line with the opening brace `{{` of `function {name}(`",
+    "python": "from the first one after the signature `def {name}(...):`, its docstring included if it has one",
+}
+_SIGNATURES = {"javascript": "function {name}(", "php": "function {name}(", "python": "def {name}("}
 
 
 @dataclass(frozen=True)
@@ -45,21 +76,71 @@ class Questions:
     ambiguous: tuple[str, ...]
 
 
-def questions(text: str, functions: Sequence[Function], lines: int) -> Questions:
-    """A question for each function of the sample; those that stay ambiguous are left out and named."""
-    rows = text.split("\n")
+@dataclass(frozen=True)
+class Task:
+    """How functions are asked for: `lines` of each, in a wording; `suffix` is a line of its own, such as `/no_think`.
+
+    `several_files` has the wording `codeneedle` say in which file the function stands.
+    """
+
+    lines: int
+    wording: Wording = "quoted"
+    suffix: str = ""
+    several_files: bool = False
+
+
+def questions(text: str, functions: Sequence[Function], task: Task) -> Questions:
+    """A question for each function of the sample.
+
+    With the wording `quoted`, functions that stay ambiguous are left out and named.
+    """
+    if task.wording == "codeneedle":
+        return Questions(tuple(Question(one, _by_name(text, one, task)) for one in functions), ())
+    rows = Rows(text.split("\n"))
     asked, ambiguous = [], []
     for function in functions:
         quote = quotation(rows, function)
         if quote is None:
             ambiguous.append(function.name)
         else:
-            message = _TASK.format(text=text, lines=lines, quote=quote)
-            asked.append(Question(function, message))
+            suffix = f"{task.suffix.strip()}\n" if task.suffix else ""
+            asked.append(Question(function, _QUOTED.format(text=text, lines=task.lines, quote=quote, suffix=suffix)))
     return Questions(tuple(asked), tuple(ambiguous))
 
 
-def quotation(rows: Sequence[str], function: Function) -> str | None:
+def _by_name(text: str, function: Function, task: Task) -> str:
+    name = function.name
+    return _CODENEEDLE.format(
+        text=text,
+        lines=task.lines,
+        name=name,
+        place=f" in the file `{function.source}`" if task.several_files else "",
+        anchor=_ANCHORS[function.language].format(name=name),
+        signature=_SIGNATURES[function.language].format(name=name),
+        suffix=f"{task.suffix}\n" if task.suffix else "",
+    )
+
+
+class Rows:
+    """The lines of a text (a list), and where each of them stands: long texts are searched many times."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = lines
+        places: defaultdict[str, list[int]] = defaultdict(list)
+        for at, line in enumerate(self.lines):
+            places[line].append(at)
+        self._places: Mapping[str, list[int]] = places
+
+    def count(self, first: int, end: int) -> int:
+        """How often the lines from index `first` to before `end` stand in the text, themselves included."""
+        wanted = self.lines[first:end]
+        # The rarest line decides how many places must be looked at: a blank one can stand in thousands.
+        rarest = min(range(len(wanted)), key=lambda at: len(self._places[wanted[at]]))
+        starts = (place - rarest for place in self._places[wanted[rarest]])
+        return sum(start >= 0 and self.lines[start : start + len(wanted)] == wanted for start in starts)
+
+
+def quotation(rows: Rows, function: Function) -> str | None:
     """The lines from the signature to the line above the body, with up to five more above until they are unique.
 
     None where even these stand in the text more than once, and where the body begins on the signature's own line:
@@ -72,12 +153,6 @@ def quotation(rows: Sequence[str], function: Function) -> str | None:
         start = function.signature_line - 1 - above
         if start < 0:
             return None
-        quote = tuple(rows[start:end])
-        if _count(rows, quote) == 1:
-            return "\n".join(quote)
+        if rows.count(start, end) == 1:
+            return "\n".join(rows.lines[start:end])
     return None
-
-
-def _count(rows: Sequence[str], quote: tuple[str, ...]) -> int:
-    size = len(quote)
-    return sum(rows[at] == quote[0] and tuple(rows[at : at + size]) == quote for at in range(len(rows) - size + 1))

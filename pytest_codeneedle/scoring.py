@@ -164,12 +164,13 @@ def aligned_diff(
     return list(_align(primary, bonus, clean(response), relax_indent=relax_indent))
 
 
-def render_diff(diff: Sequence[DiffLine], *, context: int | None = 0) -> str:
+def render_diff(diff: Sequence[DiffLine], *, context: int | None = 0, hidden: Sequence[Tag] = ()) -> str:
     r"""Write `diff` as text: a mark (blank matched, - missing, + hallucinated, > bonus) and the line.
 
     Runs of matched lines are folded into one line that counts them, but for `context` lines next to each
-    change; a fold hides more than three lines or does not happen. None folds nothing. Control and
-    formatting characters other than tabs are escaped (`\x1b`), so that terminal codes stay text.
+    change; a fold hides more than three lines or does not happen. None folds nothing. Runs of lines with a
+    `hidden` tag are counted and not shown. Control and formatting characters other than tabs are escaped
+    (`\x1b`), so that terminal codes stay text.
     """
     out: list[str] = []
     end = 0
@@ -182,6 +183,8 @@ def render_diff(diff: Sequence[DiffLine], *, context: int | None = 0) -> str:
             tail = len(texts) - (context if end < len(diff) else 0)
             if tail - head > _FEW:
                 texts[head:tail] = [f"  ... {tail - head} lines matched"]
+        if tag in hidden:
+            texts = [f"{_MARKS[tag]} ... {len(texts)} lines {tag}"]
         out += texts
     return "\n".join(out)
 

@@ -14,12 +14,12 @@ from pytest_codeneedle.grid import ERROR, FAILED, PASSED
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.machine import cores
 from pytest_codeneedle.plan import Ask, Cell, Plan, make_plan
-from pytest_codeneedle.prepare import Prepared, prepare, run_folders
+from pytest_codeneedle.prepare import Prepared, prepare, run_folders, trim_alone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pytest_codeneedle.options import Settings
+    from pytest_codeneedle.settings import Settings
 
 #: One item's result row as far as it is known, and what JUnit and HTML reports get of it.
 ROW = pytest.StashKey[dict[str, Any]]()
@@ -38,17 +38,18 @@ class GridSession:
 
     def __init__(self, settings: Settings, config: pytest.Config) -> None:
         self.config = config
-        self.plan: Plan = make_plan(settings)
         self.prepared: dict[str, Prepared] = {}
-        self.rows: dict[str, list[dict[str, Any]]] = {name: [] for name in self.plan.corpora}
-        self.began = time.monotonic()
-        self._left: Counter[Cell] = Counter(ask.cell for ask in self.plan.items)
         worker = getattr(config, "workerinput", None)
         self.is_worker = worker is not None
         if worker is not None:
             self.prepared = {name: Prepared(**facts) for name, facts in worker[_WORKER_INPUT].items()}
+            self.plan: Plan = make_plan(settings, {name: one.files for name, one in self.prepared.items()})
         else:
+            self.plan = make_plan(settings)
             run_folders(self.plan, time.localtime())  # a folder in use is a usage error, told before anything starts
+        self.rows: dict[str, list[dict[str, Any]]] = {name: [] for name in self.plan.corpora}
+        self.began = time.monotonic()
+        self._left: Counter[Cell] = Counter(ask.cell for ask in self.plan.items)
 
     @property
     def workers(self) -> int:
@@ -65,8 +66,13 @@ class GridSession:
         return max(1, local)
 
     def prepare(self) -> None:
-        """On the controller, before the first item: run folders, token counts, the context size."""
-        self.prepared = prepare(self.plan, self.workers)
+        """On the controller, before the first item: run folders, trimming, token counts, the context size."""
+        self.plan, self.prepared = prepare(self.plan, self.workers)
+        self._left = Counter(ask.cell for ask in self.plan.items)
+
+    def collect(self) -> None:
+        """Where items are only listed: know which they are."""
+        self.plan = trim_alone(self.plan)
 
     def worker_input(self) -> dict[str, Any]:
         """What workers need of it, plain."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_codeneedle.kvtypes import KVPair
 
-RUN, RESULTS, SERVERS = "run.json", "results.jsonl", "servers"
+RUN, RESULTS, SERVERS, CORPUS = "run.json", "results.jsonl", "servers", "corpus.txt"
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,14 @@ class RunFolder:
         try:
             part.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
             part.replace(self.path / RUN)
+        except OSError as error:
+            msg = f"the run folder {self.path} cannot be written: {error.strerror}; name another with --kv-out"
+            raise RunFolderError(msg) from error
+
+    def write_corpus(self, text: str) -> None:
+        """Keep the corpus text, where it was asked to be embedded. Raises RunFolderError."""
+        try:
+            (self.path / CORPUS).write_text(text, encoding="utf-8", newline="\n")
         except OSError as error:
             msg = f"the run folder {self.path} cannot be written: {error.strerror}; name another with --kv-out"
             raise RunFolderError(msg) from error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_codeneedle.cell import Recall
+    from pytest_codeneedle.recall import Recall
 
 
 def test_recall(recall: Recall) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_codeneedle.extraction import extract
 from pytest_codeneedle.functions import BONUS_LINES, Function
-from pytest_codeneedle.prompts import MAX_LINES_ABOVE, questions, quotation
+from pytest_codeneedle.prompts import MAX_LINES_ABOVE, Rows, Task, questions, quotation
 
 
 def function(name: str, *, signature_line: int, start_line: int, body: int = 3) -> Function:
@@ -38,7 +38,7 @@ def second(
 
 def test_the_text_comes_first_and_the_quotation_last() -> None:
     """A message begins with the corpus, as the cache wants it, and ends with the signature as it stands there."""
-    (question,) = questions(TEXT, [named(TEXT, "first")], 2).asked
+    (question,) = questions(TEXT, [named(TEXT, "first")], Task(2)).asked
 
     assert question.message.startswith(TEXT)
     assert "def first(a):" == question.message.split("\n")[-1]
@@ -47,7 +47,7 @@ def test_the_text_comes_first_and_the_quotation_last() -> None:
 
 def test_the_number_of_lines_is_told() -> None:
     """The model is told how many lines to write."""
-    (question,) = questions(TEXT, [named(TEXT, "first")], 17).asked
+    (question,) = questions(TEXT, [named(TEXT, "first")], Task(17)).asked
     task = question.message.removeprefix(TEXT)
 
     assert "repeat 17 lines of the source code above, word for word" in task
@@ -56,7 +56,7 @@ def test_the_number_of_lines_is_told() -> None:
 
 def test_messages_differ_in_their_quotation_only() -> None:
     """What comes before the quotation is one text for all functions: a cell ingests it once."""
-    asked = questions(TEXT, [named(TEXT, "first"), named(TEXT, "second")], 2).asked
+    asked = questions(TEXT, [named(TEXT, "first"), named(TEXT, "second")], Task(2)).asked
     heads = {question.message.rpartition("The quotation:\n")[0] for question in asked}
 
     assert ["first", "second"] == [question.function.name for question in asked]
@@ -66,7 +66,7 @@ def test_messages_differ_in_their_quotation_only() -> None:
 def test_text_with_braces_is_not_taken_for_a_format() -> None:
     """Code is full of braces: they reach the model as they are."""
     text = "function f() {\n  return {text};\n}\n"
-    found = questions(text, [named(text, "f", "javascript")], 1)
+    found = questions(text, [named(text, "f", "javascript")], Task(1))
 
     assert found.asked[0].message.startswith(text)
     assert found.asked[0].message.endswith("\nfunction f() {")
@@ -74,7 +74,7 @@ def test_text_with_braces_is_not_taken_for_a_format() -> None:
 
 def test_a_signature_of_several_lines_is_quoted_whole() -> None:
     """All lines from `def` to the one above the body are quoted."""
-    assert "def second(\n    a,\n    b,\n):" == quotation(TEXT.split("\n"), named(TEXT, "second"))
+    assert "def second(\n    a,\n    b,\n):" == quotation(Rows(TEXT.split("\n")), named(TEXT, "second"))
 
 
 def test_a_signature_of_several_lines_is_unique_as_a_whole() -> None:
@@ -82,8 +82,8 @@ def test_a_signature_of_several_lines_is_unique_as_a_whole() -> None:
     text = "def f(\n    a,\n):\n    return 1\n\nclass C:\n  def f(\n    b,\n):\n    return 2\n"
     rows = text.replace("  def", "def").split("\n")
 
-    assert "def f(\n    a,\n):" == quotation(rows, function("f", signature_line=1, start_line=4))
-    assert "def f(\n    b,\n):" == quotation(rows, function("f", signature_line=7, start_line=10))
+    assert "def f(\n    a,\n):" == quotation(Rows(rows), function("f", signature_line=1, start_line=4))
+    assert "def f(\n    b,\n):" == quotation(Rows(rows), function("f", signature_line=7, start_line=10))
 
 
 def rows_with_twins(above: int) -> list[str]:
@@ -99,30 +99,30 @@ def test_lines_above_are_quoted_until_the_quotation_is_unique(above: int) -> Non
     expected = ["# two", *(f"# line {number}" for number in range(above)), "def f():"]
     twin = function("f", signature_line=2 * above + 5, start_line=2 * above + 6)
 
-    assert "\n".join(expected) == quotation(rows, twin)
+    assert "\n".join(expected) == quotation(Rows(rows), twin)
 
 
 def test_after_five_lines_a_function_is_ambiguous() -> None:
     """Twins that differ six lines above their signatures are not told apart."""
     rows = rows_with_twins(MAX_LINES_ABOVE)
 
-    assert quotation(rows, function("f", signature_line=15, start_line=16)) is None
-    assert quotation(rows, function("f", signature_line=7, start_line=8)) is None
+    assert quotation(Rows(rows), function("f", signature_line=15, start_line=16)) is None
+    assert quotation(Rows(rows), function("f", signature_line=7, start_line=8)) is None
 
 
 def test_there_may_be_no_line_above() -> None:
     """A twin at the top of the text has nothing more to quote."""
     rows = ["def f():", "    a", "def f():", "    b"]
 
-    assert quotation(rows, function("f", signature_line=1, start_line=2)) is None
-    assert "    a\ndef f():" == quotation(rows, function("f", signature_line=3, start_line=4))
+    assert quotation(Rows(rows), function("f", signature_line=1, start_line=2)) is None
+    assert "    a\ndef f():" == quotation(Rows(rows), function("f", signature_line=3, start_line=4))
 
 
 def test_a_signature_quoted_elsewhere_is_not_unique() -> None:
     """Uniqueness is that of whole lines: the same words within a longer line do not count."""
     rows = ["# def f(): is below", "def f():", "    a"]
 
-    assert "def f():" == quotation(rows, function("f", signature_line=2, start_line=3))
+    assert "def f():" == quotation(Rows(rows), function("f", signature_line=2, start_line=3))
 
 
 @pytest.mark.parametrize("signature_line", [2, 3])
@@ -130,14 +130,14 @@ def test_a_body_on_the_signatures_own_line_is_left_out(signature_line: int) -> N
     """Quoting such a signature would give the first answer away."""
     rows = ["import os", "def f(): return [", "    1,", "]"]
 
-    assert quotation(rows, function("f", signature_line=signature_line, start_line=2)) is None
+    assert quotation(Rows(rows), function("f", signature_line=signature_line, start_line=2)) is None
 
 
 def test_functions_left_out_are_named() -> None:
     """Every function of the sample is asked for or named as ambiguous, in the order of the sample."""
     text = "def f(): return [\n    1,\n]\n\ndef g():\n    return 1\n"
     sampled = [named(text, "g"), named(text, "f")]
-    found = questions(text, sampled, 1)
+    found = questions(text, sampled, Task(1))
 
     assert ("f",) == found.ambiguous
     assert [named(text, "g")] == [question.function for question in found.asked]
@@ -149,7 +149,7 @@ def test_a_quotation_stands_once_in_the_text_and_ends_above_the_body(rows: list[
     """Whatever is quoted is unique, ends at the body, and no shorter quotation would have been."""
     start_line = data.draw(st.integers(2, len(rows)))
     signature_line = data.draw(st.integers(max(1, start_line - 2), start_line - 1))
-    quote = quotation(rows, function("f", signature_line=signature_line, start_line=start_line))
+    quote = quotation(Rows(rows), function("f", signature_line=signature_line, start_line=start_line))
 
     def places(first: int) -> int:
         """How often the lines from index `first` to the body stand in the text."""

@@ -1,0 +1,225 @@
+"""The options of a session, the model's profile and the defaults -> one frozen Settings, checked."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pytest_codeneedle.errors import ConfigurationError, ModelError
+from pytest_codeneedle.kvtypes import DEFAULT_TYPES, default_reference, grid_pairs, parse_pair, parse_pairs, parse_types
+from pytest_codeneedle.models import DEFAULT_MODEL
+from pytest_codeneedle.options import DEFAULT_CORPUS, MODEL_VARIABLE, option_value
+from pytest_codeneedle.profiles import Profile, find_profile
+from pytest_codeneedle.program import parse_server_args
+from pytest_codeneedle.prompts import WORDINGS
+from pytest_codeneedle.thinking import THINK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import pytest
+
+    from pytest_codeneedle.kvtypes import KVPair
+    from pytest_codeneedle.prompts import Wording
+    from pytest_codeneedle.thinking import Think
+
+_C = TypeVar("_C", bound=str)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was asked for, checked as far as it can be without files.
+
+    `pairs` are in grid order. None stands for "as the corpus, the model or the machine has it". `model` is a path or
+    a control model's name, `model_name` how a profile calls it; `model_given` says that the user named it. `stop`,
+    `max_tokens` and `request` come from the profile.
+    """
+
+    corpora: tuple[str, ...]
+    model: str
+    model_name: str | None
+    model_given: bool
+    server: str | None
+    server_args: tuple[str, ...]
+    pairs: tuple[KVPair, ...]
+    reference: KVPair
+    functions: int | None
+    seed: int | None
+    lines: int
+    threshold: int
+    relax_indent: bool
+    order: str
+    n_ctx: int | None
+    full_answer: bool
+    wording: Wording
+    think: Think
+    stop: tuple[str, ...]
+    max_tokens: int | None
+    request: Mapping[str, Any]
+    skip_unparsable: bool
+    embed_source: bool
+    redact: bool
+    out: Path | None
+    rootdir: Path
+    start: Path
+
+
+def read_settings(config: pytest.Config) -> Settings:
+    """The settings of this session. Raises ConfigurationError with the value that is wrong and the way out.
+
+    The command line comes first, then what the model's profile says, then the ini file.
+    """
+    lines = _number(config, "kv_lines", 20)
+    pairs = _pairs(config)
+    out = _text(config, "kv_out")
+    start, rootdir = config.invocation_params.dir, _corpora_root(config)
+    given = _model(config)
+    profile = find_profile(given, start, (rootdir, config.rootpath, start)) if given else None
+    return Settings(
+        corpora=tuple(dict.fromkeys(option_value(config, "corpus") or [DEFAULT_CORPUS])),
+        model=_model_file(given, profile),
+        model_name=profile.name if profile else None,
+        model_given=bool(given),
+        server=_text(config, "kv_server"),
+        server_args=(
+            *(profile.server_args if profile else ()),
+            *parse_server_args(_text(config, "kv_server_args") or ""),
+        ),
+        pairs=pairs,
+        reference=_reference(config, pairs),
+        functions=_optional_number(config, "kv_functions"),
+        seed=_optional_number(config, "kv_seed", low=0),
+        lines=lines,
+        threshold=_number(config, "kv_pass", min(8, lines), low=0, high=lines),
+        relax_indent=_relaxed(config, profile),
+        order=_choice(config, "kv_order", ("shuffled", "grid"), "shuffled"),
+        n_ctx=_optional_number(config, "kv_n_ctx"),
+        full_answer=bool(option_value(config, "kv_full_answer")),
+        wording=_choice(config, "kv_prompt", WORDINGS, "quoted"),
+        think=_think(config, profile),
+        stop=profile.stop if profile else (),
+        max_tokens=profile.max_tokens if profile else None,
+        request=profile.request if profile else {},
+        skip_unparsable=bool(option_value(config, "kv_skip_unparsable")),
+        **_privacy(config),
+        out=start / out if out else None,
+        rootdir=rootdir,
+        start=start,
+    )
+
+
+def _text(config: pytest.Config, key: str) -> str | None:
+    value = option_value(config, key)
+    return str(value) if value else None
+
+
+def _model(config: pytest.Config) -> str | None:
+    given: str | None = config.getoption("kv_model", default=None)
+    return given or os.environ.get(MODEL_VARIABLE) or config.getini("kv_model") or None
+
+
+def _model_file(given: str | None, profile: Profile | None) -> str:
+    if profile is None:
+        return given or DEFAULT_MODEL
+    if profile.path is None:
+        msg = f'model profile {profile.file}: it names no file; add path = "MODEL.gguf"'
+        raise ModelError(msg)
+    return str(profile.path)
+
+
+def _think(config: pytest.Config, profile: Profile | None) -> Think:
+    if profile and profile.think and not config.getoption("kv_think", default=None):
+        return profile.think
+    return _choice(config, "kv_think", THINK, "auto")
+
+
+def _privacy(config: pytest.Config) -> dict[str, bool]:
+    embed, redact = bool(option_value(config, "kv_embed_source")), bool(option_value(config, "kv_redact"))
+    if embed and redact:
+        msg = "--kv-embed-source and --kv-redact contradict each other; give one"
+        raise ConfigurationError(msg)
+    return {"embed_source": embed, "redact": redact}
+
+
+def _number(config: pytest.Config, key: str, default: int, *, low: int = 1, high: int | None = None) -> int:
+    value = _optional_number(config, key, low=low, high=high)
+    return default if value is None else value
+
+
+def _optional_number(config: pytest.Config, key: str, *, low: int = 1, high: int | None = None) -> int | None:
+    value = option_value(config, key)
+    if value is None or value == "":
+        return None
+    flag = "--" + key.replace("_", "-")
+    try:
+        number = int(value)
+    except ValueError:
+        msg = f"{flag} (ini: {key}) = {value!r} is not a whole number"
+        raise ConfigurationError(msg) from None
+    if number < low or (high is not None and number > high):
+        allowed = f"{low} or more" if high is None else f"from {low} to {high}"
+        msg = f"{flag} (ini: {key}) = {number} is out of range; give {allowed}"
+        raise ConfigurationError(msg)
+    return number
+
+
+def _pairs(config: pytest.Config) -> tuple[KVPair, ...]:
+    given = {key: _text(config, key) for key in ("kv_types", "ctk", "ctv", "kv_pairs")}
+    others = [key for key in ("kv_types", "ctk", "ctv") if config.getoption(key, default=None)]
+    if given["kv_pairs"] and (config.getoption("kv_pairs") or not others):
+        if others:
+            msg = f"--kv-pairs names the cells; leave out --{others[0].replace('_', '-')}"
+            raise ConfigurationError(msg)
+        return parse_pairs(given["kv_pairs"])
+    types = parse_types(given["kv_types"]) if given["kv_types"] else DEFAULT_TYPES
+    rows = parse_types(given["ctk"]) if given["ctk"] else types
+    columns = parse_types(given["ctv"]) if given["ctv"] else types
+    return grid_pairs(rows, columns)
+
+
+def _reference(config: pytest.Config, pairs: tuple[KVPair, ...]) -> KVPair:
+    given = _text(config, "kv_reference")
+    if not given:
+        return default_reference(pairs)
+    pair = parse_pair(given)
+    if pair not in pairs:
+        msg = f"--kv-reference {pair} is not among the {len(pairs)} cells of this run, {pairs[0]} to {pairs[-1]}"
+        raise ConfigurationError(msg)
+    return pair
+
+
+def _relaxed(config: pytest.Config, profile: Profile | None) -> bool:
+    """Strict wins within the ini file only when relaxed is not said."""
+    relax, strict = config.getoption("kv_relax_indent"), config.getoption("kv_strict_indent")
+    if relax and strict:
+        msg = "--kv-relax-indent and --kv-strict-indent contradict each other; give one"
+        raise ConfigurationError(msg)
+    if relax or strict:
+        return bool(relax)
+    if profile and profile.relax_indent is not None:
+        return profile.relax_indent
+    if config.getini("kv_strict_indent"):
+        return False
+    said = config.getini("kv_relax_indent")
+    return True if said is None else bool(said)
+
+
+def _corpora_root(config: pytest.Config) -> Path:
+    """The rootdir where it has corpora, else the nearest folder above this one that has.
+
+    pytest takes the value of `--kv-model PATH` for a test path when it looks for its rootdir.
+    """
+    here = config.invocation_params.dir
+    folders = (config.rootpath, here, *here.parents)
+    return next((folder for folder in folders if (folder / "corpora").is_dir()), config.rootpath)
+
+
+def _choice(config: pytest.Config, key: str, choices: tuple[_C, ...], default: _C) -> _C:
+    given = _text(config, key) or default
+    for choice in choices:
+        if given == choice:
+            return choice
+    msg = f"ini key {key} = {given!r}: give one of {', '.join(choices)}"
+    raise ConfigurationError(msg)
