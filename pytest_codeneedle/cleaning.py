@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _OPEN = "<think>"
 _CLOSE = "</think>"
+_TAG = re.compile(r"</?think>")
 _FENCE = "```"
 _PAIR = 2  # fence lines from which on the answer is what lies between the outer ones
 
@@ -30,14 +31,15 @@ class Cleaned:
     """An answer, ready to be scored.
 
     `lines` is what is scored, without line ends, indentation kept. `think_lines` is the number of lines that
-    a removed `<think>` echo covered, those of its tags included. `empty` says that the answer held nothing
-    but white space, thinking and fence lines. Without that `lines` can still be without any, when all text
-    stood outside the fences: such an answer is wrong, not missing.
+    a removed `<think>` echo covered, those of its tags included; `thought` says that it held text. `empty` says
+    that the answer held nothing but white space, thinking and fence lines. Without that `lines` can still be
+    without any, when all text stood outside the fences: such an answer is wrong, not missing.
     """
 
     lines: tuple[str, ...]
     think_lines: int
     empty: bool
+    thought: bool = False
 
 
 def clean(response: str) -> list[str]:
@@ -52,17 +54,19 @@ def read_answer(response: str) -> Cleaned:
     white space) the text between the first and the last is kept, with one only that line is dropped. Fence
     lines within the outer two stay, so cleaning twice is not always the same as cleaning once.
     """
-    lines, think_lines = _without_thinking(_LINE_END.split(response))
+    every = _LINE_END.split(response)
+    lines, removed = _without_thinking(every)
+    thought = any(_TAG.sub("", line).strip() for line in removed)
     empty = all(_is_blank(line) or _is_fence(line) for line in lines)
-    return Cleaned(tuple(_trimmed(_without_fences(lines))), think_lines, empty)
+    return Cleaned(tuple(_trimmed(_without_fences(lines))), len(removed), empty, thought)
 
 
-def _without_thinking(lines: list[str]) -> tuple[list[str], int]:
-    """`lines` without any echo of thinking, and the number of lines that it covered."""
-    removed = 0
+def _without_thinking(lines: list[str]) -> tuple[list[str], list[str]]:
+    """`lines` without any echo of thinking, and the lines that it covered."""
+    removed: list[str] = []
     while (echo := _find_thinking(lines)) is not None:
         first, last, rest = echo
-        removed += last + 1 - first
+        removed += [*lines[first:last], lines[last].removesuffix(rest)]
         # What follows the closing tag on its line is answer, and may open the next echo.
         lines = [*lines[:first], *([] if _is_blank(rest) else [rest]), *lines[last + 1 :]]
     return lines, removed

@@ -255,7 +255,7 @@ def _parts(
     for file, one in zip(files, found, strict=True):
         if one.problem is not None:
             if not skip_unparsable:
-                raise CorpusError(one.problem)
+                raise CorpusError(f"{one.problem}; exclude the file, or leave out such files with --kv-skip-unparsable")
             skipped.append(Skipped(file.label, one.problem))
             continue
         header = f"{_COMMENT[file.language]} ====== {file.label} ======\n" if len(files) > 1 else ""

@@ -24,6 +24,7 @@ def score_facts(result: Score) -> dict[str, Any]:
         "position_exact": result.position_exact,
         "strict_matched": result.strict_matched,
         "think_lines": result.think_lines,
+        "thought": result.thought,
     }
 
 

@@ -67,6 +67,8 @@ class Score:
     strict_matched: int
     #: Lines of a `<think>` echo, removed before scoring.
     think_lines: int
+    #: There was text within that echo: the model thought before it answered.
+    thought: bool
     #: Anything but white space or a closing fence follows the lines asked for.
     run_on: bool
     #: The cleaned answer, as the model wrote it.
@@ -112,6 +114,7 @@ def score(
         position_exact=_in_place(expected, produced),
         strict_matched=strict,
         think_lines=answer.think_lines,
+        thought=answer.thought,
         run_on=runs_on(primary, response),
         produced=answer.lines,
         empty=answer.empty,

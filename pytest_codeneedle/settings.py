@@ -221,5 +221,5 @@ def _choice(config: pytest.Config, key: str, choices: tuple[_C, ...], default: _
     for choice in choices:
         if given == choice:
             return choice
-    msg = f"ini key {key} = {given!r}: give one of {', '.join(choices)}"
+    msg = f"ini key {key} = {given!r}: give {' or '.join(choices)}"
     raise ConfigurationError(msg)

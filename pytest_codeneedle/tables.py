@@ -69,7 +69,7 @@ class Table:
         given = self.text(key, "utf-8") or "utf-8"
         try:
             found = codecs.lookup(given)
-            b"".decode(given)  # a codec such as base64 is no encoding of text
+            "a".encode(given)  # a codec such as base64 is no encoding of text
         except (LookupError, ValueError):
             raise self.wrong(f"{self.name} {key} = {given!r} is no text encoding; for instance utf-8, cp1252") from None
         return found.name

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_codeneedle.plan import Cell, Plan
+    from pytest_codeneedle.plan import Cell, CorpusPlan, Plan
     from pytest_codeneedle.session import GridSession
 
 _MINUTE = 60
+_FEW_FILES = 5
 
 
 def write(config: pytest.Config, lines: list[str], **markup: bool) -> None:
@@ -44,11 +45,29 @@ def announce(plan: Plan, workers: int) -> list[str]:
         cells = sum(cell.corpus == name for cell in plan.cells)
         asked = len(chosen.asked)
         lines.append(f"kv-grid: {name}: {cells} cells x {asked} functions = {cells * asked} questions")
-        if chosen.ambiguous:
-            lines.append(f"kv-grid: left out, signature not unique: {', '.join(chosen.ambiguous)}")
+        lines += [f"kv-grid: {name}: {note}" for note in _notes(plan, chosen)]
+    if plan.model.is_control and not all(chosen.corpus.generated for chosen in plan.corpora.values()):
+        lines.append(f"kv-grid: {plan.model.given} copies generated code; what it loses of other code is its own loss")
     at_once = f", {workers} servers at once" if workers > 1 else ""
     lines.append(f"kv-grid: model {plan.model.given}, server {plan.program.label}{at_once}")
     return lines
+
+
+def _notes(plan: Plan, chosen: CorpusPlan) -> list[str]:
+    """What one would not expect of a corpus: fewer functions than wanted, files and functions that are left out."""
+    corpus = chosen.corpus
+    wanted = plan.settings.functions or corpus.sample_k
+    notes = []
+    if len(corpus.functions) < wanted:
+        notes.append(f"{wanted} functions are wanted and {len(corpus.functions)} are there: all are asked for")
+    if chosen.ambiguous:
+        notes.append(f"left out, signature not unique: {', '.join(chosen.ambiguous)}")
+    if corpus.skipped:
+        notes.append(f"left out, {len(corpus.skipped)} files that cannot be read as code:")
+        notes += [f"  {one.reason}" for one in corpus.skipped[:_FEW_FILES]]
+        if len(corpus.skipped) > _FEW_FILES:
+            notes.append(f"  and {len(corpus.skipped) - _FEW_FILES} more, listed in run.json")
+    return notes
 
 
 def settled(session: GridSession) -> list[str]:
@@ -57,8 +76,16 @@ def settled(session: GridSession) -> list[str]:
     for name, one in session.prepared.items():
         if one.problem:
             lines.append(f"kv-grid: {name}: {one.problem.splitlines()[0]}")
-        else:
-            lines.append(f"kv-grid: {name}: {one.file_tokens} tokens, context {one.n_ctx} tokens")
+            continue
+        chosen = session.plan.corpora[name]
+        corpus = chosen.corpus
+        if corpus.max_tokens is not None:
+            files = f"{one.files} of {one.files + len(corpus.dropped)} files"
+            lines.append(f"kv-grid: {name}: [trim] to {corpus.max_tokens} tokens keeps {files}")
+            lines.append(f"kv-grid: {name}: {len(chosen.asked)} functions asked for in each cell")
+        lines.append(f"kv-grid: {name}: {one.file_tokens} tokens, context {one.n_ctx} tokens")
+        if one.technique != "close-only":
+            lines.append(f"kv-grid: thinking: {one.thinking.said}")
     return lines
 
 

@@ -77,7 +77,8 @@ def test_backticks_within_a_line_are_no_fence() -> None:
 )
 def test_thinking_is_removed_and_counted(response: str, lines: list[str], think_lines: int) -> None:
     """An echo of thinking goes with its tags, and the lines that it covered are counted."""
-    assert Cleaned(tuple(lines), think_lines, empty=False) == read_answer(response)
+    thought = any(word in response for word in ("hm", "think>x", "```"))
+    assert Cleaned(tuple(lines), think_lines, empty=False, thought=thought) == read_answer(response)
 
 
 @pytest.mark.parametrize("response", ["x = '<think>'\ny = '</think>'", "s.split('</think>')[1]", "a <think> b"])
@@ -99,7 +100,7 @@ def test_tags_in_code_are_code(response: str) -> None:
 )
 def test_nothing_left_is_empty(response: str, think_lines: int) -> None:
     """White space, thinking and fences alone are an empty answer."""
-    assert Cleaned((), think_lines, empty=True) == read_answer(response)
+    assert Cleaned((), think_lines, empty=True, thought="foo" in response) == read_answer(response)
 
 
 def test_text_outside_the_fences_only_is_not_empty() -> None:
@@ -115,11 +116,12 @@ def test_fence_around_an_answer_changes_nothing(response: str) -> None:
 
 @given(MARKED.map("\n".join), st.lists(st.sampled_from(["", "hm", "  so", "```"])))
 def test_echo_in_front_changes_nothing_but_its_count(response: str, thoughts: list[str]) -> None:
-    """A closed echo in front of any answer adds to `think_lines` and to nothing else."""
+    """A closed echo in front of any answer adds to `think_lines`, is thought if it holds text, and no more."""
     plain = read_answer(response)
     echo = "\n".join(["<think>", *thoughts, "</think>"])
 
-    assert Cleaned(plain.lines, plain.think_lines + len(thoughts) + 2, plain.empty) == read_answer(
+    thought = plain.thought or any(thoughts)
+    assert Cleaned(plain.lines, plain.think_lines + len(thoughts) + 2, plain.empty, thought) == read_answer(
         f"{echo}\n{response}"
     )
 

@@ -28,12 +28,12 @@ def anew(*rows: dict[str, Any], relax_indent: bool = True, threshold: int = 8) -
 
 
 def test_facts_hold_every_count_of_a_score() -> None:
-    """All whole numbers of a score are in the row under their own names, `bonus` beside them, and no text."""
+    """All whole numbers of a score are in the row under their own names, `bonus` and `thought` beside them, no text."""
     result = score(PRIMARY, "<think>\n</think>\n" + "\n".join([*PRIMARY, *BONUS, "other"]), bonus=BONUS)
     facts = score_facts(result)
     counts = {f.name: getattr(result, f.name) for f in dataclasses.fields(Score) if f.type == "int"}
 
-    assert {**counts, "bonus": 2} == facts
+    assert {**counts, "bonus": 2, "thought": False} == facts
     assert (20, 20, 20, 2, 1, 20, 20, 2) == (
         facts["primary_matched"],
         facts["primary_total"],
