@@ -382,3 +382,24 @@ def test_looking_for_a_module_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"has no named function"):
         load_corpus("mine", tmp_path)
     assert "antigravity" not in sys.modules
+
+
+def test_only_the_users_own_files_are_private(tmp_path: Path) -> None:
+    """Synthetic and published code may be shown."""
+    write(tmp_path, "src/a.py", python("f"))
+    assert files_corpus(tmp_path).private
+    assert not any(load_corpus(name, tmp_path).private for name in ("http_server", "jquery", "random-bodies-mini"))
+
+
+def test_a_file_of_a_hundred_thousand_lines_and_one_of_a_very_long_line(tmp_path: Path) -> None:
+    """Neither is too much, tabs stay tabs, and every body stands where it is said to."""
+    long = "x" * 1_000_000
+    write(tmp_path, "src/a.py", "".join(python(f"f{number}", 49) for number in range(2_000)))
+    write(tmp_path, "src/b.py", f"def tabs():\n\ta = '{long}'\n\tb = 1\n\tc = 2\n")
+    corpus = files_corpus(tmp_path)
+    rows = corpus.text.split("\n")
+
+    assert (2_001, 100_009) == (len(corpus.functions), corpus.total_lines)
+    assert ("tabs", (f"\ta = '{long}'", "\tb = 1", "\tc = 2")) == (corpus.functions[-1].name, corpus.functions[-1].body)
+    assert all(tuple(rows[f.start_line - 1 : f.start_line - 1 + len(f.body)]) == f.body for f in corpus.functions)
+    assert 16 == len(corpus.sample())

@@ -170,3 +170,67 @@ def test_primary_and_bonus_lines_of_a_function() -> None:
     assert body[:20] == long.primary(20)
     assert body[20:60] == long.bonus(20)
     assert () == function("f", signature_line=1, start_line=2).bonus(20)
+
+
+PHP = "<?php\nclass A {\n    public function run($a)\n    {\n        return 1;\n    }\n}\n"
+JS = "var o = {\n  run: function( a ) {\n    return 1;\n  }\n};\n"
+
+
+def by_name(text: str, name: str, language: str, **task: object) -> str:
+    """The task, without the text, that the wording `codeneedle` makes."""
+    start = text.split("\n").index(next(line for line in text.split("\n") if "return" in line)) + 1
+    asked = Function(name, start, ("return 1",), language, f"src/a.{language}", start - 1)
+    (question,) = questions(text, [asked], Task(7, "codeneedle", **task)).asked  # type: ignore[arg-type]  # its own
+    assert question.message.startswith(text)
+    return question.message.removeprefix(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "anchor", "left_out"),
+    [
+        (PHP, "php", "the line with the opening brace `{` of `function run(`", "`function run(`"),
+        (JS, "javascript", "the line with `function run(`, or with the assignment", "`function run(`"),
+        (
+            "def run(a):\n    return 1\n",
+            "python",
+            "the signature `def run(...):`, its docstring included",
+            "`def run(`",
+        ),
+    ],
+)
+def test_the_wording_of_the_public_harness(text: str, language: str, anchor: str, left_out: str) -> None:
+    """The body of the function by its name, so many lines, an anchor in the language's terms, and the rules."""
+    task = by_name(text, "run", language, suffix="/no_think")
+
+    assert "the first 7 lines of the body of the function named `run` in" in " ".join(task.split())
+    assert anchor in " ".join(task.split())
+    assert f"the line with {left_out}." in task
+    for rule in ("Write only these lines", "Keep the indentation", "No remarks, no line numbers", "Blank lines"):
+        assert rule in task
+    assert task.endswith("\n/no_think\n")
+    assert "{" not in task.replace("`{`", "")
+
+
+def test_the_file_is_named_where_there_are_several() -> None:
+    """As in the public harness."""
+    assert "`run` in the file `src/a.php` in the source" in " ".join(
+        by_name(PHP, "run", "php", several_files=True).split()
+    )
+    assert "src/a.php" not in by_name(PHP, "run", "php")
+
+
+def test_by_name_no_function_is_left_out() -> None:
+    """A name needs no quotation: the sample is asked for whole."""
+    text = "def f(): return [\n    1,\n]\n\ndef g():\n    return 1\n"
+    sampled = [named(text, "g"), named(text, "f")]
+    found = questions(text, sampled, Task(1, "codeneedle"))
+
+    assert () == found.ambiguous
+    assert sampled == [question.function for question in found.asked]
+
+
+def test_a_suffix_stands_above_the_quotation() -> None:
+    """The quotation stays the last line of the task."""
+    (question,) = questions(TEXT, [named(TEXT, "first")], Task(2, suffix="/no_think")).asked
+
+    assert question.message.endswith("no code fence.\n/no_think\n\nThe quotation:\ndef first(a):")
