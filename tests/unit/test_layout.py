@@ -25,6 +25,8 @@ FLOORS = {
         "generate",
         "grid",
         "kvtypes",
+        "label_grid",
+        "labels",
         "lexicon",
         "prompts",
         "reference_model",
