@@ -27,14 +27,14 @@ With relaxed indentation a line that differs in it alone is not missing, but not
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal, get_args
 
-from pytest_codeneedle.cleaning import clean, read_answer
+from pytest_codeneedle.cleaning import read_answer
+from pytest_codeneedle.refusal import is_refusal
 from pytest_codeneedle.scoring import aligned_diff
 
 if TYPE_CHECKING:
@@ -67,25 +67,11 @@ NEAR = 0.6
 AROUND = 3
 #: Characters of a line that are compared; the ratio takes quadratic time.
 _LONGEST = 200
-#: Letters and digits from which on a line tells something. Measured as above: of lines with fewer 26 to 80 % stand
-#: in another function, too, of those with five or more no more than 4 %.
+#: Letters and digits from which on a line tells something. Measured as above: of lines with four about a third
+#: stand in another function, too, of those with none half and more, of those with five or more 4 % at most.
 _TELLING = 5
 #: An answer with fewer right lines for each wrong one is right by chance.
 _RIGHT_PER_WRONG = 4
-
-#: A refusal of more lines than this is taken for an answer.
-REFUSAL_LINES = 8
-_FENCE_LINE = re.compile(r"(?:^|(?<=[\r\n]))[^\S\r\n]*```[^\r\n]*")
-_REFUSAL = re.compile(
-    r"(?:i'm|i am) (?:(?:very|so|truly|really) )?(?:sorry|afraid|unable|not able|not allowed|not permitted)\b"
-    r"|sorry[,.!]? (?:but|i|i'm|this|that|the)\b"
-    r"|(?:my )?apologies\b[,.!]|i (?:must )?(?:apologi[sz]e|decline)\b"
-    r"|i (?:cannot|can not|can't|could not|couldn't|will not|won't)\b"
-    r"|i (?:do not|don't|did not|didn't) (?:have|see|know|find)\b"
-    r"|as an? (?:ai|artificial intelligence|(?:large )?language model)\b"
-    r"|unfortunately,? (?:i|i'm)\b",
-    re.IGNORECASE,
-)
 
 
 def label_answer(  # noqa: PLR0913 - the answer and its score, and four facts about it
@@ -119,10 +105,8 @@ def label_answer(  # noqa: PLR0913 - the answer and its score, and four facts ab
         return "truncated"
     if confused_with:
         return "confused"
-    # Where the model was cut off, all that did not come was cut off; else what makes up the length was pushed out.
-    short = len(wanted) if stop == "limit" else max(0, _with_text(wanted) - _with_text(produced))
     loose = aligned_diff(wanted, following, response, relax_indent=True)
-    costs = _costs(loose, [*wanted, *following], short)
+    costs = _costs(loose, [*wanted, *following], _most_cut_off(wanted, produced, stop))
     if not relax_indent:
         costs["re-indented"] = _missing(aligned_diff(wanted, following, response)) - _missing(loose)
     return max(_CAUSES, key=lambda cause: costs[cause])
@@ -134,23 +118,6 @@ def label_error(primary: Sequence[str], response: str, *, bonus: Sequence[str] =
     if answer.empty:
         return "thinking-only" if answer.think_lines else "empty"
     return "refused" if is_refusal(primary, response, bonus=bonus) else None
-
-
-def is_refusal(primary: Sequence[str], response: str, *, bonus: Sequence[str] = ()) -> bool:
-    """Whether `response` says that it will not or cannot answer: in doubt it does not.
-
-    Its first line after thinking and fences opens like a refusal, it has at most `REFUSAL_LINES` lines with text,
-    none of them is one of `primary` or `bonus`, and none of those opens like a refusal itself.
-    """
-    said = [line.strip() for line in clean(_FENCE_LINE.sub("", response)) if line.strip()]
-    if not said or len(said) > REFUSAL_LINES or not _opens_like_a_refusal(said[0]):
-        return False
-    expected = {line.strip() for line in (*primary, *bonus)}
-    return expected.isdisjoint(said) and not any(map(_opens_like_a_refusal, expected))
-
-
-def _opens_like_a_refusal(line: str) -> bool:
-    return bool(_REFUSAL.match(line.lstrip().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")))
 
 
 def _attainable(primary: Sequence[str], bonus: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
@@ -183,6 +150,15 @@ def _label_of_whole(
 def _in_order(wanted: Sequence[str], produced: Sequence[str]) -> bool:
     rest = iter(produced)
     return all(line in rest for line in wanted)
+
+
+def _most_cut_off(wanted: Sequence[str], produced: Sequence[str], stop: str) -> int:
+    """How many lines at the end can be missing because the answer ended: no more than make up the length."""
+    if stop == "limit":
+        return len(wanted)  # whatever else came, the last lines would have come
+    texts = [sum(bool(line.strip()) for line in lines) for lines in (wanted, produced)]
+    # A blank last line is not kept, and one that was added is not text: neither makes an answer short.
+    return max(0, min(len(wanted) - len(produced), texts[0] - texts[1]))
 
 
 def _is_beginning(produced: Sequence[str], wanted: Sequence[str]) -> bool:
@@ -274,11 +250,7 @@ def _is_right(line: DiffLine) -> bool:
 
 
 def _missing(diff: Sequence[DiffLine]) -> int:
-    return sum(line.tag == "missing" for line in diff)
-
-
-def _with_text(lines: Sequence[str]) -> int:
-    return sum(bool(line.strip()) for line in lines)
+    return sum(line.tag == "missing" and _says_something(line.text) for line in diff)
 
 
 def _says_something(text: str) -> bool:

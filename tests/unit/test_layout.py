@@ -31,6 +31,7 @@ FLOORS = {
         "prompts",
         "reference_model",
         "reference_vocab",
+        "refusal",
         "rescore",
         "sampling",
         "scoring",
