@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -48,11 +47,17 @@ class Grid:
 
 def make_grid(rows: Iterable[Mapping[str, Any]], pairs: Iterable[KVPair]) -> Grid:
     """The grid of the first pass (`replicate` 0); of several rows for one item the last counts."""
-    items: dict[KVPair, dict[str, Mapping[str, Any]]] = defaultdict(dict)
+    found = rows_by_pair(rows, pairs)
+    return Grid({pair: _cell(pair, items) for pair, items in found.items()})
+
+
+def rows_by_pair(rows: Iterable[Mapping[str, Any]], pairs: Iterable[KVPair]) -> dict[KVPair, list[Mapping[str, Any]]]:
+    """The rows that a grid is made of, one for each item: those of `pairs` and of any other pair that has some."""
+    items: dict[KVPair, dict[str, Mapping[str, Any]]] = {pair: {} for pair in pairs}
     for row in rows:
         if row.get("replicate", 0) == 0:
-            items[KVPair(row["ctk"], row["ctv"])][row["function"]] = row
-    return Grid({pair: _cell(pair, list(items[pair].values())) for pair in (*pairs, *items)})
+            items.setdefault(KVPair(row["ctk"], row["ctv"]), {})[row["function"]] = row
+    return {pair: list(of_pair.values()) for pair, of_pair in items.items()}
 
 
 def _cell(pair: KVPair, rows: Sequence[Mapping[str, Any]]) -> Cell:
@@ -67,15 +72,16 @@ def _cell(pair: KVPair, rows: Sequence[Mapping[str, Any]]) -> Cell:
 
 def matched_lines(grid: Grid) -> list[str]:
     """Mean primary_matched: a header, then one row per ctk."""
-    return _table(grid, lambda cell: f"{cell.mean_matched:.2f}")
+    return table(grid, lambda cell: f"{cell.mean_matched:.2f}")
 
 
 def pass_lines(grid: Grid) -> list[str]:
     """Items passed: a header, then one row per ctk."""
-    return _table(grid, lambda cell: str(cell.passed))
+    return table(grid, lambda cell: str(cell.passed))
 
 
-def _table(grid: Grid, figure: Callable[[Cell], str]) -> list[str]:
+def table(grid: Grid, figure: Callable[[Cell], str]) -> list[str]:
+    """A header, then one row per ctk with the `figure` of each cell that has an answer."""
     ctks = by_precision(pair.ctk for pair in grid.cells)
     ctvs = by_precision(pair.ctv for pair in grid.cells)
     lines = ["ctk\\ctv" + "".join(f"{ctv:>8}" for ctv in ctvs)]
