@@ -32,6 +32,7 @@ FLOORS = {
         "rescore",
         "sampling",
         "scoring",
+        "sse",
         "validity",
     ],
     2: [
