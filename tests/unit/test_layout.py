@@ -36,6 +36,7 @@ FLOORS = {
         "validity",
     ],
     2: [
+        "apikey",
         "cell",
         "client",
         "corpus",
