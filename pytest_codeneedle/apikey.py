@@ -49,12 +49,16 @@ class ApiKey:
         return {"Authorization": f"Bearer {self._secret}"}
 
     def hide(self, text: str) -> str:
-        """The text without the key, plain or in the escapes of JSON and URLs, and without what a server masked."""
+        """The text without the key, plain or in the escapes of JSON and URLs."""
         in_json = json.dumps(self._secret)[1:-1]
         forms = {self._secret, in_json, in_json.replace("/", "\\/"), quote(self._secret, safe="")}
         for form in sorted(forms, key=len, reverse=True):
             text = text.replace(form, HIDDEN)
-        return _MASKED.sub(HIDDEN, text)
+        return text
+
+    def hide_echo(self, words: str) -> str:
+        """The words of a server without the key, and without what it masked itself."""
+        return _MASKED.sub(HIDDEN, self.hide(words))
 
 
 def read_api_key(*, variable: str | None, file: Path | None) -> ApiKey | None:

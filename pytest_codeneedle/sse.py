@@ -56,7 +56,7 @@ def _event(data: str) -> dict[str, Any]:
         msg = f"the server's stream holds something that is not JSON: {error}"
         raise AnswerError(msg) from error
     if not isinstance(event, dict):
-        msg = f"the server's stream holds something that is no JSON object: {data[:100]}"
+        msg = f"the server's stream holds something that is no JSON object: a {type(event).__name__}"
         raise AnswerError(msg)
     if event.get("error") is not None:
         msg = f"the server broke off its answer: {event['error']}"

@@ -92,12 +92,16 @@ def test_a_text_that_holds_the_key_is_without_it(key: str, written: object) -> N
         ("provided: sk-proj-********cdef. See", "provided: [key] See"),
         ("Bearer abcdefgh", "Bearer [key]"),
         ("a ** b", "a ** b"),
-        ("http:\\/\\/host\\/abcdefgh", "http:\\/\\/host\\/[key]"),
     ],
 )
-def test_what_else_is_hidden(text: str, expected: str) -> None:
+def test_what_else_is_hidden_of_a_servers_words(text: str, expected: str) -> None:
     """What a server masked itself shows the key's ends; nothing else is changed."""
-    assert expected == ApiKey("abcdefgh").hide(text)
+    assert expected == ApiKey("abcdefgh").hide_echo(text)
+
+
+def test_stars_in_an_answer_stay() -> None:
+    """Source code has lines of them, and an answer is recorded as it came."""
+    assert "/***** [key] *****/" == ApiKey("abcdefgh").hide("/***** abcdefgh *****/")
 
 
 def test_a_slash_may_be_escaped() -> None:

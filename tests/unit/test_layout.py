@@ -16,6 +16,7 @@ MOST_LINES = 320
 FLOORS = {
     1: [
         "answers",
+        "chat",
         "cleaning",
         "errors",
         "extract_js",
@@ -29,6 +30,7 @@ FLOORS = {
         "prompts",
         "reference_model",
         "reference_vocab",
+        "refusals",
         "rescore",
         "sampling",
         "scoring",
@@ -41,6 +43,7 @@ FLOORS = {
         "client",
         "corpus",
         "embedded",
+        "endpoint",
         "launch",
         "machine",
         "models",

@@ -67,7 +67,7 @@ def test_what_is_an_event(raw: bytes, expected: list[dict[str, Any]]) -> None:
     [
         (b'data: {"a": \n', "the server's stream holds something that is not JSON: "),
         (b"data:\n", "the server's stream holds something that is not JSON: "),
-        (b"data: 5\n", "the server's stream holds something that is no JSON object: 5"),
+        (b"data: 5\n", "the server's stream holds something that is no JSON object: a int"),
         (b'data: {"error": {"message": "slot died"}}\n', "the server broke off its answer: {'message': 'slot died'}"),
         (b'error: {"message": "slot died"}\n', 'the server broke off its answer: {"message": "slot died"}'),
     ],
