@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 #: Refusals of a busy server (429, 503) are put up with so often, faults of its own (the other 5xx) less.
 BUSY_RETRIES, FAULT_RETRIES = 6, 2
-#: So long one request may be put off in all; a single wait that the server left open is at most the second.
-TOTAL_WAIT_SECONDS, BACKOFF_CAP_SECONDS = 600.0, 60.0
+#: So long one request may be put off in all.
+TOTAL_WAIT_SECONDS = 600.0
 
 _BUSY = (429, 503)
 _FAULT = 500
@@ -103,8 +103,8 @@ class Refusal:
             there = hide(self.headers.get("location", "elsewhere"))[:_SHOWN]
             way = f"it leads to {there}; no redirect is followed, for the key would go along: name the final URL"
         else:
-            return AnswerError(what)
-        return AnswerError(f"{what} (asked: {asked}); {way}")
+            way = ""
+        return AnswerError(f"{what} (asked: {asked}){'; ' if way else ''}{way}")
 
 
 def read_refusal(status: int, headers: Mapping[str, str], body: str, hide: Callable[[str], str]) -> Refusal:
@@ -125,7 +125,7 @@ def says_too_long(text: str) -> bool:
 
 
 class Waiting:
-    """How one request is put off: as the server asks, else 1, 2, 4... seconds, within the bounds above."""
+    """How one request is put off: as the server asks, else 1, 2, 4... 32 seconds, within the bounds above."""
 
     def __init__(self) -> None:
         self.times = 0
@@ -141,7 +141,7 @@ class Waiting:
         if _NO_CREDIT in refusal.raw or self.times >= (BUSY_RETRIES if refusal.status in _BUSY else FAULT_RETRIES):
             return None
         asked = _retry_after(refusal.headers.get("retry-after", ""), now)
-        pause = min(2.0**self.times, BACKOFF_CAP_SECONDS) if asked is None else asked
+        pause = 2.0**self.times if asked is None else asked
         if self.seconds + pause > TOTAL_WAIT_SECONDS:
             msg = (
                 f"HTTP {refusal.status}: {refusal.said}; the server asks to wait {pause:.0f} s, and a request waits "
