@@ -103,7 +103,7 @@ class ChatClient:
         self._adaptions: list[Adaption] = []
         self._http = httpx.Client(
             limits=httpx.Limits(max_keepalive_connections=0),
-            auth=None if api_key is None else self._signed,
+            auth=None if api_key is None else _signing(api_key),
             mounts=dict.fromkeys(_LOOPBACK),
             transport=transport,
         )
@@ -228,7 +228,8 @@ class ChatClient:
             msg = f"{response.url}: the answer is not JSON: {error}; is this an OpenAI-compatible endpoint?"
             raise AnswerError(msg) from error
         if not isinstance(decoded, dict) or decoded.get("error") is not None:
-            msg = f"{response.url}: the server answered with an error: {self._hide(str(decoded))[:500]}"
+            what = "an error" if isinstance(decoded, dict) else "something else"
+            msg = f"{response.url}: the server answered with {what}: {self._hide(str(decoded))[:500]}"
             raise AnswerError(msg)
         return decoded
 
@@ -247,12 +248,6 @@ class ChatClient:
         self._adaptions.append(one)
         return True
 
-    def _signed(self, request: httpx.Request) -> httpx.Request:
-        # Here and not among the client's headers: those are part of its state, which tracebacks can show.
-        if self._key is not None:
-            request.headers.update(self._key.header())
-        return request
-
     def _hide(self, words: str) -> str:
         return words if self._key is None else self._key.hide_echo(words)
 
@@ -267,3 +262,13 @@ class ChatClient:
                 error.response = self._key.hide(error.response)
             error.__cause__ = error.__context__ = None  # they may hold it too
             raise
+
+
+def _signing(key: ApiKey) -> Callable[[httpx.Request], httpx.Request]:
+    """Puts the key into each request as it goes out: the client's own headers are shown by a traceback's variables."""
+
+    def sign(request: httpx.Request) -> httpx.Request:
+        request.headers.update(key.header())
+        return request
+
+    return sign
