@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from pytest_codeneedle.answers import Answer, AnswerWatch
 from pytest_codeneedle.errors import AnswerError, PromptTooLongError
+from pytest_codeneedle.sse import encodable, events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 #: The first token of a long prompt can take many minutes on a CPU.
 READ_SECONDS = 3600.0
@@ -91,10 +91,9 @@ class Client:
                 if response.status_code != _OK:
                     response.read()
                     raise _refused(response)
-                for event in _events(response):
+                for event in events(response.iter_bytes()):
                     last = {**last, **event}
-                    content = str(event.get("content", ""))
-                    runs_on = watch.feed(content.encode("utf-8", "replace").decode())  # no lone surrogates
+                    runs_on = watch.feed(encodable(str(event.get("content", ""))))
                     if event.get("stop"):
                         break
                     if runs_on and not full:
@@ -122,33 +121,6 @@ class Client:
             msg = f"{path}: the server's answer is not JSON: {error}"
             raise AnswerError(msg) from error
         return decoded
-
-
-def _lines(response: httpx.Response) -> Iterator[str]:
-    """Lines that end at a line feed: httpx's own also end at U+2028 and U+0085, which JSON leaves unescaped."""
-    rest = b""
-    for piece in response.iter_bytes():
-        *lines, rest = (rest + piece).split(b"\n")
-        yield from (line.decode("utf-8", "replace").removesuffix("\r") for line in lines)
-    yield rest.decode("utf-8", "replace")
-
-
-def _events(response: httpx.Response) -> Iterator[dict[str, Any]]:
-    for line in _lines(response):
-        if not line.startswith("data: ") or line == "data: [DONE]":
-            if line.startswith("error: "):
-                msg = f"the server broke off its answer: {line[7:]}"
-                raise AnswerError(msg)
-            continue
-        try:
-            event: dict[str, Any] = json.loads(line[6:])
-        except ValueError as error:
-            msg = f"the server's stream holds something that is not JSON: {error}"
-            raise AnswerError(msg) from error
-        if "error" in event:
-            msg = f"the server broke off its answer: {event['error']}"
-            raise AnswerError(msg)
-        yield event
 
 
 def _answer(watch: AnswerWatch, last: dict[str, Any], *, closed: bool) -> Answer:

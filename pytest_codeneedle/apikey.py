@@ -1,0 +1,101 @@
+"""The key of an endpoint: read from where it is kept, and shown nowhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import quote
+
+from pytest_codeneedle.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: What stands where a key was.
+HIDDEN = "[key]"
+#: More than any key has; a model given by mistake is not read to its end.
+_MOST_BYTES = 8192
+#: What an HTTP header carries unharmed.
+_VISIBLE = re.compile(r"[!-~]+")
+#: A server that masks the key itself leaves its beginning and end: sk-proj-****cdef.
+_MASKED = re.compile(r"[\w.-]*\*{3,}[\w.*-]*")
+
+
+class ApiKey:
+    """A secret that no repr, format, pickle or JSON shows. Raises ConfigurationError for what is no key.
+
+    `source` says where it came from, for the message.
+    """
+
+    __slots__ = ("_secret",)
+
+    def __init__(self, secret: str, source: str = "the API key") -> None:
+        if not _VISIBLE.fullmatch(secret):
+            msg = f"{source} holds something else than one key: visible ASCII characters without white space"
+            raise ConfigurationError(msg)
+        self._secret = secret
+
+    def __repr__(self) -> str:
+        return f"ApiKey({HIDDEN})"
+
+    def __reduce__(self) -> NoReturn:
+        msg = "an API key is not pickled or copied: it would be written somewhere"
+        raise TypeError(msg)
+
+    def header(self) -> dict[str, str]:
+        """The one header that carries it."""
+        return {"Authorization": f"Bearer {self._secret}"}
+
+    def hide(self, text: str) -> str:
+        """The text without the key, plain or in the escapes of JSON and URLs."""
+        in_json = json.dumps(self._secret)[1:-1]
+        forms = {self._secret, in_json, in_json.replace("/", "\\/"), quote(self._secret, safe="")}
+        for form in sorted(forms, key=len, reverse=True):
+            text = text.replace(form, HIDDEN)
+        return text
+
+    def hide_echo(self, words: str) -> str:
+        """The words of a server without the key, and without what it masked itself."""
+        return _MASKED.sub(HIDDEN, self.hide(words))
+
+
+def read_api_key(*, variable: str | None, file: Path | None) -> ApiKey | None:
+    """The key out of an environment variable or a file; None where neither is named.
+
+    White space around it is no part of it. Raises ConfigurationError where both are named, or where that place
+    holds none. The messages show no name in small letters: it may be the key itself, given by mistake.
+    """
+    if variable is not None and file is not None:
+        msg = "--kv-api-key-env and --kv-api-key-file both name a key: give one of them"
+        raise ConfigurationError(msg)
+    if variable is not None:
+        return _from_environment(variable)
+    return None if file is None else _from_file(file)
+
+
+def _from_environment(variable: str) -> ApiKey:
+    shown = f"the environment variable {variable if variable.isupper() else 'that --kv-api-key-env names'}"
+    secret = os.environ.get(variable)
+    if secret is None:
+        msg = f"{shown} is not set; --kv-api-key-env takes the name of the variable that holds the key"
+        raise ConfigurationError(msg)
+    if not secret.strip():
+        msg = f"{shown} is empty: set it to the key"
+        raise ConfigurationError(msg)
+    return ApiKey(secret.strip(), shown)
+
+
+def _from_file(file: Path) -> ApiKey:
+    try:
+        with file.expanduser().open("rb") as opened:
+            read = opened.read(_MOST_BYTES)
+    except OSError as error:
+        msg = f"the key file {file} cannot be read: {error.strerror}; --kv-api-key-file takes a file with the key alone"
+        raise ConfigurationError(msg) from error
+    secret = read.decode("utf-8", "replace").strip().removeprefix("\ufeff")
+    if not secret:
+        msg = f"the key file {file} is empty: write the key into it"
+        raise ConfigurationError(msg)
+    return ApiKey(secret, f"the key file {file}")

@@ -1,0 +1,274 @@
+"""Chat completions of a running OpenAI-compatible endpoint, measured as it is served.
+
+`client.Client` talks to a server that this package started, and knows all of its settings. Here nothing is known
+but an address, a model's name and perhaps a key: what the engine refuses is left out, and when it is busy it is
+waited for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+
+from pytest_codeneedle.chat import Chat
+from pytest_codeneedle.client import READ_SECONDS
+from pytest_codeneedle.errors import AnswerError, CellError, ConfigurationError, PromptTooLongError
+from pytest_codeneedle.refusals import Adaption, Refusal, Waiting, read_refusal, says_too_long
+from pytest_codeneedle.sse import events
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from pytest_codeneedle.answers import Answer
+    from pytest_codeneedle.apikey import ApiKey
+
+_T = TypeVar("_T")
+_OK = 200
+_COMPLETIONS = "/chat/completions"
+_LIST_SECONDS = 60.0  # a list of models needs no prompt to be read
+_WRITABLE = re.compile(r"[!-\[\]-~]+")  # visible ASCII but the backslash, which programs read differently
+#: A proxy is for what is far: none stands between this and the machine's own addresses.
+_LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What is asked, and how: everything about it but the key, fit for a record.
+
+    `url` is as `normalised_url` gives it, `model` the name that the endpoint knows it by. `request` are fields of
+    the request body that go before this package's own, `stop` strings that end an answer.
+    """
+
+    url: str
+    model: str
+    request: Mapping[str, Any]
+    stop: tuple[str, ...] = ()
+
+
+def normalised_url(text: str) -> str:
+    """The base URL of an endpoint, without `/chat/completions` and with `/v1` where no path is given.
+
+    Normalising twice is normalising once. Raises ConfigurationError for what is no http(s) URL with a host, and for
+    credentials, a query or a fragment in it: the URL is recorded, so these are not shown either.
+    """
+    text = text.strip()
+    if "@" in text:
+        msg = "the endpoint's URL holds a user name or password, and URLs are recorded; use --kv-api-key-env NAME"
+        raise ConfigurationError(msg)
+    base = re.split(r"[?#]", text)[0]
+    if base != text:
+        msg = f"endpoint {base!r} goes on with a query or a fragment: give the base URL alone"
+        raise ConfigurationError(msg)
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and _WRITABLE.fullmatch(text) and httpx.URL(text).host
+        _ = parts.port
+    except (ValueError, httpx.InvalidURL) as error:
+        msg = f"endpoint {text!r} is no URL: {error}"
+        raise ConfigurationError(msg) from error
+    if not usable:
+        msg = f"endpoint {text!r}: give an http:// or https:// URL with a host, such as http://127.0.0.1:8080"
+        raise ConfigurationError(msg)
+    path = re.sub(rf"({_COMPLETIONS}|/)+$", "", parts.path) or "/v1"
+    return f"{parts.scheme}://{parts.netloc.lower()}{path}"
+
+
+class ChatClient:
+    """Talks to one endpoint, and remembers what its engine does not take.
+
+    Each request has a connection of its own, as in `client.Client`. The environment's proxy is used, but not for
+    this machine's own addresses. No redirect is followed: the key would go to another host. No error and no log line
+    of this class shows the key, not even where the server repeats it.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a test of time and faults replaces
+        self,
+        endpoint: Endpoint,
+        api_key: ApiKey | None,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.endpoint = endpoint
+        self._key = api_key
+        self._sleep, self._clock, self._now = sleep, clock, now
+        self._adaptions: list[Adaption] = []
+        self._http = httpx.Client(
+            limits=httpx.Limits(max_keepalive_connections=0),
+            auth=None if api_key is None else _signing(api_key),
+            mounts=dict.fromkeys(_LOOPBACK),
+            transport=transport,
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    @property
+    def adapted(self) -> tuple[str, ...]:
+        """In which way requests differ from the usual because the engine refused that, such as `stop left out`."""
+        return tuple(str(one) for one in self._adaptions)
+
+    def models(self) -> list[str]:
+        """The names in GET /models, in the endpoint's order. Raises AnswerError."""
+        with self._hiding():
+            listed = self._ask("GET", "/models", self._decoded).get("data")
+            if not isinstance(listed, list):
+                msg = f"{self.endpoint.url}/models: the answer has no list of models in `data`"
+                raise AnswerError(msg)
+            return [str(one["id"]) for one in listed if isinstance(one, dict) and "id" in one]
+
+    def complete(
+        self, messages: list[dict[str, str]], primary: Sequence[str], *, budget: int, full: bool = False
+    ) -> Answer:
+        """The answer of at most `budget` tokens, at temperature 0 unless the endpoint's own fields say otherwise.
+
+        The stream is closed once the lines of `primary` are complete and the model runs on; `full` lets it run to
+        its own end or to the budget. Thinking that the engine split off stands in a `<think>` block before the text.
+        A busy server is waited for (see `refusals`). Raises PromptTooLongError and AnswerError.
+        """
+
+        def read(response: httpx.Response, began: float) -> Answer:
+            return self._read(response, Chat(primary, self._clock, began), full=full)
+
+        with self._hiding():
+            return self._ask("POST", _COMPLETIONS, read, self._fields(messages, budget))
+
+    def _fields(self, messages: list[dict[str, str]], budget: int) -> dict[str, Any]:
+        """The fields that are this package's own."""
+        return {
+            "model": self.endpoint.model,
+            "messages": messages,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "temperature": 0,
+            "max_tokens": budget,
+            **({"stop": list(self.endpoint.stop)} if self.endpoint.stop else {}),
+        }
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        read: Callable[[httpx.Response, float], _T],
+        fields: Mapping[str, Any] | None = None,
+    ) -> _T:
+        """What `read` makes of the answer and the clock's time at the request, which is repeated where that helps."""
+        url, waiting = self.endpoint.url + path, Waiting()
+        timeout = httpx.Timeout(_LIST_SECONDS if fields is None else READ_SECONDS, connect=10.0)
+        while True:
+            body = None if fields is None else {**self._adapted(fields), **self.endpoint.request}
+            began = self._clock()
+            try:
+                with self._http.stream(method, url, json=body, timeout=timeout) as response:
+                    if response.status_code == _OK:
+                        return read(response, began)
+                    response.read()
+            except httpx.RequestError as error:
+                there = "; is it running?" if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) else ""
+                msg = f"{method} {url}: {str(error) or type(error).__name__}{there}"
+                raise AnswerError(msg) from error
+            refusal = read_refusal(response.status_code, response.headers, response.text, self._hide)
+            if self._adapt(refusal, fields or {}):
+                continue
+            pause = waiting.next(refusal, self._now())
+            if pause is None:
+                often = f", {waiting.times + 1} times in {waiting.seconds:.0f} s" if waiting.times else ""
+                raise refusal.error(f"{method} {url}{often}", self._hide)
+            self._sleep(pause)
+
+    def _read(self, response: httpx.Response, chat: Chat, *, full: bool) -> Answer:
+        """The answer in a response, be it streamed or whole."""
+        kind = response.headers.get("content-type", "")
+        if kind.startswith("text/html"):
+            msg = f"{response.url}: the answer is a page ({kind}); is this an OpenAI-compatible endpoint?"
+            raise AnswerError(msg)
+        try:
+            if kind.startswith("application/json"):
+                return self._whole(self._decoded(response), chat)
+            for event in events(response.iter_bytes()):
+                if chat.take(event) and chat.finish is None and not full:
+                    return chat.answer(closed=True)
+        except httpx.RequestError as error:
+            if chat.finish is None:  # else only the counts at the end are missing
+                msg = f"the connection broke after {len(chat.text)} characters: {str(error) or type(error).__name__}"
+                raise AnswerError(msg, chat.text) from error
+        except AnswerError as error:
+            if says_too_long(str(error)):
+                raise PromptTooLongError(str(error)) from error
+            error.response = error.response or chat.text
+            raise
+        if chat.finish is None:
+            msg = f"the answer was cut off: the stream ended after {len(chat.text)} characters without a finish_reason"
+            raise AnswerError(msg, chat.text)
+        return chat.answer(closed=False)
+
+    def _whole(self, decoded: Mapping[str, Any], chat: Chat) -> Answer:
+        """The answer of an engine that does not stream; there is nothing to close."""
+        if not decoded.get("choices"):
+            msg = f"the endpoint's answer holds no choices: {self._hide(str(decoded))[:500]}"
+            raise AnswerError(msg)
+        chat.take(decoded)
+        return chat.answer(closed=False)
+
+    def _decoded(self, response: httpx.Response, _began: float = 0.0) -> dict[str, Any]:
+        """The JSON object in a response; AnswerError where it is none, or an error."""
+        response.read()
+        try:
+            decoded = response.json()
+        except ValueError as error:
+            msg = f"{response.url}: the answer is not JSON: {error}; is this an OpenAI-compatible endpoint?"
+            raise AnswerError(msg) from error
+        if not isinstance(decoded, dict) or decoded.get("error") is not None:
+            what = "an error" if isinstance(decoded, dict) else "something else"
+            msg = f"{response.url}: the server answered with {what}: {self._hide(str(decoded))[:500]}"
+            raise AnswerError(msg)
+        return decoded
+
+    def _adapted(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        body = dict(fields)
+        for one in self._adaptions:
+            body = one.apply(body)
+        return body
+
+    def _adapt(self, refusal: Refusal, fields: Mapping[str, Any]) -> bool:
+        """Whether the refused request can be sent in another form. The user's own fields are not touched."""
+        own = {name: value for name, value in self._adapted(fields).items() if name not in self.endpoint.request}
+        one = refusal.adaption(own)
+        if one is None:
+            return False
+        self._adaptions.append(one)
+        return True
+
+    def _hide(self, words: str) -> str:
+        return words if self._key is None else self._key.hide_echo(words)
+
+    @contextlib.contextmanager
+    def _hiding(self) -> Iterator[None]:
+        """Takes the key out of whatever error comes through; all of them pass here."""
+        try:
+            yield
+        except CellError as error:
+            error.args = tuple(self._hide(str(part)) for part in error.args)
+            if isinstance(error, AnswerError) and self._key is not None:
+                error.response = self._key.hide(error.response)
+            error.__cause__ = error.__context__ = None  # they may hold it too
+            raise
+
+
+def _signing(key: ApiKey) -> Callable[[httpx.Request], httpx.Request]:
+    """Puts the key into each request as it goes out: the client's own headers are shown by a traceback's variables."""
+
+    def sign(request: httpx.Request) -> httpx.Request:
+        request.headers.update(key.header())
+        return request
+
+    return sign

@@ -1,0 +1,64 @@
+"""Server-sent events as llama.cpp and OpenAI-compatible servers stream them: one JSON object per `data:` line."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.errors import AnswerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_DATA, _ERROR = "data:", "error: "
+_DONE = "[DONE]"
+
+
+def lines(pieces: Iterable[bytes]) -> Iterator[str]:
+    """Lines that end at a line feed: httpx's own also end at U+2028 and U+0085, which JSON leaves unescaped.
+
+    It does not matter where the bytes are cut into pieces.
+    """
+    rest = b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from (line.decode("utf-8", "replace").removesuffix("\r") for line in whole)
+    yield rest.decode("utf-8", "replace")
+
+
+def events(pieces: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    """The objects of a stream, up to its end or its `[DONE]`; comments and other fields are passed over.
+
+    Raises AnswerError for what is no JSON object and for an error in the midst of the stream, in both forms that
+    llama.cpp has had for it.
+    """
+    for line in lines(pieces):
+        if line.startswith(_ERROR):
+            msg = f"the server broke off its answer: {line.removeprefix(_ERROR)}"
+            raise AnswerError(msg)
+        if not line.startswith(_DATA):
+            continue
+        data = line.removeprefix(_DATA).strip(" ")
+        if data == _DONE:
+            return
+        yield _event(data)
+
+
+def encodable(text: str) -> str:
+    """The text without lone surrogates: half a character out of a JSON escape cannot be written to a file."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _event(data: str) -> dict[str, Any]:
+    try:
+        event = json.loads(data)
+    except ValueError as error:
+        msg = f"the server's stream holds something that is not JSON: {error}"
+        raise AnswerError(msg) from error
+    if not isinstance(event, dict):
+        msg = f"the server's stream holds something that is no JSON object: a {type(event).__name__}"
+        raise AnswerError(msg)
+    if event.get("error") is not None:
+        msg = f"the server broke off its answer: {event['error']}"
+        raise AnswerError(msg)
+    return event
