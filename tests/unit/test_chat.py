@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_codeneedle.chat import Chat
@@ -117,6 +117,7 @@ def test_nothing_but_thinking_is_an_empty_answer() -> None:
 
 
 @given(lines, lines)
+@example("</think>\na = 1\n<think>", "b = 2")
 def test_thinking_does_not_change_what_is_scored(thinking: str, content: str) -> None:
     """Whatever tags the thinking holds, the same lines are left as without it."""
     chat = taken(chunk(reasoning=thinking), chunk(content, finish="stop"))
@@ -147,7 +148,8 @@ def test_usage_gives_the_counts() -> None:
 def test_timings_go_before_usage_and_clock() -> None:
     """llama.cpp's own are exact; the last ones count."""
     older = dict.fromkeys(TIMINGS, 0)
-    chat = taken({**chunk("a"), "timings": older}, {"choices": [], "usage": {}, "timings": TIMINGS}, times=[7.0])
+    last = {"choices": [], "usage": USAGE | {"completion_tokens": 1}, "timings": TIMINGS}
+    chat = taken({**chunk("a"), "timings": older}, last, chunk(finish="stop"), times=[7.0])
     answer = chat.answer(closed=False)
 
     assert (9, 3, 40) == (answer.tokens, answer.prompt_n, answer.cache_n)

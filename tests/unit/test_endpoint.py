@@ -296,6 +296,10 @@ def test_an_engine_that_does_not_stream(reason: str | None) -> None:
             httpx.Response(200, json={"error": f"no {KEY}"}),
             f"{URL}/chat/completions: the server answered with an error: {{'error': 'no [key]'}}",
         ),
+        (
+            httpx.Response(200, json={"error": "x" * 478 + KEY}),
+            f"{URL}/chat/completions: the server answered with an error: {{'error': '{'x' * 478}[key]'}}",
+        ),
         (httpx.Response(200, json=["x"]), f"{URL}/chat/completions: the server answered with something else: ['x']"),
         (
             httpx.Response(200, headers={"content-type": "application/json"}, content=b"{"),

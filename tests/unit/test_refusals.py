@@ -82,7 +82,10 @@ def test_a_status_that_nobody_knows() -> None:
         ("Unsupported parameter: 'stop' is not supported with this model.", "stop left out"),
         ("max_tokens must be at most 4096", "None"),
         ("max_tokens must be at least 1, got -186.", "None"),
-        ("'max_tokens' is too large: 99999. This model's maximum context length is 4096 tokens.", "None"),
+        (
+            "'max_tokens' or 'max_completion_tokens' is too large: 9. This model's maximum context length is 4096.",
+            "None",
+        ),
         ("max_completion_tokens is not supported", "None"),
         ("stop_token_ids is not supported", "None"),
         ("the model could not be stopped", "None"),

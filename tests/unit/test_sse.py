@@ -53,9 +53,10 @@ def test_events_come_as_they_were_sent(contents: list[str], escaped: bool, place
         (b'data:{"a": 1}\n\n', [{"a": 1}]),
         (b': ping\nevent: message\nid: 1\n\ndata: {"a": 1}\n', [{"a": 1}]),
         (b'data: {"a": 1}\n\ndata: [DONE]\n\ndata: {"b": 2}\n', [{"a": 1}]),
+        (b'data: {"a": 1}\r\n\r\ndata: [DONE]\r\n\r\n', [{"a": 1}]),
         (b'data: {"a": 1, "error": null}\n', [{"a": 1, "error": None}]),
     ],
-    ids=["nothing", "no line end", "no space", "other fields", "after DONE", "error null"],
+    ids=["nothing", "no line end", "no space", "other fields", "after DONE", "carriage return", "error null"],
 )
 def test_what_is_an_event(raw: bytes, expected: list[dict[str, Any]]) -> None:
     """The objects of data lines, up to [DONE]; that an error is null says that there is none."""
