@@ -19,7 +19,7 @@ import httpx
 from pytest_codeneedle.chat import Chat
 from pytest_codeneedle.client import READ_SECONDS
 from pytest_codeneedle.errors import AnswerError, CellError, ConfigurationError, PromptTooLongError
-from pytest_codeneedle.refusals import Adaption, Refusal, Waiting, read_refusal, says_too_long
+from pytest_codeneedle.http_refusals import Adaption, Refusal, Waiting, read_refusal, says_too_long
 from pytest_codeneedle.sse import events
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class ChatClient:
 
         The stream is closed once the lines of `primary` are complete and the model runs on; `full` lets it run to
         its own end or to the budget. Thinking that the engine split off stands in a `<think>` block before the text.
-        A busy server is waited for (see `refusals`). Raises PromptTooLongError and AnswerError.
+        A busy server is waited for (see `http_refusals`). Raises PromptTooLongError and AnswerError.
         """
 
         def read(response: httpx.Response, began: float) -> Answer:

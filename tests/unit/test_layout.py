@@ -33,7 +33,7 @@ FLOORS = {
         "reference_model",
         "reference_vocab",
         "refusal",
-        "refusals",
+        "http_refusals",
         "rescore",
         "sampling",
         "scoring",

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_codeneedle.errors import AnswerError, PromptTooLongError
-from pytest_codeneedle.refusals import ADAPTIONS, Refusal, Waiting, read_refusal
+from pytest_codeneedle.http_refusals import ADAPTIONS, Refusal, Waiting, read_refusal
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 FIELDS = {"model": "m", "stream_options": {}, "max_tokens": 9, "temperature": 0, "stop": ["x"]}
