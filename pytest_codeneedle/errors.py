@@ -66,8 +66,12 @@ class PromptTooLongError(CellError):
 
 
 class AnswerError(CellError):
-    """A request that brought no answer to score. `response` is what came before it was known, often nothing."""
+    """A request that brought no answer to score. `response` is what came before it was known, often nothing.
 
-    def __init__(self, message: str, response: str = "") -> None:
+    `label` is what `labels` calls an answer without anything to score; None for other faults.
+    """
+
+    def __init__(self, message: str, response: str = "", label: str | None = None) -> None:
         super().__init__(message)
         self.response = response
+        self.label = label

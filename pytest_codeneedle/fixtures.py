@@ -152,7 +152,7 @@ def recall(running_cell: RunningCell, kv_function: str, request: pytest.FixtureR
     try:
         result = running_cell.ask(kv_function)
     except CellError as error:
-        add_to_row(request.node, {"response": getattr(error, "response", "")})
+        add_to_row(request.node, {"response": getattr(error, "response", ""), "label": getattr(error, "label", None)})
         raise _item_error(running_cell.server.with_tail(str(error))) from None
     add_to_row(request.node, {**result.facts(), "response": result.answer.text, "after": result.answer.after})
     return result

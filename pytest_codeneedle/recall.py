@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.answers import Answer, run_on_lines
 from pytest_codeneedle.errors import AnswerError
-from pytest_codeneedle.rescore import score_facts
+from pytest_codeneedle.labels import Label, label_answer, label_error
+from pytest_codeneedle.rescore import NOTHING_TO_SCORE, score_facts
 from pytest_codeneedle.scoring import Score, Tag, aligned_diff, confused_with, render_diff, score
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ class Recall:
     """One answered question: the function, the answer with the server's counts, and the score.
 
     `threshold` is the number of lines that pass; `run_on_lines` how many lines continue the source file after
-    those asked for (with --kv-full-answer; else the stream is closed before). `prompt_cache` is `hit` or `missed`.
+    those asked for (with --kv-full-answer; else the stream is closed before). `label` says what became of an answer
+    that is not perfect (see `labels`). `prompt_cache` is `hit` or `missed`.
     `hidden` are the kinds of lines that the diff only counts; None leaves out the diff.
     """
 
@@ -35,6 +37,7 @@ class Recall:
     answer: Answer
     score: Score
     confused_with: str | None
+    label: Label | None
     run_on_lines: int
     prompt_cache: str
     threshold: int
@@ -51,6 +54,7 @@ class Recall:
         """Flat and plain, without the response."""
         return {
             **score_facts(self.score),
+            "label": self.label,
             "confused_with": self.confused_with,
             "run_on_lines": self.run_on_lines,
             "prompt_cache": self.prompt_cache,
@@ -61,9 +65,10 @@ class Recall:
         """One line that says what was lost, then the aligned diff as far as it may be shown."""
         result = self.score
         confused = f", reads like {self.confused_with}" if self.confused_with else ""
+        label = f"{self.label}, " if self.label else ""
         head = (
             f"{self.function.name}: {result.primary_matched} of {result.primary_total} lines recalled, "
-            f"{self.threshold} needed ({result.hallucinated} hallucinated{confused})"
+            f"{self.threshold} needed ({label}{result.hallucinated} hallucinated{confused})"
         )
         if self.hidden is None:
             return head
@@ -102,21 +107,31 @@ class Judge:
         scored = score(
             primary, answer.text, bonus=bonus, relax_indent=settings.relax_indent, threshold=settings.threshold
         )
-        if scored.empty:
-            what = "nothing but thinking" if scored.think_lines else "nothing"
-            msg = f"{name}: the model answered {what} ({answer.tokens} tokens, stop: {answer.stop})"
-            raise AnswerError(msg, answer.text)
+        unusable = label_error(primary, answer.text, bonus=bonus)
+        if unusable:
+            msg = f"{name}: {NOTHING_TO_SCORE[unusable]} ({answer.tokens} tokens, stop: {answer.stop})"
+            raise AnswerError(msg, answer.text, unusable)
+        confused = confused_with(
+            answer.text,
+            self._bodies,
+            name,
+            lines=settings.lines,
+            relax_indent=settings.relax_indent,
+            at_least=max(1, settings.threshold),
+        )
         return Recall(
             function=function,
             answer=answer,
             score=scored,
-            confused_with=confused_with(
+            confused_with=confused,
+            label=label_answer(
+                primary,
                 answer.text,
-                self._bodies,
-                name,
-                lines=settings.lines,
+                scored,
+                bonus=bonus,
+                confused_with=confused,
+                stop=answer.stop,
                 relax_indent=settings.relax_indent,
-                at_least=max(1, settings.threshold),
             ),
             run_on_lines=self._run_on_lines(answer, function),
             prompt_cache=prompt_cache,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.grid import PASSED, make_grid, render
+from pytest_codeneedle.grid import PASSED, make_grid
+from pytest_codeneedle.summary import run_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,8 +121,15 @@ def summary(session: GridSession) -> list[tuple[str, list[str]]]:
         if name not in session.prepared:
             continue
         rows = session.rows[name]
-        grid = make_grid(rows, plan.settings.pairs)
-        lines = render(grid, lines=plan.settings.lines, functions=len(chosen.asked), reference=plan.settings.reference)
+        lines = run_lines(
+            rows,
+            plan.settings.pairs,
+            lines=plan.settings.lines,
+            functions=len(chosen.asked),
+            reference=plan.settings.reference,
+            verbose=session.config.get_verbosity() > 0,
+            thinks=session.prepared[name].technique == "on",
+        )
         lines += [f"run: {shown(session.prepared[name].run.path, plan.settings.start)}"]
         sections.append((f"KV-cache recall: {name}, {plan.model.name}", lines + _warnings(rows)))
     return sections

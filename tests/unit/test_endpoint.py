@@ -366,7 +366,7 @@ def test_a_fault_of_the_body_is_one_of_the_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("http_refusals", "slept"),
+    ("refusals", "slept"),
     [
         ([(429, {"retry_after": "7"})], [7.0]),
         ([(503, {"retry_after": "Thu, 01 Jan 1970 00:00:09 GMT"})], [9.0]),

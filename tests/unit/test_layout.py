@@ -37,6 +37,7 @@ FLOORS = {
         "rescore",
         "sampling",
         "scoring",
+        "summary",
         "sse",
         "tables",
         "thinking",

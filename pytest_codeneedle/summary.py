@@ -1,0 +1,41 @@
+"""What is said of a run's rows: the grids, the summary, what became of misses. For the terminal and for the CLI."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.grid import make_grid, render, rows_by_pair
+from pytest_codeneedle.label_grid import flag_grids, label_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_codeneedle.kvtypes import KVPair
+
+
+def run_lines(  # noqa: PLR0913 - the rows, and what run.json says of them
+    rows: Sequence[Mapping[str, Any]],
+    pairs: Sequence[KVPair],
+    *,
+    lines: int,
+    functions: int,
+    reference: KVPair,
+    verbose: bool = False,
+    thinks: bool = False,
+) -> list[str]:
+    """The report of one run as plain text; with `verbose` also where answers ran on or were confused.
+
+    `thinks` says that thinking is let: else an answer that thought all the same is pointed out.
+    """
+    report = render(make_grid(rows, pairs), lines=lines, functions=functions, reference=reference)
+    report += ["", *labels, ""] if (labels := label_lines(rows, pairs)) else []
+    report += [*([] if labels else [""]), *flag_grids(rows, pairs), ""] if verbose else []
+    return report + ([] if thinks else _thoughts(rows, pairs))
+
+
+def _thoughts(rows: Sequence[Mapping[str, Any]], pairs: Sequence[KVPair]) -> list[str]:
+    items = [item for cell in rows_by_pair(rows, pairs).values() for item in cell]
+    thought = sum(bool(item.get("thought")) for item in items)
+    if not thought:
+        return []
+    return [f"{thought} of {len(items)} answers thought all the same; try --kv-think prefill"]
