@@ -70,7 +70,7 @@ def _in_grid_order(pairs: Iterable[KVPair]) -> list[KVPair]:
 
 
 def _counts(items: Sequence[Mapping[str, Any]]) -> str:
-    """`2 shifted, 1 confused (with parse_request)`; a count and its label hang together by a no-break space."""
+    """`2 shifted, 1 confused (with parse_request)`; no-break spaces hold together what one line should hold."""
     counts = Counter(item["label"] for item in items)
     wrong = [item for item in items if item["label"] == "confused"]
     names = dict.fromkeys(name for item in wrong if (name := item.get("confused_with")))
@@ -78,7 +78,7 @@ def _counts(items: Sequence[Mapping[str, Any]]) -> str:
     order = [*LABELS, *sorted(counts.keys() - set(LABELS))]
     told = {label: f"{counts[label]}{_NO_BREAK}{label}" for label in order if counts[label]}
     if names:
-        told["confused"] += f" (with {_named(list(names))})"
+        told["confused"] += f" (with{_NO_BREAK}{_named(list(names))})"
     return ", ".join(told.values())
 
 
