@@ -52,7 +52,7 @@ def test_scores_are_made_anew_and_the_rest_is_kept() -> None:
     (new,) = anew(row(response, tokens=120))
 
     facts = score_facts(score(PRIMARY, response, bonus=BONUS, relax_indent=True))
-    assert {**row(response, tokens=120), **facts, "outcome": "passed"} == new
+    assert {**row(response, tokens=120), **facts, "outcome": "passed", "label": "run-on"} == new
     assert (20, 1) == (new["primary_matched"], new["bonus_matched"])
 
 
