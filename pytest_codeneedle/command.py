@@ -258,10 +258,15 @@ def _tokens(value: str) -> int:
         raise ConfigurationError(msg) from None
 
 
-def _shown(words: Sequence[str]) -> str:
-    """The words as a shell reads them, without the values of variables that are named like secrets."""
+def without_secrets(words: Sequence[str]) -> list[str]:
+    """The words, `***` for the values of variables that are named like secrets: `env HF_TOKEN=*** llama-server`."""
     found = [(word, _ASSIGNMENT.fullmatch(word)) for word in words]
-    return " ".join(
-        f"{match['name']}={_HIDDEN}" if match and _SECRET_NAME.search(match["name"]) else shlex.quote(word)
-        for word, match in found
-    )
+    return [
+        f"{match['name']}={_HIDDEN}" if match and _SECRET_NAME.search(match["name"]) else word for word, match in found
+    ]
+
+
+def _shown(words: Sequence[str]) -> str:
+    """The words as a shell reads them; what is hidden stays unquoted."""
+    hidden = without_secrets(words)
+    return " ".join(shlex.quote(word) if word == given else word for word, given in zip(hidden, words, strict=True))

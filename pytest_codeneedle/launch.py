@@ -152,6 +152,7 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
     argv = args.argv(port)
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
+    environment.update(args.program.environment)
     environment["PYTHONUNBUFFERED"] = "1"
     with log.open("xb") as output:
         try:

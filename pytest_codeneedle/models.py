@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,14 +22,18 @@ _MAGIC = b"GGUF"
 
 @dataclass(frozen=True)
 class Model:
-    """A model by the name that the user gave: `control:robust`, or the path of a GGUF file."""
+    """A model by the name that the user gave: `control:robust`, or the path of a GGUF file.
+
+    `remote`: the server fetches it, and the name is that of a repository (`org/repo:Q4_K_M`) or a URL.
+    """
 
     given: str
+    remote: bool = False
 
     @property
     def is_control(self) -> bool:
         """Whether it is a computed control model."""
-        return self.given.startswith(CONTROL)
+        return self.given.startswith(CONTROL) and not self.remote
 
     def threads(self, share: int) -> int:
         """Threads per server out of its share of the cores.
@@ -41,10 +46,17 @@ class Model:
     @property
     def name(self) -> str:
         """A name fit for a folder."""
+        if self.remote:
+            return re.sub(r"[^\w.-]+", "-", self.given).strip("-.")
         return self.given.replace(":", "-") if self.is_control else Path(self.given).stem
 
     def check(self, start: Path) -> None:
-        """Raise ModelError where there is no such control model, or no GGUF file at that path (from `start`)."""
+        """Raise ModelError where there is no such control model, or no GGUF file at that path (from `start`).
+
+        Of a remote one nothing is known before a server has fetched it.
+        """
+        if self.remote:
+            return
         if self.is_control:
             _control(self.given)
             return
@@ -71,8 +83,13 @@ class Model:
             )
             raise ModelError(msg)
 
-    def file(self, start: Path, cache: Path) -> Path:
-        """The GGUF file; a control model is written into `cache` on first use. Raises ModelError."""
+    def file(self, start: Path, cache: Path) -> Path | None:
+        """The GGUF file; a control model is written into `cache` on first use. None for a remote model.
+
+        Raises ModelError.
+        """
+        if self.remote:
+            return None
         return _control(self.given).cached(cache) if self.is_control else self._path(start).resolve()
 
     def _path(self, start: Path) -> Path:

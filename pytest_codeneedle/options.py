@@ -53,13 +53,15 @@ _OPTIONS = (
     ),
     _Option(
         "--kv-server",
-        "llama-server to start. Default: the one on PATH, else the embedded one.",
-        metavar="PATH|embedded",
+        "llama-server to start, or the whole command that you start it with. Default: the one on PATH, else the "
+        "embedded one.",
+        metavar="PATH|embedded|'COMMAND ...'",
     ),
     _Option("--kv-server-args", 'More arguments for every server: --kv-server-args="-ngl 99".', metavar='"ARG ..."'),
     _Option(
         "--kv-types",
-        "KV cache types of the grid's rows and columns. Default: bf16,q8_0,q5_1,q5_0,q4_1,q4_0.",
+        "KV cache types of the grid's rows and columns; +f16 adds to the default. Default: "
+        "bf16,q8_0,q5_1,q5_0,q4_1,q4_0.",
         metavar="TYPE,...",
     ),
     _Option("--ctk", "K cache types: the rows only.", metavar="TYPE,..."),
@@ -113,6 +115,7 @@ class Settings:
 
     corpora: tuple[str, ...]
     model: str
+    model_given: bool
     server: str | None
     server_args: tuple[str, ...]
     pairs: tuple[KVPair, ...]
@@ -153,14 +156,16 @@ def is_on(config: pytest.Config) -> bool:
 
 def read_settings(config: pytest.Config) -> Settings:
     """The settings of this session. Raises ConfigurationError with the value that is wrong and the way out."""
-    from pytest_codeneedle.program import parse_server_args  # noqa: PLC0415 - a plain pytest run pays for no import
+    from pytest_codeneedle.models import DEFAULT_MODEL  # noqa: PLC0415 - a plain pytest run pays for no import
+    from pytest_codeneedle.program import parse_server_args  # noqa: PLC0415 - as above
 
     lines = _number(config, "kv_lines", 20)
     pairs = _pairs(config)
     out = _text(config, "kv_out")
     return Settings(
         corpora=tuple(dict.fromkeys(_value(config, "corpus") or [DEFAULT_CORPUS])),
-        model=_model(config),
+        model=_model(config) or DEFAULT_MODEL,
+        model_given=_model(config) is not None,
         server=_text(config, "kv_server"),
         server_args=parse_server_args(_text(config, "kv_server_args") or ""),
         pairs=pairs,
@@ -189,11 +194,9 @@ def _text(config: pytest.Config, key: str) -> str | None:
     return str(value) if value else None
 
 
-def _model(config: pytest.Config) -> str:
-    from pytest_codeneedle.models import DEFAULT_MODEL  # noqa: PLC0415 - as above
-
+def _model(config: pytest.Config) -> str | None:
     given: str | None = config.getoption("kv_model", default=None)
-    return given or os.environ.get(MODEL_VARIABLE) or config.getini("kv_model") or DEFAULT_MODEL
+    return given or os.environ.get(MODEL_VARIABLE) or config.getini("kv_model") or None
 
 
 def _number(config: pytest.Config, key: str, default: int, *, low: int = 1, high: int | None = None) -> int:
@@ -231,7 +234,7 @@ def _pairs(config: pytest.Config) -> tuple[KVPair, ...]:
             msg = f"--kv-pairs names the cells; leave out --{others[0].replace('_', '-')}"
             raise ConfigurationError(msg)
         return parse_pairs(given["kv_pairs"])
-    types = parse_types(given["kv_types"]) if given["kv_types"] else DEFAULT_TYPES
+    types = parse_types(given["kv_types"], adding=True) if given["kv_types"] else DEFAULT_TYPES
     rows = parse_types(given["ctk"]) if given["ctk"] else types
     columns = parse_types(given["ctv"]) if given["ctv"] else types
     return grid_pairs(rows, columns)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.corpus import Corpus, load_corpus
-from pytest_codeneedle.errors import CorpusError
+from pytest_codeneedle.errors import ConfigurationError, CorpusError
 from pytest_codeneedle.kvtypes import KVPair, shuffled
 from pytest_codeneedle.models import Model
 from pytest_codeneedle.program import ServerProgram, find_program
@@ -73,16 +73,30 @@ class Plan:
 
 def make_plan(settings: Settings) -> Plan:
     """Load and check everything that needs no server. Raises ConfigurationError."""
-    model = Model(settings.model)
+    program = find_program(settings.server).with_n_ctx(settings.n_ctx)
+    model = _model(settings, program)
     model.check(settings.start)
     corpora = {name: _corpus_plan(settings, name, model) for name in settings.corpora}
-    program = find_program(settings.server)
     cells = tuple(
         Cell(name, pair)
         for name, plan in corpora.items()
         for pair in (_ordered(settings, plan) if settings.order == "shuffled" else settings.pairs)
     )
     return Plan(settings, model, program, corpora, cells)
+
+
+def _model(settings: Settings, program: ServerProgram) -> Model:
+    """The model that --kv-server's command names, else that of --kv-model. ConfigurationError where both do."""
+    named = program.remote_model or program.model
+    if named is None:
+        return Model(settings.model)
+    if settings.model_given:
+        msg = (
+            f"two models: {named} in the command of --kv-server, and {settings.model} from --kv-model, the ini key "
+            "kv_model or the environment variable CODENEEDLE_MODEL; leave one out"
+        )
+        raise ConfigurationError(msg)
+    return Model(named, remote=program.remote_model is not None)
 
 
 def _ordered(settings: Settings, plan: CorpusPlan) -> tuple[KVPair, ...]:

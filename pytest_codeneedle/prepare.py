@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.command import without_secrets
 from pytest_codeneedle.errors import CellError
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.launch import LlamaServer, launched
@@ -40,11 +41,12 @@ class Prepared:
 
     `n_ctx`, `file_tokens`, `prompt_tokens` (the longest prompt), `budgets` and `expected` (per function: the
     answer may have, the lines asked for have) are in tokens, and
-    zero or empty where `problem` says why the server that counts tokens did not come up.
+    zero or empty where `problem` says why the server that counts tokens did not come up. `model` is None where the
+    server fetches it.
     """
 
     folder: str
-    model: str
+    model: str | None
     threads: int
     n_ctx: int = 0
     file_tokens: int = 0
@@ -52,6 +54,11 @@ class Prepared:
     budgets: dict[str, int] | None = None
     expected: dict[str, int] | None = None
     problem: str | None = None
+
+    @property
+    def model_path(self) -> Path | None:
+        """The model's file, None for one that the server fetches."""
+        return None if self.model is None else Path(self.model)
 
     @property
     def run(self) -> RunFolder:
@@ -90,24 +97,30 @@ def prepare(plan: Plan, workers: int) -> dict[str, Prepared]:
     cache = cache_folder()
     model = plan.model.file(plan.settings.start, cache)
     threads = plan.model.threads(cores() // workers)
-    about = _about(plan, model, file_sha256(model, cache), threads, moment)
+    about = _about(plan, model, None if model is None else file_sha256(model, cache), threads, moment)
     for name, folder in folders.items():
         RunFolder.create(folder.path, {**about, **_about_corpus(plan, name)})
-    ready = {name: Prepared(str(folder.path), str(model), threads) for name, folder in folders.items()}
+    given = None if model is None else str(model)
+    ready = {name: Prepared(str(folder.path), given, threads) for name, folder in folders.items()}
     log = next(iter(folders.values())).path / "tokenize.log"
     args = ServerArgs(plan.program, model, KVPair("f16", "f16"), _COUNTING_CONTEXT, threads, plan.settings.server_args)
-    server_facts: Mapping[str, Any] = {}
+    server_facts: dict[str, Any] = {}
     try:
         with launched(args, log) as server:
-            server_facts = _server_facts(server)
+            props = server.client.props()
             ready = {name: _counted(plan, plan.corpora[name], server, ready[name]) for name in ready}
     except CellError as error:
         ready = {
             name: replace(one, problem=f"no cell was started: the server that counts tokens failed: {error}")
             for name, one in ready.items()
         }
+    else:
+        server_facts = _server_facts(props)
+        if model is None:
+            server_facts |= _fetched(props, cache)
     for name, one in ready.items():
-        one.run.write_about({**one.run.about(), **server_facts, **_settled(plan, name, one)})
+        about = {**one.run.about(), **server_facts}
+        one.run.write_about({**about, **_settled(plan, name, one, about["model_sha256"])})
     return ready
 
 
@@ -122,7 +135,7 @@ def _counted(plan: Plan, corpus: CorpusPlan, server: LlamaServer, one: Prepared)
     least = FULL_ANSWER_TOKENS if plan.settings.full_answer else 0
     budgets = {name: max(least, BUDGET_FACTOR * tokens + BUDGET_EXTRA) for name, tokens in expected.items()}
     needed = prompt + max(budgets.values())
-    n_ctx = plan.settings.n_ctx or _CONTEXT_STEP * math.ceil(needed / _CONTEXT_STEP)
+    n_ctx = plan.settings.n_ctx or plan.program.n_ctx or _CONTEXT_STEP * math.ceil(needed / _CONTEXT_STEP)
     return replace(
         one,
         n_ctx=n_ctx,
@@ -133,12 +146,19 @@ def _counted(plan: Plan, corpus: CorpusPlan, server: LlamaServer, one: Prepared)
     )
 
 
-def _server_facts(server: LlamaServer) -> dict[str, Any]:
-    props = server.client.props()
+def _fetched(props: Mapping[str, Any], cache: Path) -> dict[str, Any]:
+    """The file of a model that the server fetched, where it is on this machine: only now is it known."""
+    path = Path(str(props.get("model_path") or "")).absolute()
+    return {"model_file": str(path), "model_sha256": file_sha256(path, cache)} if path.is_file() else {}
+
+
+def _server_facts(props: Mapping[str, Any]) -> dict[str, Any]:
     return {"server_build": props.get("build_info"), "chat_template": props.get("chat_template")}
 
 
-def _about(plan: Plan, model: Path, model_sha256: str, threads: int, moment: time.struct_time) -> dict[str, Any]:
+def _about(
+    plan: Plan, model: Path | None, model_sha256: str | None, threads: int, moment: time.struct_time
+) -> dict[str, Any]:
     settings = plan.settings
     versions: dict[str, str | None] = {}
     for package in _PACKAGES:
@@ -151,12 +171,14 @@ def _about(plan: Plan, model: Path, model_sha256: str, threads: int, moment: tim
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z", moment),
         "model": plan.model.given,
         "model_name": plan.model.name,
-        "model_file": str(model),
+        "model_file": None if model is None else str(model),
         "model_sha256": model_sha256,
         "server": plan.program.label,
         "server_build": None,
+        "server_command": plan.program.given,
+        "server_changes": list(plan.program.changes),
         "server_args": list(settings.server_args),
-        "threads": threads,
+        "threads": None if plan.program.own_threads else threads,
         "pairs": [str(pair) for pair in settings.pairs],
         "reference": str(settings.reference),
         "order": settings.order,
@@ -196,20 +218,20 @@ def _about_corpus(plan: Plan, name: str) -> dict[str, Any]:
     }
 
 
-def _settled(plan: Plan, name: str, one: Prepared) -> dict[str, Any]:
+def _settled(plan: Plan, name: str, one: Prepared, model_sha256: str | None) -> dict[str, Any]:
     args = ServerArgs(
-        plan.program, Path(one.model), KVPair("CTK", "CTV"), one.n_ctx, one.threads, plan.settings.server_args
+        plan.program, one.model_path, KVPair("CTK", "CTV"), one.n_ctx, one.threads, plan.settings.server_args
     )
     return {
         "n_ctx": one.n_ctx,
         "tokens": {
-            "model_sha256": one.run.about()["model_sha256"],
+            "model_sha256": model_sha256,
             "corpus_sha256": plan.corpora[name].corpus.sha256,
             "file": one.file_tokens,
             "longest_prompt": one.prompt_tokens,
         },
         "budgets": one.budgets,
         "expected_tokens": one.expected,
-        "server_argv": args.argv(port=0),
+        "server_argv": without_secrets(args.argv(port=0)),
         "problem": one.problem,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_codeneedle.session import GridSession
 
 _MINUTE = 60
+_COLUMNS = 80
 
 
 def write(config: pytest.Config, lines: list[str], **markup: bool) -> None:
@@ -48,6 +50,9 @@ def announce(plan: Plan, workers: int) -> list[str]:
             lines.append(f"kv-grid: left out, signature not unique: {', '.join(chosen.ambiguous)}")
     at_once = f", {workers} servers at once" if workers > 1 else ""
     lines.append(f"kv-grid: model {plan.model.given}, server {plan.program.label}{at_once}")
+    for change in plan.program.changes:
+        said = f"kv-grid: your command, changed: {change}"
+        lines += textwrap.wrap(said, _COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     return lines
 
 

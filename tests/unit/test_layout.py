@@ -17,6 +17,7 @@ FLOORS = {
     1: [
         "answers",
         "cleaning",
+        "command",
         "errors",
         "extract_js",
         "extract_py",
@@ -32,6 +33,7 @@ FLOORS = {
         "rescore",
         "sampling",
         "scoring",
+        "server_flags",
         "validity",
     ],
     2: [
