@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.command import without_secrets
 from pytest_codeneedle.errors import CellError
 from pytest_codeneedle.kvtypes import KVPair
-from pytest_codeneedle.launch import LlamaServer, launched
+from pytest_codeneedle.launch import LOAD_DEADLINE_SECONDS, LlamaServer, launched
 from pytest_codeneedle.machine import cache_folder, cores, describe
 from pytest_codeneedle.models import file_sha256
 from pytest_codeneedle.program import ServerArgs
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 BUDGET_FACTOR, BUDGET_EXTRA = 2, 128
 #: What the origin's harness let an answer run to.
 FULL_ANSWER_TOKENS = 1500
+#: The first start may have to download a model.
+FETCH_DEADLINE_SECONDS = 24 * 3600.0
 _CONTEXT_STEP = 256
 _COUNTING_CONTEXT = 512
 #: Questions differ in their quotation only; the longest by characters may not be the longest by tokens.
@@ -104,10 +106,12 @@ def prepare(plan: Plan, workers: int) -> dict[str, Prepared]:
     ready = {name: Prepared(str(folder.path), given, threads) for name, folder in folders.items()}
     log = next(iter(folders.values())).path / "tokenize.log"
     args = ServerArgs(plan.program, model, KVPair("f16", "f16"), _COUNTING_CONTEXT, threads, plan.settings.server_args)
+    deadline = FETCH_DEADLINE_SECONDS if model is None else LOAD_DEADLINE_SECONDS
     server_facts: dict[str, Any] = {}
     try:
-        with launched(args, log) as server:
+        with launched(args, log, deadline_seconds=deadline) as server:
             props = server.client.props()
+            server_facts = _server_facts(props)
             ready = {name: _counted(plan, plan.corpora[name], server, ready[name]) for name in ready}
     except CellError as error:
         ready = {
@@ -115,8 +119,7 @@ def prepare(plan: Plan, workers: int) -> dict[str, Prepared]:
             for name, one in ready.items()
         }
     else:
-        server_facts = _server_facts(props)
-        if model is None:
+        if model is None:  # the server is gone: hashing a large file would compete with it
             server_facts |= _fetched(props, cache)
     for name, one in ready.items():
         about = {**one.run.about(), **server_facts}

@@ -50,6 +50,8 @@ def announce(plan: Plan, workers: int) -> list[str]:
             lines.append(f"kv-grid: left out, signature not unique: {', '.join(chosen.ambiguous)}")
     at_once = f", {workers} servers at once" if workers > 1 else ""
     lines.append(f"kv-grid: model {plan.model.given}, server {plan.program.label}{at_once}")
+    if plan.model.remote:
+        lines.append("kv-grid: the first start fetches the model where it is not there yet")
     for change in plan.program.changes:
         said = f"kv-grid: your command, changed: {change}"
         lines += textwrap.wrap(said, _COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
