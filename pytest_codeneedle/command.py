@@ -45,7 +45,7 @@ class UserCommand:
     path after -m (which is not among `arguments`), `remote_model` the name of one that the server fetches (whose
     words are). `n_ctx` is the context in tokens, None where it is left to the model. `threads`: it says how many.
     `fitted`: it leaves it to llama.cpp to fit the layers on the GPU to free memory. `changes` has a line for each
-    thing that does not stay as it was. `text` is the command as it was given, but for the values of keys and tokens.
+    thing that does not stay as it was. `text` is the command on one line, without the values of keys and tokens.
     """
 
     program: tuple[str, ...]

@@ -77,7 +77,7 @@ def _added(text: str, *, adding: bool) -> str | None:
         raise CacheTypeError(msg)
     bare = [name.lower() for name, added in zip(names, plus, strict=True) if not added]
     if not plus[0] or set(bare) & set(DEFAULT_TYPES):
-        every = ",".join(dict.fromkeys(name.lstrip("+").strip() for name in names))
+        every = ",".join(dict.fromkeys(name.lstrip("+").strip().lower() for name in names))
         msg = f"{text!r}: write +f16,+f32 for the default types and these, or {every} for these alone"
         raise CacheTypeError(msg)
     return ",".join(name.lstrip("+") for name in names)

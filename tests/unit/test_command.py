@@ -117,7 +117,8 @@ def test_a_command_as_people_have_it() -> None:
     """The whole of one."""
     command = parse_command(
         "CUDA_VISIBLE_DEVICES=0,1 numactl -N 0 ~/llama.cpp/build/bin/llama-server "
-        "-hf unsloth/Qwen3-30B-A3B-GGUF:Q4_K_M -ngl 99 -ot 'blk\\.(1|2)\\.ffn=CPU' --jinja -t 8 -c 131072 -np 4 -fa on -ctk q8_0 -ctv q8_0 --host 0.0.0.0 "
+        "-hf unsloth/Qwen3-30B-A3B-GGUF:Q4_K_M -ngl 99 -ot 'blk\\.(1|2)\\.ffn=CPU' --jinja -t 8 -c 131072 -np 4 "
+        "-fa on -ctk q8_0 -ctv q8_0 --host 0.0.0.0 "
         "--port 8080 --temp 0.6 --api-key hush"
     )
 
