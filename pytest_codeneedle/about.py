@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import importlib.metadata
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.command import without_secrets
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.machine import describe
 from pytest_codeneedle.program import ServerArgs
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_codeneedle.plan import Plan
     from pytest_codeneedle.prepare import Prepared
 
@@ -31,7 +33,9 @@ _PACKAGES = (
 )
 
 
-def about_session(plan: Plan, model: Path, model_sha256: str, threads: int, moment: time.struct_time) -> dict[str, Any]:
+def about_session(
+    plan: Plan, model: Path | None, model_sha256: str | None, threads: int, moment: time.struct_time
+) -> dict[str, Any]:
     """The model, the server, what was asked for, the versions and the machine."""
     settings = plan.settings
     versions: dict[str, str | None] = {}
@@ -45,12 +49,14 @@ def about_session(plan: Plan, model: Path, model_sha256: str, threads: int, mome
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z", moment),
         "model": plan.model.given,
         "model_name": plan.model.name,
-        "model_file": str(model),
+        "model_file": None if model is None else str(model),
         "model_sha256": model_sha256,
         "server": plan.program.label,
         "server_build": None,
+        "server_command": plan.program.given,
+        "server_changes": list(plan.program.changes),
         "server_args": list(settings.server_args),
-        "threads": threads,
+        "threads": None if plan.program.own_threads else threads,
         "pairs": [str(pair) for pair in settings.pairs],
         "reference": str(settings.reference),
         "order": settings.order,
@@ -99,22 +105,22 @@ def about_corpus(plan: Plan, name: str) -> dict[str, Any]:
     }
 
 
-def settled(plan: Plan, name: str, one: Prepared) -> dict[str, Any]:
+def settled(plan: Plan, name: str, one: Prepared, model_sha256: str | None) -> dict[str, Any]:
     """The context, the token counts and the command line; or why no server came up."""
     args = ServerArgs(
-        plan.program, Path(one.model), KVPair("CTK", "CTV"), one.n_ctx, one.threads, plan.settings.server_args
+        plan.program, one.model_path, KVPair("CTK", "CTV"), one.n_ctx, one.threads, plan.settings.server_args
     )
     return {
         "n_ctx": one.n_ctx,
         "tokens": {
-            "model_sha256": one.run.about()["model_sha256"],
+            "model_sha256": model_sha256,
             "corpus_sha256": plan.corpora[name].corpus.sha256,
             "file": one.file_tokens,
             "longest_prompt": one.prompt_tokens,
         },
         "budgets": one.budgets,
         "expected_tokens": one.expected,
-        "server_argv": args.argv(port=0),
+        "server_argv": without_secrets(args.argv(port=0)),
         "thinking": one.technique,
         "problem": one.problem,
     }

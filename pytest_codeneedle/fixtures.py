@@ -83,11 +83,9 @@ def llama_server_args(kv_cell: Cell, pytestconfig: pytest.Config) -> ServerArgs:
     prepared = session.prepared[kv_cell.corpus]
     if prepared.problem:
         raise _item_error(prepared.problem)
-    from pathlib import Path  # noqa: PLC0415 - as above
-
     return ServerArgs(
         session.plan.program,
-        Path(prepared.model),
+        prepared.model_path,
         kv_cell.pair,
         prepared.n_ctx,
         prepared.threads,

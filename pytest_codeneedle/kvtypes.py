@@ -44,8 +44,14 @@ class KVPair:
         return BITS[self.ctk] + BITS[self.ctv]
 
 
-def parse_types(text: str) -> tuple[str, ...]:
-    """`bf16,q8_0` -> ('bf16', 'q8_0'); raises CacheTypeError for a name that llama-server's grid cannot take."""
+def parse_types(text: str, *, adding: bool = False) -> tuple[str, ...]:
+    """`bf16,q8_0` -> ('bf16', 'q8_0'); raises CacheTypeError for a name that llama-server's grid cannot take.
+
+    With `adding`, `+f16,f32` are the default types and these, in the order of `by_precision`.
+    """
+    added = _added(text, adding=adding)
+    if added is not None:
+        return by_precision((*DEFAULT_TYPES, *parse_types(added)))
     types = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
     if not types:
         msg = f"no KV cache type in {text!r}; give some of {', '.join(BITS)}"
@@ -58,6 +64,23 @@ def parse_types(text: str) -> tuple[str, ...]:
             msg = f"unknown KV cache type {name!r}; llama-server takes {', '.join(BITS)}"
             raise CacheTypeError(msg)
     return types
+
+
+def _added(text: str, *, adding: bool) -> str | None:
+    """The types behind a `+`, as a list of their own; None where there is no `+`."""
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    plus = [name.startswith("+") for name in names]
+    if not any(plus):
+        return None
+    if not adding:
+        msg = f"{text!r}: + adds to the default types, which only --kv-types has; name all types here"
+        raise CacheTypeError(msg)
+    bare = [name.lower() for name, added in zip(names, plus, strict=True) if not added]
+    if not plus[0] or set(bare) & set(DEFAULT_TYPES):
+        every = ",".join(dict.fromkeys(name.lstrip("+").strip().lower() for name in names))
+        msg = f"{text!r}: write +f16,+f32 for the default types and these, or {every} for these alone"
+        raise CacheTypeError(msg)
+    return ",".join(name.lstrip("+") for name in names)
 
 
 def parse_pair(text: str) -> KVPair:

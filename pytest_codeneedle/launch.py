@@ -84,24 +84,33 @@ class LlamaServer:
         self.load_seconds = time.monotonic() - began
 
     def stop(self) -> None:
-        """Terminate; kill after five seconds. Safe to call twice."""
+        """Terminate; kill after five seconds, and what a wrapper leaves behind at once. Safe to call twice."""
         self.client.close()
         if self.alive():
-            self.process.terminate()
-            try:
+            self._signal("SIGTERM")
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            self._signal("SIGKILL")
+            self.process.wait()
         if self._watchdog is not None and self._watchdog.stdin is not None:
             self._watchdog.terminate()
             self._watchdog.stdin.close()
             self._watchdog.wait()
 
+    def _signal(self, name: str) -> None:
+        """Signal the whole group: `time llama-server` starts the server as a child of its own."""
+        if sys.platform == "win32":
+            self.process.terminate()
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: no permission where all have ended
+            os.killpg(self.process.pid, getattr(signal, name))
+
     def guard(self) -> None:
         """Where the kernel does not end orphans, have a watchdog process do it."""
         self._watchdog = subprocess.Popen(  # noqa: S603 - this package's own module, no shell
-            [sys.executable, "-P", "-m", "pytest_codeneedle.watchdog", str(self.process.pid)], stdin=subprocess.PIPE
+            [sys.executable, "-P", "-m", "pytest_codeneedle.watchdog", str(self.process.pid)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,  # a Ctrl-C in the terminal is not meant for it
         )
 
     def with_tail(self, message: str) -> str:
@@ -152,6 +161,7 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
     argv = args.argv(port)
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
+    environment.update(args.program.environment)
     environment["PYTHONUNBUFFERED"] = "1"
     with log.open("xb") as output:
         try:
@@ -168,8 +178,8 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
             msg = f"{args.pair}: the server {argv[0]} could not be started: {error.strerror}"
             raise ServerStartError(msg) from error
     server = LlamaServer(args, process, port, log)
-    if not sys.platform.startswith("linux"):
-        server.guard()
+    if not sys.platform.startswith("linux") or args.program.given is not None:
+        server.guard()  # of a user's command the kernel may end no more than a wrapper
     return server
 
 

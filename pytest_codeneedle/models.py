@@ -27,16 +27,18 @@ class Model:
     """A model by the name that the user gave: `control:robust`, or the path of a GGUF file.
 
     `label` is how its profile calls it; `chosen` says that the user named it, and did not take the default.
+    `remote`: the server fetches it, and the name is that of a repository (`org/repo:Q4_K_M`) or a URL.
     """
 
     given: str
     label: str | None = None
     chosen: bool = False
+    remote: bool = False
 
     @property
     def is_control(self) -> bool:
         """Whether it is a computed control model."""
-        return self.given.startswith(CONTROL)
+        return self.given.startswith(CONTROL) and not self.remote
 
     def threads(self, share: int) -> int:
         """Threads per server out of its share of the cores.
@@ -49,14 +51,17 @@ class Model:
     @property
     def name(self) -> str:
         """A name fit for a folder."""
-        name = self.label or (self.given if self.is_control else Path(self.given).stem)
-        return re.sub(r"[^\w.+-]", "-", name)
+        name = self.label or (self.given if self.is_control or self.remote else Path(self.given).stem)
+        return re.sub(r"[^\w.+-]+", "-", name).strip("-.") or "model"
 
     def check(self, start: Path, profiles: Iterable[str] = ()) -> None:
         """Raise ModelError where there is no such control model, or no GGUF file at that path (from `start`).
 
-        `profiles` are the names that could have been meant instead.
+        `profiles` are the names that could have been meant instead. Of a remote model nothing is known before a
+        server has fetched it.
         """
+        if self.remote:
+            return
         if self.is_control:
             _control(self.given)
             return
@@ -87,8 +92,13 @@ class Model:
             )
             raise ModelError(msg)
 
-    def file(self, start: Path, cache: Path) -> Path:
-        """The GGUF file; a control model is written into `cache` on first use. Raises ModelError."""
+    def file(self, start: Path, cache: Path) -> Path | None:
+        """The GGUF file; a control model is written into `cache` on first use. None for a remote model.
+
+        Raises ModelError.
+        """
+        if self.remote:
+            return None
         return _control(self.given).cached(cache) if self.is_control else self._path(start).resolve()
 
     def _path(self, start: Path) -> Path:

@@ -48,13 +48,15 @@ _OPTIONS = (
     ),
     _Option(
         "--kv-server",
-        "llama-server to start. Default: the one on PATH, else the embedded one.",
-        metavar="PATH|embedded",
+        "llama-server to start, or the whole command that you start it with. Default: the one on PATH, else the "
+        "embedded one.",
+        metavar="PATH|embedded|'COMMAND ...'",
     ),
     _Option("--kv-server-args", 'More arguments for every server: --kv-server-args="-ngl 99".', metavar='"ARG ..."'),
     _Option(
         "--kv-types",
-        "KV cache types of the grid's rows and columns. Default: bf16,q8_0,q5_1,q5_0,q4_1,q4_0.",
+        "KV cache types of the grid's rows and columns; +f16 adds to the default. Default: "
+        "bf16,q8_0,q5_1,q5_0,q4_1,q4_0.",
         metavar="TYPE,...",
     ),
     _Option("--ctk", "K cache types: the rows only.", metavar="TYPE,..."),

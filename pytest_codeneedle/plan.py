@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.corpus import Corpus, load_corpus
-from pytest_codeneedle.errors import CorpusError
+from pytest_codeneedle.errors import ConfigurationError, CorpusError, ModelError
 from pytest_codeneedle.kvtypes import KVPair, shuffled
 from pytest_codeneedle.machine import cache_folder
-from pytest_codeneedle.models import Model
+from pytest_codeneedle.models import DEFAULT_MODEL, Model
 from pytest_codeneedle.profiles import known_profiles
 from pytest_codeneedle.program import ServerProgram, find_program
 from pytest_codeneedle.prompts import Question, Task, questions
@@ -96,7 +96,8 @@ def make_plan(settings: Settings, kept: Mapping[str, int] | None = None) -> Plan
 
     `kept` is the number of files of each corpus that `[trim]` leaves: None before a tokenizer has counted.
     """
-    model = Model(settings.model, settings.model_name, settings.model_given)
+    program = find_program(settings.server).with_n_ctx(settings.n_ctx)
+    model = _model(settings, program)
     model.check(settings.start, known_profiles(settings.rootdir))
     corpora = {}
     for name in settings.corpora:
@@ -109,13 +110,32 @@ def make_plan(settings: Settings, kept: Mapping[str, int] | None = None) -> Plan
         )
         model.check_copies(corpus)
         corpora[name] = plan_corpus(settings, corpus if kept is None else corpus.first(kept[name]))
-    program = find_program(settings.server)
     cells = tuple(
         Cell(name, pair)
         for name, plan in corpora.items()
         for pair in (_ordered(settings, plan) if settings.order == "shuffled" else settings.pairs)
     )
     return Plan(settings, model, program, corpora, cells)
+
+
+def _model(settings: Settings, program: ServerProgram) -> Model:
+    """The model that --kv-server's command names, else that of --kv-model.
+
+    Raises ConfigurationError where both name one, and ModelError where a profile names none.
+    """
+    named = program.remote_model or program.model
+    if named is not None:
+        if settings.model is not None:
+            msg = (
+                f"two models: {named} in the command of --kv-server, and {settings.model} from --kv-model, the ini key "
+                "kv_model or the environment variable CODENEEDLE_MODEL; leave one out"
+            )
+            raise ConfigurationError(msg)
+        return Model(named, settings.model_name, chosen=True, remote=program.remote_model is not None)
+    if settings.model is None and settings.model_name is not None:
+        msg = f'model profile {settings.model_name!r} names no file: add path = "MODEL.gguf" to it'
+        raise ModelError(msg)
+    return Model(settings.model or DEFAULT_MODEL, settings.model_name, chosen=settings.model is not None)
 
 
 def plan_corpus(settings: Settings, corpus: Corpus) -> CorpusPlan:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.about import about_corpus, about_session, settled
 from pytest_codeneedle.errors import CellError, CorpusError
 from pytest_codeneedle.kvtypes import KVPair
-from pytest_codeneedle.launch import LlamaServer, launched
+from pytest_codeneedle.launch import LOAD_DEADLINE_SECONDS, LlamaServer, launched
 from pytest_codeneedle.machine import cache_folder, cores
 from pytest_codeneedle.models import file_sha256
 from pytest_codeneedle.plan import plan_corpus
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 BUDGET_FACTOR, BUDGET_EXTRA = 2, 128
 #: What the origin's harness let an answer run to.
 FULL_ANSWER_TOKENS = 1500
+#: The first start may have to download a model.
+FETCH_DEADLINE_SECONDS = 24 * 3600.0
 #: Room for thinking where it is on and the profile sets no max_tokens.
 THINKING_TOKENS = 4096
 _CONTEXT_STEP = 256
@@ -45,10 +47,11 @@ class Prepared:
     `n_ctx`, `file_tokens`, `prompt_tokens` (the longest prompt), `budgets` and `expected` (per function: the
     answer may have, the lines asked for have) are in tokens, and zero or empty where `problem` says why the server
     that counts tokens did not come up. `files` of the corpus are in its text; `[trim]` leaves out the others.
+    `model` is None where the server fetches it.
     """
 
     folder: str
-    model: str
+    model: str | None
     threads: int
     files: int
     technique: Technique = "close-only"
@@ -58,6 +61,11 @@ class Prepared:
     budgets: dict[str, int] | None = None
     expected: dict[str, int] | None = None
     problem: str | None = None
+
+    @property
+    def model_path(self) -> Path | None:
+        """The model's file, None for one that the server fetches."""
+        return None if self.model is None else Path(self.model)
 
     @property
     def run(self) -> RunFolder:
@@ -101,30 +109,34 @@ def prepare(plan: Plan, workers: int) -> tuple[Plan, dict[str, Prepared]]:
     cache = cache_folder()
     model = plan.model.file(plan.settings.start, cache)
     threads = plan.model.threads(cores() // workers)
-    about = about_session(plan, model, file_sha256(model, cache), threads, moment)
+    about = about_session(plan, model, None if model is None else file_sha256(model, cache), threads, moment)
     for name, folder in folders.items():
         RunFolder.create(folder.path, {**about, **about_corpus(plan, name)})
     log = next(iter(folders.values())).path / "tokenize.log"
-    server_facts: Mapping[str, Any] = {}
+    server_facts: dict[str, Any] = {}
     problem = None
     technique = Thinking("close-only")
     counts: dict[str, dict[str, Any]] = {name: {} for name in folders}
     try:
-        with launched(_counting(plan, model, threads), log) as server:
-            server_facts = _server_facts(server)
+        with launched(_counting(plan, model, threads), log, deadline_seconds=_deadline(model)) as server:
+            props = server.client.props()
+            server_facts = _server_facts(props)
             technique = settle(plan.settings.think, server_facts["chat_template"])
             plan = trimmed(plan, server)
             counts = {name: _counted(plan, plan.corpora[name], server, technique) for name in folders}
     except CellError as error:
         problem = f"no cell was started: the server that counts tokens failed: {error}"
+    else:
+        if model is None:  # the server is gone: hashing a large file would compete with it
+            server_facts |= _fetched(props, cache)
+    given = None if model is None else str(model)
     ready = {}
     for name, folder in folders.items():
         files = len(plan.corpora[name].corpus.parts)
-        one = Prepared(str(folder.path), str(model), threads, files, technique.technique, problem=problem)
+        one = Prepared(str(folder.path), given, threads, files, technique.technique, problem=problem)
         ready[name] = replace(one, **counts[name])
-        folder.write_about(
-            {**folder.about(), **about_corpus(plan, name), **server_facts, **settled(plan, name, ready[name])}
-        )
+        facts = {**folder.about(), **about_corpus(plan, name), **server_facts}
+        folder.write_about({**facts, **settled(plan, name, ready[name], facts["model_sha256"])})
         if plan.settings.embed_source:
             folder.write_corpus(plan.corpora[name].corpus.text)
     return plan, ready
@@ -141,7 +153,7 @@ def trim_alone(plan: Plan) -> Plan:
     args = _counting(plan, model, plan.model.threads(cores()))
     with tempfile.TemporaryDirectory(prefix="codeneedle-") as folder:
         try:
-            with launched(args, Path(folder) / "tokenize.log") as server:
+            with launched(args, Path(folder) / "tokenize.log", deadline_seconds=_deadline(model)) as server:
                 return trimmed(plan, server)
         except CellError as error:
             msg = f"[trim] needs the model's tokenizer, and its server did not come up: {error}"
@@ -157,7 +169,11 @@ def trimmed(plan: Plan, server: LlamaServer) -> Plan:
     return plan.with_corpora(corpora)
 
 
-def _counting(plan: Plan, model: Path, threads: int) -> ServerArgs:
+def _deadline(model: Path | None) -> float:
+    return FETCH_DEADLINE_SECONDS if model is None else LOAD_DEADLINE_SECONDS
+
+
+def _counting(plan: Plan, model: Path | None, threads: int) -> ServerArgs:
     return ServerArgs(plan.program, model, KVPair("f16", "f16"), _COUNTING_CONTEXT, threads, plan.settings.server_args)
 
 
@@ -177,7 +193,7 @@ def _counted(plan: Plan, corpus: CorpusPlan, server: LlamaServer, thinking: Thin
     }
     needed = prompt + max(budgets.values())
     return {
-        "n_ctx": settings.n_ctx or _CONTEXT_STEP * math.ceil(needed / _CONTEXT_STEP),
+        "n_ctx": settings.n_ctx or plan.program.n_ctx or _CONTEXT_STEP * math.ceil(needed / _CONTEXT_STEP),
         "file_tokens": count(corpus.corpus.text),
         "prompt_tokens": prompt,
         "budgets": budgets,
@@ -185,6 +201,11 @@ def _counted(plan: Plan, corpus: CorpusPlan, server: LlamaServer, thinking: Thin
     }
 
 
-def _server_facts(server: LlamaServer) -> dict[str, Any]:
-    props = server.client.props()
+def _fetched(props: Mapping[str, Any], cache: Path) -> dict[str, Any]:
+    """The file of a model that the server fetched, where it is on this machine: only now is it known."""
+    path = Path(str(props.get("model_path") or "")).absolute()
+    return {"model_file": str(path), "model_sha256": file_sha256(path, cache)} if path.is_file() else {}
+
+
+def _server_facts(props: Mapping[str, Any]) -> dict[str, Any]:
     return {"server_build": props.get("build_info"), "chat_template": props.get("chat_template")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 import shlex
 import shutil
 import subprocess
@@ -12,9 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_codeneedle.command import UserCommand, looks_like_command, parse_command, without_secrets
 from pytest_codeneedle.errors import ConfigurationError, ServerNotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from pytest_codeneedle.kvtypes import KVPair
 
 EMBEDDED = "embedded"
@@ -54,26 +58,47 @@ _RESERVED = {
 }
 #: Pinned where the build knows them; older builds do not, and need no pinning there.
 _IF_KNOWN = (("--cache-ram", "0"), ("--fit", "off"), ("--no-warmup", None), ("--offline", None))
+_FIT_LEFT_ON = "--fit left on: cells may differ; give -ngl N"
 
 
 @dataclass(frozen=True)
 class ServerProgram:
-    """A llama-server binary, or the embedded one.
+    """A llama-server binary, the embedded one, or the command line that the user runs today.
 
-    `command` starts it; `optional` are the arguments out of `_IF_KNOWN` that it knows.
+    `command` starts it; `optional` are the arguments out of `_IF_KNOWN` that it knows. The rest is of a user's
+    command, as `UserCommand` has it: `arguments` for every server, its model, its context in tokens; `own_threads`
+    where it says how many, and `given`, its text.
     """
 
     command: tuple[str, ...]
     label: str
     optional: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    changes: tuple[str, ...] = ()
+    model: str | None = None
+    remote_model: str | None = None
+    n_ctx: int | None = None
+    own_threads: bool = False
+    given: str | None = None
+
+    def with_n_ctx(self, n_ctx: int | None) -> ServerProgram:
+        """The same with --kv-n-ctx, which wins over the command's -c."""
+        if n_ctx is None or self.n_ctx in (None, n_ctx):
+            return self
+        said = f"-c {self.n_ctx}: --kv-n-ctx {n_ctx} was given too"
+        return replace(self, n_ctx=n_ctx, changes=(*self.changes, said))
 
 
 @dataclass(frozen=True)
 class ServerArgs:
-    """All that a server is started with. `threads` is per server; None leaves it to llama.cpp."""
+    """All that a server is started with.
+
+    `threads` is per server; None leaves it to llama.cpp. `model` is None where the program's arguments name one.
+    """
 
     program: ServerProgram
-    model: Path
+    model: Path | None
     pair: KVPair
     n_ctx: int
     threads: int | None = None
@@ -84,11 +109,13 @@ class ServerArgs:
         return replace(self, extra=(*self.extra, *arguments))
 
     def argv(self, port: int) -> list[str]:
-        """The command line. Everything that llama.cpp would fit to free memory is pinned."""
-        threads = () if self.threads is None else ("-t", str(self.threads), "-tb", str(self.threads))
+        """The command line. Everything that llama.cpp would fit to free memory is pinned, and the last word wins."""
+        own = self.threads is None or self.program.own_threads
+        threads = () if own else ("-t", str(self.threads), "-tb", str(self.threads))
         return [
             *self.program.command,
-            *("-m", str(self.model)),
+            *(() if self.model is None else ("-m", str(self.model))),
+            *self.program.arguments,
             *("-ctk", self.pair.ctk, "-ctv", self.pair.ctv, "-fa", "on"),
             *("-c", str(self.n_ctx), "-np", "1"),
             *("--host", HOST, "--port", str(port)),
@@ -115,12 +142,15 @@ def parse_server_args(text: str) -> tuple[str, ...]:
 
 
 def find_program(setting: str | None) -> ServerProgram:
-    """The server to start: a path, a name on PATH, `embedded`, or by default whichever is there.
+    """The server to start: a path, a name on PATH, `embedded`, a command line, or by default whichever is there.
 
-    Raises ServerNotFoundError that names the extra and the binary.
+    Raises ServerNotFoundError that names the extra and the binary, ConfigurationError for a command line that
+    cannot be taken.
     """
     if setting == EMBEDDED:
         return _embedded()
+    if setting and looks_like_command(setting) and not _exists(setting):
+        return _commanded(parse_command(setting))
     if setting:
         path = shutil.which(setting) or shutil.which(str(Path(setting).expanduser()))
         if path is None:
@@ -139,30 +169,82 @@ def find_program(setting: str | None) -> ServerProgram:
     return _embedded()
 
 
+def _exists(path: str) -> bool:
+    return os.path.exists(os.path.expanduser(path))  # noqa: PTH110, PTH111 - a command may be too long for a Path
+
+
 def _embedded() -> ServerProgram:
     if importlib.util.find_spec("xllamacpp") is None:
         msg = "the embedded server needs the package xllamacpp: pip install 'pytest-codeneedle[embedded]'"
         raise ServerNotFoundError(msg)
     version = importlib.metadata.version("xllamacpp")
     command = (sys.executable, "-P", "-m", "pytest_codeneedle.embedded")  # -P: nothing in the user's folder shadows
-    known = ("--cache-ram", "0", "--fit", "off", "--no-warmup")
-    return ServerProgram(command, f"embedded (xllamacpp {version})", known)
+    return ServerProgram(command, f"embedded (xllamacpp {version})", _pinned("--cache-ram --fit --no-warmup"))
 
 
 def _binary(path: str) -> ServerProgram:
     """The binary at `path`, asked once which of the pinned arguments it knows."""
+    return ServerProgram((path,), path, _pinned(_help((path,), path)))
+
+
+def _commanded(user: UserCommand) -> ServerProgram:
+    """The user's own command. What they leave to llama.cpp to fit stays so, and a remote model may be fetched."""
+    if user.program == (EMBEDDED,):
+        plain = _embedded()
+        command, label, known = plain.command, plain.label, " ".join(plain.optional)
+    else:
+        first = shutil.which(user.program[0]) or shutil.which(str(Path(user.program[0]).expanduser()))
+        if first is None:
+            msg = f"--kv-server: no program {user.program[0]!r}; the command has to begin with one that is there"
+            raise ServerNotFoundError(msg)
+        command = (first, *map(_at_home, user.program[1:]))
+        label = shlex.join(without_secrets(command))
+        known = _help(command, label, user.environment)
+    without = [*(["--fit"] if user.fitted else []), *(["--offline"] if user.remote_model else [])]
+    return ServerProgram(
+        command,
+        label,
+        _pinned(known, without),
+        arguments=tuple(map(_at_home, user.arguments)),
+        environment=user.environment,
+        changes=(*user.changes, *([_FIT_LEFT_ON] if user.fitted and "--fit" in known else [])),
+        model=user.model,
+        remote_model=user.remote_model,
+        n_ctx=user.n_ctx,
+        own_threads=user.threads,
+        given=user.text,
+    )
+
+
+def _at_home(word: str) -> str:
+    """A word that begins with `~/` as a shell would have it."""
+    return str(Path(word).expanduser()) if word.startswith("~/") else word
+
+
+def _pinned(known: str, without: Collection[str] = ()) -> tuple[str, ...]:
+    """The arguments of `_IF_KNOWN` that stand in a server's help."""
+    pinned = [(name, value) for name, value in _IF_KNOWN if name in known and name not in without]
+    return tuple(word for name, value in pinned for word in ((name,) if value is None else (name, value)))
+
+
+def _help(command: Sequence[str], label: str, environment: Sequence[tuple[str, str]] = ()) -> str:
+    """What a server says to --help."""
     try:
         done = subprocess.run(  # noqa: S603 - the user's own server, no shell
-            [path, "--help"], capture_output=True, text=True, errors="replace", timeout=_HELP_SECONDS, check=False
+            [*command, "--help"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_HELP_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **dict(environment)},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        msg = f"the server {path} does not answer --help: {error}; give the path of a llama-server"
+        msg = f"the server {label} does not answer --help: {error}; give the path of a llama-server"
         raise ServerNotFoundError(msg) from error
-    known = done.stdout + done.stderr
-    if "--cache-type-k" not in known:
-        msg = f"{path} is not a llama-server: its --help knows no --cache-type-k"
+    said = done.stdout + done.stderr
+    if "--cache-type-k" not in said:
+        msg = f"{label} is not a llama-server: its --help knows no --cache-type-k"
         raise ServerNotFoundError(msg)
-    optional = [
-        word for name, value in _IF_KNOWN if name in known for word in ((name,) if value is None else (name, value))
-    ]
-    return ServerProgram((path,), path, tuple(optional))
+    return said

@@ -6,9 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_codeneedle.errors import ConfigurationError, ModelError
+from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.kvtypes import DEFAULT_TYPES, default_reference, grid_pairs, parse_pair, parse_pairs, parse_types
-from pytest_codeneedle.models import DEFAULT_MODEL
 from pytest_codeneedle.options import DEFAULT_CORPUS, MODEL_VARIABLE, option_value
 from pytest_codeneedle.profiles import Profile, find_profile
 from pytest_codeneedle.program import parse_server_args
@@ -33,14 +32,13 @@ class Settings:
     """What was asked for, checked as far as it can be without files.
 
     `pairs` are in grid order. None stands for "as the corpus, the model or the machine has it". `model` is a path or
-    a control model's name, `model_name` how a profile calls it; `model_given` says that the user named it. `stop`,
+    a control model's name as the user or a profile gave it, `model_name` how the profile calls it. `stop`,
     `max_tokens` and `request` come from the profile.
     """
 
     corpora: tuple[str, ...]
-    model: str
+    model: str | None
     model_name: str | None
-    model_given: bool
     server: str | None
     server_args: tuple[str, ...]
     pairs: tuple[KVPair, ...]
@@ -79,9 +77,8 @@ def read_settings(config: pytest.Config) -> Settings:
     profile = find_profile(given, start, (rootdir, config.rootpath, start)) if given else None
     return Settings(
         corpora=tuple(dict.fromkeys(option_value(config, "corpus") or [DEFAULT_CORPUS])),
-        model=_model_file(given, profile),
+        model=given if profile is None else str(profile.path) if profile.path else None,
         model_name=profile.name if profile else None,
-        model_given=bool(given),
         server=_text(config, "kv_server"),
         server_args=(
             *(profile.server_args if profile else ()),
@@ -118,15 +115,6 @@ def _text(config: pytest.Config, key: str) -> str | None:
 def _model(config: pytest.Config) -> str | None:
     given: str | None = config.getoption("kv_model", default=None)
     return given or os.environ.get(MODEL_VARIABLE) or config.getini("kv_model") or None
-
-
-def _model_file(given: str | None, profile: Profile | None) -> str:
-    if profile is None:
-        return given or DEFAULT_MODEL
-    if profile.path is None:
-        msg = f'model profile {profile.file}: it names no file; add path = "MODEL.gguf"'
-        raise ModelError(msg)
-    return str(profile.path)
 
 
 def _think(config: pytest.Config, profile: Profile | None) -> Think:
@@ -173,7 +161,7 @@ def _pairs(config: pytest.Config) -> tuple[KVPair, ...]:
             msg = f"--kv-pairs names the cells; leave out --{others[0].replace('_', '-')}"
             raise ConfigurationError(msg)
         return parse_pairs(given["kv_pairs"])
-    types = parse_types(given["kv_types"]) if given["kv_types"] else DEFAULT_TYPES
+    types = parse_types(given["kv_types"], adding=True) if given["kv_types"] else DEFAULT_TYPES
     rows = parse_types(given["ctk"]) if given["ctk"] else types
     columns = parse_types(given["ctv"]) if given["ctv"] else types
     return grid_pairs(rows, columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _MINUTE = 60
 _FEW_FILES = 5
+_COLUMNS = 80
 
 
 def write(config: pytest.Config, lines: list[str], **markup: bool) -> None:
@@ -51,6 +53,11 @@ def announce(plan: Plan, workers: int) -> list[str]:
         lines.append(f"kv-grid: {plan.model.given} copies generated code; what it loses of other code is its own loss")
     at_once = f", {workers} servers at once" if workers > 1 else ""
     lines.append(f"kv-grid: model {plan.model.given}, server {plan.program.label}{at_once}")
+    if plan.model.remote:
+        lines.append("kv-grid: the first start fetches the model where it is not there yet")
+    for change in plan.program.changes:
+        said = f"kv-grid: your command, changed: {change}"
+        lines += textwrap.wrap(said, _COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     return lines
 
 

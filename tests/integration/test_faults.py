@@ -81,8 +81,8 @@ def hold(lab: Lab, started: list[subprocess.Popen[str]], *arguments: str) -> tup
     command = [sys.executable, "-m", "pytest", "--kv-grid", "--corpus", "tiny", *PAIRS, *arguments, str(test)]
     process = subprocess.Popen(command, cwd=lab.path, stdout=subprocess.PIPE, text=True, start_new_session=True)
     started.append(process)
-    wait_until(lambda: any(lab.path.glob("*.pid")))
-    return process, int(next(lab.path.glob("*.pid")).stem)
+    wait_until(lambda: any(lab.path.glob("[0-9]*.pid")))
+    return process, int(next(lab.path.glob("[0-9]*.pid")).stem)
 
 
 def test_server_dies_while_loading(lab: Lab) -> None:
@@ -255,6 +255,48 @@ def test_second_start_has_a_log_of_its_own(args: ServerArgs, tmp_path: Path) -> 
             logs.append(server.log)
     assert [tmp_path / "q8_0-q4_0.log", tmp_path / "q8_0-q4_0.2.log"] == logs
     assert all(log.stat().st_size for log in logs)
+
+
+#: As `time`, `strace` or a person's own script: it starts the server and stays beside it.
+BESIDE = f"""#!{sys.executable}
+import pathlib
+import subprocess
+import sys
+
+server = subprocess.Popen(sys.argv[1:])
+pathlib.Path(__file__).with_suffix(".pid").write_text(str(server.pid))
+server.wait()
+"""
+
+
+def beside(folder: Path) -> Path:
+    """A wrapper that does not turn into the server. It writes the server's process id into `beside.pid`."""
+    path = folder / "beside"
+    path.write_text(BESIDE, encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def test_server_behind_a_wrapper(args: ServerArgs, tmp_path: Path) -> None:
+    """The server ends with its context also where a wrapper of the user's command stands between."""
+    program = replace(args.program, command=(str(beside(tmp_path)), *args.program.command))
+    with launch.launched(replace(args, program=program), tmp_path / "server.log") as server:
+        child = int((tmp_path / "beside.pid").read_text(encoding="ascii"))
+        assert child != server.process.pid
+        assert runs(child)
+    wait_until(lambda: not runs(child))
+
+
+def test_sigkill_behind_a_wrapper(lab: Lab, started: list[subprocess.Popen[str]]) -> None:
+    """SIGKILL of pytest leaves no server behind there either: the kernel ends the wrapper alone."""
+    command = f"{beside(lab.path)} {sys.executable} -m pytest_codeneedle.embedded"
+    process, wrapper = hold(lab, started, "--kv-server", command)
+    child = int((lab.path / "beside.pid").read_text(encoding="ascii"))
+    assert runs(wrapper)
+    assert runs(child)
+    process.kill()
+    process.wait()
+    wait_until(lambda: not runs(child))
 
 
 def test_watchdog() -> None:

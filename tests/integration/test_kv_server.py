@@ -1,13 +1,16 @@
-"""--kv-server PATH|embedded."""
+"""--kv-server PATH|embedded|COMMAND."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import shutil
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from pytest_codeneedle.reference_model import Control
 
 from .lab import matched
 
@@ -19,6 +22,18 @@ if TYPE_CHECKING:
 PAIR = ("--kv-pairs", "q8_0/q4_0")
 DONE = {("q8_0", "q4_0"): "20.00"}
 BINARY = shutil.which("llama-server")
+COMMAND = f"{sys.executable} -m pytest_codeneedle.embedded"
+#: A fake: there is no network to fetch a model from. It is the embedded server, told -m where -hf stood.
+FETCHER = f"""#!{sys.executable}
+import os
+import sys
+
+words = sys.argv[1:]
+if "-hf" in words:
+    at = words.index("-hf")
+    words[at : at + 2] = ["-m", "fetched.gguf"]
+os.execv(sys.executable, [sys.executable, "-m", "pytest_codeneedle.embedded", *words])
+"""
 
 
 @pytest.fixture
@@ -74,6 +89,81 @@ def test_other_program(lab: Lab) -> None:
     other = lab.write("other", f"#!{sys.executable}\nprint('usage: other')\n")
     other.chmod(0o755)
     assert f"{other} is not a llama-server" in lab.refused(*PAIR, "--kv-server", str(other))
+
+
+def test_command(lab: Lab) -> None:
+    """The command that a user runs is run for every cell, but for what the grid sets, and that is said."""
+    command = f"GGML_SOME=1 {COMMAND} --port 9999 -ctk f16 -b 256 -ngl 0 -c 2048 --api-key hush"
+    result = lab.grid(*PAIR, "--kv-server", command)
+    assert DONE == matched(result)
+    changes = [
+        "--port 9999: a free port is taken",
+        "-ctk f16: set per cell",
+        "--api-key ***: servers listen on 127.0.0.1 only",
+    ]
+    said = [line for line in result.outlines if line.startswith("kv-grid: your command, changed: ")]
+    assert [f"kv-grid: your command, changed: {change}" for change in changes] == said
+    about = lab.about()
+    assert changes == about["server_changes"]
+    assert command.replace("hush", "***") == about["server_command"]
+    argv = about["server_argv"]
+    assert [*COMMAND.split(), "-m", about["model_file"], "-b", "256", "-ngl", "0", "-ctk"] == argv[:10]
+    assert [] == [word for word in ("9999", "hush", "f16", "--api-key") if word in argv]
+    assert 2048 == about["n_ctx"]
+    (row, _) = lab.rows()
+    assert ("q8_0", "q4_0", 2048) == (row["log_ctk"], row["log_ctv"], row["n_ctx"])
+
+
+def test_command_with_a_model(lab: Lab) -> None:
+    """-m of the command stands for --kv-model; both are a usage error that names both."""
+    Control().write(lab.path / "own.gguf")
+    command = f"{COMMAND} -m own.gguf -t 1"
+    assert "two models: own.gguf in the command of --kv-server, and other.gguf from --kv-model" in lab.refused(
+        *PAIR, "--corpus", "tiny", "--kv-server", command, "--kv-model", "other.gguf"
+    )
+    assert DONE == matched(lab.grid(*PAIR, "--kv-server", command))
+    about = lab.about()
+    assert ("own.gguf", str(lab.path / "own.gguf")) == (about["model"], about["model_file"])
+    assert about["threads"] is None
+    assert lab.folder.name.startswith("tiny__own__")
+
+
+def test_command_that_fetches_its_model(lab: Lab) -> None:
+    """The model is known by its name, and its file and hash once a server has fetched it."""
+    fetcher = lab.write("fetcher", FETCHER)
+    fetcher.chmod(0o755)
+    Control().write(lab.path / "fetched.gguf")
+    result = lab.grid(*PAIR, "--kv-server", f"{fetcher} -hf org/repo:Q8_0 -ngl 0")
+    assert DONE == matched(result)
+    assert "kv-grid: the first start fetches the model where it is not there yet" in result.outlines
+    about = lab.about()
+    assert ("org/repo:Q8_0", str(lab.path / "fetched.gguf")) == (about["model"], about["model_file"])
+    digest = hashlib.sha256((lab.path / "fetched.gguf").read_bytes()).hexdigest()
+    assert [digest, digest] == [about["model_sha256"], about["tokens"]["model_sha256"]]
+    assert [str(fetcher), "-hf", "org/repo:Q8_0", "-ngl", "0", "-ctk"] == about["server_argv"][:6]
+    assert lab.folder.name.startswith("tiny__org-repo-Q8_0__")
+
+
+def test_command_that_cannot_fetch_its_model(lab: Lab) -> None:
+    """A server that ends at the start is an ERROR of every cell; the model keeps its name and has no hash."""
+    fetcher = lab.write("fetcher", FETCHER)
+    fetcher.chmod(0o755)
+    assert {("q8_0", "q4_0"): "err"} == matched(lab.grid(*PAIR, "--kv-server", f"{fetcher} -hf org/repo"))
+    about = lab.about()
+    assert ("org/repo", None, None) == (about["model"], about["model_file"], about["model_sha256"])
+
+
+def test_command_for_a_shell(lab: Lab) -> None:
+    """What only a shell understands is a usage error that names it."""
+    assert "no shell reads this command, and '|' is for one" in lab.refused(*PAIR, "--kv-server", f"{COMMAND} | tee x")
+
+
+def test_command_in_the_ini_file(lab: Lab) -> None:
+    """On two processes as well: each reads the command itself."""
+    lab.pytester.makeini(f"[pytest]\nkv_server = {COMMAND} -np 4\n")
+    result = lab.grid(*PAIR, "-n", "1")
+    assert DONE == matched(result)
+    assert "kv-grid: your command, changed: -np 4: one slot keeps the prompt cache" in result.outlines
 
 
 @pytest.mark.skipif(BINARY is None, reason="no llama-server on PATH")

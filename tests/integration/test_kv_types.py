@@ -22,6 +22,14 @@ def test_default_is_six_by_six(lab: Lab) -> None:
     assert {f"{ctk}/{ctv}" for ctk, ctv in itertools.product(DEFAULT, DEFAULT)} == set(cells)
 
 
+def test_plus_adds_to_the_default(lab: Lab) -> None:
+    """+f16 asks the default types and f16: seven by seven cells. Where there is no default it is refused."""
+    cells = {name.partition("[")[2].rpartition("-")[0] for name in lab.ids("--kv-functions", "1", "--kv-types", "+f16")}
+    types = (*DEFAULT, "f16")
+    assert {f"{ctk}/{ctv}" for ctk, ctv in itertools.product(types, types)} == cells
+    assert "only --kv-types has" in lab.refused("--corpus", "tiny", "--ctk", "+f16")
+
+
 def test_order_of_rows(lab: Lab) -> None:
     """Rows and columns stand in the order of precision, however they are named; f16 and f32 are taken too."""
     result = lab.grid("--kv-types", "f16,f32", "--kv-functions", "1")

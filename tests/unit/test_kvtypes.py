@@ -83,6 +83,52 @@ def test_iq4_nl_is_refused_and_it_is_said_why() -> None:
         parse_types("bf16,iq4_nl")
 
 
+@pytest.mark.parametrize("text", ["+f16,+f32", "+f16,f32", " +F16 , F32,", "+f32,+f16,+q8_0"])
+def test_a_plus_adds_to_the_default_types(text: str) -> None:
+    """In the order of the grid."""
+    assert ("f32", "bf16", "f16", *DEFAULT_TYPES[1:]) == parse_types(text, adding=True)
+
+
+@given(st.lists(names, min_size=1))
+def test_adding_takes_nothing_away(types: list[str]) -> None:
+    """All default types and all that were added are there once, by precision."""
+    expected = by_precision({*DEFAULT_TYPES, *types})
+
+    assert expected == parse_types(",".join(f"+{name}" for name in types), adding=True)
+
+
+@pytest.mark.parametrize("text", ["+f16,q8_0", "f16,+q8_0", "f32,+f16", "+f16,Q8_0"])
+def test_naming_and_adding_are_not_mixed(text: str) -> None:
+    """It could mean either; the message shows both."""
+    alone = text.lower().replace("+", "")
+
+    with pytest.raises(
+        CacheTypeError, match=rf"^{re.escape(repr(text))}: write \+f16,\+f32 for .*, or {alone} for these"
+    ):
+        parse_types(text, adding=True)
+
+
+@pytest.mark.parametrize("text", ["+", "+,+"])
+def test_adding_nothing_is_refused(text: str) -> None:
+    """There is no type in it."""
+    with pytest.raises(CacheTypeError, match="no KV cache type in"):
+        parse_types(text, adding=True)
+
+
+def test_unknown_types_cannot_be_added() -> None:
+    """They are refused by name."""
+    with pytest.raises(CacheTypeError, match="unknown KV cache type 'q3_k'"):
+        parse_types("+q3_k", adding=True)
+
+
+def test_a_plus_has_no_meaning_elsewhere() -> None:
+    """Rows, columns and pairs have no default to add to; the option that has is named."""
+    with pytest.raises(CacheTypeError, match=r"'\+f16': \+ adds to the default types, which only --kv-types has"):
+        parse_types("+f16")
+    with pytest.raises(CacheTypeError, match="only --kv-types has"):
+        parse_pair("q8_0/+f16")
+
+
 @given(names, names)
 def test_a_pair_is_written_as_it_is_read(ctk: str, ctv: str) -> None:
     """`str` and `parse_pair` undo each other."""

@@ -160,3 +160,22 @@ def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path: Path) -> None:
 
     assert hashlib.sha256(b"x").hexdigest() == file_sha256(tmp_path / "m", tmp_path / "cache")
     assert hashlib.sha256(b"x").hexdigest() == file_sha256(tmp_path / "m", tmp_path / "cache")
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("unsloth/Qwen3-30B-A3B-GGUF:Q4_K_M", "unsloth-Qwen3-30B-A3B-GGUF-Q4_K_M"),
+        ("https://host/models/a.gguf", "https-host-models-a.gguf"),
+        ("../..:x", "x"),
+        ("control:robust", "control-robust"),
+    ],
+)
+def test_a_model_that_the_server_fetches(tmp_path: Path, given: str, name: str) -> None:
+    """Nothing is known of it but its name, which is made fit for a folder; it may be asked for real code."""
+    model = Model(given, remote=True)
+    model.check(tmp_path)
+    model.check_copies(load_corpus("http_server", tmp_path))
+
+    assert (name, False) == (model.name, model.is_control)
+    assert model.file(tmp_path, tmp_path / "cache") is None

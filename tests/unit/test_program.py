@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,11 @@ def script(folder: Path, says: str, name: str = "llama-server", *, to: int = 1) 
     path.write_text(f"#!/bin/sh\n[ \"$*\" = --help ] || exit 9\ncat >&{to} <<'HELP'\n{says}\nHELP\n", encoding="utf-8")
     path.chmod(0o755)
     return path
+
+
+def command(path: Path, words: str) -> str:
+    """A user's command that starts this program."""
+    return f"{shlex.quote(str(path))} {words}"
 
 
 @pytest.fixture
@@ -62,6 +69,18 @@ def test_threads_may_be_left_to_llama_cpp() -> None:
     args = ServerArgs(PROGRAM, Path("m"), KVPair("f16", "f16"), 512).argv(1)
 
     assert set() == {"-t", "-tb"} & set(args)
+
+
+def test_a_users_words_stand_before_those_of_the_grid() -> None:
+    """The last one wins; threads that they chose are theirs, and a model that their words name is not named again."""
+    program = replace(PROGRAM, arguments=("-hf", "org/repo", "-t", "8"), own_threads=True)
+    args = ServerArgs(program, None, KVPair("q8_0", "q4_0"), 4096, 2, ("-ub", "256"))
+
+    assert (
+        "/bin/llama-server -hf org/repo -t 8 -ctk q8_0 -ctv q4_0 -fa on -c 4096 -np 1 --host 127.0.0.1 --port 8123 "
+        "-lv 4 --cache-ram 0 --no-warmup -ub 256"
+    ) == " ".join(args.argv(8123))
+    assert ["-m", "/m.gguf", "-hf"] == replace(args, model=Path("/m.gguf")).argv(1)[1:4]
 
 
 def test_a_users_fixture_adds_arguments_at_the_end() -> None:
@@ -238,3 +257,102 @@ def test_a_program_that_hangs_is_named(tmp_path: Path, monkeypatch: pytest.Monke
 
     with pytest.raises(ServerNotFoundError, match=r"does not answer --help: .*timed out"):
         find_program(str(path))
+
+
+def test_a_command_line_is_taken_apart(tmp_path: Path) -> None:
+    """The program with its wrappers, the words that stay, what was changed, and the command as it was given."""
+    path = script(tmp_path / "my bin", ALL)
+    text = f"HF_TOKEN=hush {command(path, '-m ~/m.gguf -ngl 9 --port 80 -c 512 -t 3 --lora ~/l')}"
+    program = find_program(text)
+
+    assert (str(path),) == program.command
+    assert shlex.quote(str(path)) == program.label
+    assert ("-ngl", "9", "-t", "3", "--lora", str(Path("~/l").expanduser())) == program.arguments
+    assert (("HF_TOKEN", "hush"),) == program.environment
+    assert ("--port 80: a free port is taken",) == program.changes
+    assert ("~/m.gguf", None, 512, True) == (program.model, program.remote_model, program.n_ctx, program.own_threads)
+    assert program.given is not None
+    assert shlex.split(text.replace("hush", "***")) == shlex.split(program.given)
+
+
+@pytest.mark.parametrize(
+    ("words", "optional", "left_on"),
+    [
+        ("-ngl 9", "--cache-ram 0 --fit off --no-warmup --offline", False),
+        ("--fit off", "--cache-ram 0 --fit off --no-warmup --offline", False),
+        ("-b 64", "--cache-ram 0 --no-warmup --offline", True),
+        ("-hf org/repo -ngl 9", "--cache-ram 0 --fit off --no-warmup", False),
+        ("-hf org/repo", "--cache-ram 0 --no-warmup", True),
+    ],
+)
+def test_a_command_is_pinned_as_far_as_it_says_itself(tmp_path: Path, words: str, optional: str, left_on: bool) -> None:
+    """What it leaves to be fitted stays so, which is said; a remote model may be fetched."""
+    program = find_program(command(script(tmp_path, ALL), words))
+
+    assert optional == " ".join(program.optional)
+    assert (("--fit left on: cells may differ; give -ngl N",) if left_on else ()) == program.changes
+
+
+def test_a_build_that_fits_nothing_needs_no_warning(tmp_path: Path) -> None:
+    """Its --help knows no --fit."""
+    assert () == find_program(command(script(tmp_path, "--cache-type-k"), "-b 64")).changes
+
+
+def test_a_command_with_a_wrapper(bare: Path) -> None:
+    """It is asked for its help in its own environment, wrapper and all; secrets are left out of its label."""
+    path = bare.parent / "llama-server"
+    script(bare.parent, ALL)
+    path.write_text(path.read_text(encoding="utf-8").replace("exit 9", '[ "$1$A$B" = --help12 ] || exit 9'), "utf-8")
+    program = find_program(f"A=1 env B=2 MY_KEY=hush {path} -ngl 0")
+
+    assert ("/usr/bin/env", "B=2", "MY_KEY=hush", str(path)) == program.command
+    assert f"/usr/bin/env B=2 MY_KEY=*** {path}" == program.label.replace("'", "")
+
+
+def test_more_arguments_for_the_embedded_server(bare: Path) -> None:
+    """`embedded` begins a command as well."""
+    plain, program = find_program("embedded"), find_program("embedded -ngl 0 -b 512")
+
+    assert replace(plain, arguments=("-ngl", "0", "-b", "512"), given="embedded -ngl 0 -b 512") == program
+
+
+def test_a_path_with_a_space_is_no_command(tmp_path: Path) -> None:
+    """Where it is there."""
+    path = script(tmp_path / "my bin", ALL)
+
+    assert ServerProgram((str(path),), str(path), find_program(str(path)).optional) == find_program(str(path))
+
+
+def test_a_command_whose_program_is_not_there(bare: Path) -> None:
+    """It is named."""
+    reason = "--kv-server: no program 'llama-server'; the command has to begin with one that is there"
+
+    with pytest.raises(ServerNotFoundError, match=rf"^{re.escape(reason)}$"):
+        find_program("llama-server -ngl 99 " + "-x " * 3000)
+
+
+def test_a_command_of_another_program(tmp_path: Path) -> None:
+    """Its help tells, as for a path."""
+    path = script(tmp_path, "usage: something else")
+
+    with pytest.raises(ServerNotFoundError, match=r"is not a llama-server: its --help knows no --cache-type-k$"):
+        find_program(command(path, "-ngl 99"))
+
+
+@pytest.mark.parametrize(
+    ("of_the_command", "option", "settled", "said"),
+    [
+        (None, None, None, ()),
+        (512, None, 512, ()),
+        (None, 1024, None, ()),
+        (512, 512, 512, ()),
+        (512, 1024, 1024, ("-c 512: --kv-n-ctx 1024 was given too",)),
+    ],
+)
+def test_kv_n_ctx_wins_over_the_commands_context(
+    of_the_command: int | None, option: int | None, settled: int | None, said: tuple[str, ...]
+) -> None:
+    """And it is said where they differ."""
+    program = replace(PROGRAM, n_ctx=of_the_command).with_n_ctx(option)
+
+    assert (settled, said) == (program.n_ctx, program.changes)
