@@ -93,7 +93,7 @@ def test_other_program(lab: Lab) -> None:
 
 def test_command(lab: Lab) -> None:
     """The command that a user runs is run for every cell, but for what the grid sets, and that is said."""
-    command = f"GGML_SOME=1 {COMMAND} --port 9999 -ctk f16 -b 256 -ngl 0 -c 2048 --api-key hush"
+    command = f"LLAMA_ATTN_ROT_DISABLE=1 {COMMAND} --port 9999 -ctk f16 -b 256 -ngl 0 -c 2048 --api-key hush"
     result = lab.grid(*PAIR, "--kv-server", command)
     assert DONE == matched(result)
     changes = [
@@ -112,6 +112,7 @@ def test_command(lab: Lab) -> None:
     assert 2048 == about["n_ctx"]
     (row, _) = lab.rows()
     assert ("q8_0", "q4_0", 2048) == (row["log_ctk"], row["log_ctv"], row["n_ctx"])
+    assert (0, 0) == (row["attn_rot_k"], row["attn_rot_v"])  # the variable reached the server
 
 
 def test_command_with_a_model(lab: Lab) -> None:
