@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_codeneedle.plan import Plan
-    from pytest_codeneedle.prepare import Prepared
+    from pytest_codeneedle.prepared import Prepared
 
 _PACKAGES = (
     "pytest-codeneedle",
@@ -56,6 +56,7 @@ def about_session(
         "server_command": plan.program.given,
         "server_changes": list(plan.program.changes),
         "server_args": list(settings.server_args),
+        "request": dict(settings.request),
         "threads": None if plan.program.own_threads else threads,
         "pairs": [str(pair) for pair in settings.pairs],
         "reference": str(settings.reference),

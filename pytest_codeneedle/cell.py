@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pytest_codeneedle.functions import Function
     from pytest_codeneedle.launch import LlamaServer
     from pytest_codeneedle.plan import Cell, CorpusPlan
-    from pytest_codeneedle.prepare import Prepared
+    from pytest_codeneedle.prepared import Prepared
     from pytest_codeneedle.settings import Settings
     from pytest_codeneedle.validity import Validity
 
@@ -89,6 +89,10 @@ class RunningCell:
             msg = f"{name}: the answer was cut off by the end of the context ({self._prepared.n_ctx} tokens)"
             raise AnswerError(msg, answer.text)
         return self._judge.judge(name, answer, self._prompt_cache(answer))
+
+    def told(self, message: str) -> str:
+        """The message of a fault, with the end of the server's log."""
+        return self.server.with_tail(message)
 
     def _check_fit(self) -> None:
         there = int(self.server.client.props()["default_generation_settings"]["n_ctx"])

@@ -51,6 +51,11 @@ class Endpoint:
     stop: tuple[str, ...] = ()
 
 
+def is_url(text: str) -> bool:
+    """Whether this is meant for a URL, right or wrong."""
+    return re.match(r"\s*https?:", text, re.IGNORECASE) is not None
+
+
 def normalised_url(text: str) -> str:
     """The base URL of an endpoint, without `/chat/completions` and with `/v1` where no path is given.
 

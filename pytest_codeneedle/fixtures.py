@@ -7,7 +7,7 @@ Tests that use them are parametrized by cell when --kv-grid is given, and skippe
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_codeneedle.plan import Ask, Cell
     from pytest_codeneedle.program import ServerArgs
     from pytest_codeneedle.recall import Recall
+    from pytest_codeneedle.served_cell import ServedCell
     from pytest_codeneedle.session import GridSession
     from pytest_codeneedle.settings import Settings
 
@@ -80,6 +81,8 @@ def llama_server_args(kv_cell: Cell, pytestconfig: pytest.Config) -> ServerArgs:
     from pytest_codeneedle.program import ServerArgs  # noqa: PLC0415 - as above
 
     session = _session(pytestconfig)
+    if session.plan.endpoint is not None:
+        pytest.skip("an endpoint that already runs is no server of this session's")
     prepared = session.prepared[kv_cell.corpus]
     if prepared.problem:
         raise _item_error(prepared.problem)
@@ -120,37 +123,39 @@ def llama_server(
 
 
 @pytest.fixture(scope="session")
-def running_cell(kv_cell: Cell, llama_server: LlamaServer, pytestconfig: pytest.Config) -> RunningCell:
-    """The cell with its corpus ingested and its cache types verified."""
+def running_cell(kv_cell: Cell, request: pytest.FixtureRequest) -> RunningCell | ServedCell:
+    """The cell with its corpus ingested, and its cache types verified where the server is of this session."""
     from pytest_codeneedle.cell import RunningCell  # noqa: PLC0415 - as above
     from pytest_codeneedle.errors import CellError  # noqa: PLC0415 - as above
+    from pytest_codeneedle.served_cell import ServedCell  # noqa: PLC0415 - as above
 
-    session = _session(pytestconfig)
-    cell = RunningCell(
-        llama_server,
-        session.plan.corpora[kv_cell.corpus],
-        session.prepared[kv_cell.corpus],
-        session.plan.settings,
-    )
+    session = _session(request.config)
+    plan, prepared = session.plan, session.prepared[kv_cell.corpus]
+    asked = (plan.corpora[kv_cell.corpus], prepared, plan.settings)
+    cell: RunningCell | ServedCell
+    if plan.endpoint is None:
+        cell = RunningCell(request.getfixturevalue("llama_server"), *asked)
+    else:
+        cell = ServedCell(plan.endpoint, *asked)
     try:
         cell.warm_up()
     except CellError as error:
-        raise _item_error(llama_server.with_tail(str(error))) from None
+        raise _item_error(cell.told(str(error))) from None
     return cell
 
 
 @pytest.fixture
-def recall(running_cell: RunningCell, kv_function: str, request: pytest.FixtureRequest) -> Recall:
+def recall(running_cell: RunningCell | ServedCell, kv_function: str, request: pytest.FixtureRequest) -> Recall:
     """The answer to one question, scored and recorded. No answer is an ERROR, which is why it is asked here."""
     from pytest_codeneedle.errors import CellError  # noqa: PLC0415 - as above
     from pytest_codeneedle.session import add_to_row  # noqa: PLC0415 - as above
 
-    facts: dict[str, Any] = running_cell.facts
-    add_to_row(request.node, facts)
     try:
         result = running_cell.ask(kv_function)
     except CellError as error:
+        add_to_row(request.node, running_cell.facts)
         add_to_row(request.node, {"response": getattr(error, "response", ""), "label": getattr(error, "label", None)})
-        raise _item_error(running_cell.server.with_tail(str(error))) from None
+        raise _item_error(running_cell.told(str(error))) from None
+    add_to_row(request.node, running_cell.facts)
     add_to_row(request.node, {**result.facts(), "response": result.answer.text, "after": result.answer.after})
     return result

@@ -30,18 +30,23 @@ _REFUSED = {"iq4_nl": "no flash-attention kernel on CUDA: it loads and then wedg
 
 @dataclass(frozen=True, order=True)
 class KVPair:
-    """The cache types of one cell: `ctk` for K, `ctv` for V. Printed as `q8_0/q4_0`."""
+    """The cache types of one cell: `ctk` for K, `ctv` for V. Printed as `q8_0/q4_0`, `AS_SERVED` as `as-served`."""
 
     ctk: str
     ctv: str
 
     def __str__(self) -> str:
-        return f"{self.ctk}/{self.ctv}"
+        return _AS_SERVED if self == AS_SERVED else f"{self.ctk}/{self.ctv}"
 
     @property
     def bits(self) -> float:
-        """Bits per element of K and V together."""
-        return BITS[self.ctk] + BITS[self.ctv]
+        """Bits per element of K and V together; 0 where they are not known."""
+        return BITS.get(self.ctk, 0.0) + BITS.get(self.ctv, 0.0)
+
+
+_AS_SERVED = "as-served"
+#: The one cell of an endpoint whose cache types nobody tells.
+AS_SERVED = KVPair("served", "served")
 
 
 def parse_types(text: str, *, adding: bool = False) -> tuple[str, ...]:
@@ -84,7 +89,9 @@ def _added(text: str, *, adding: bool) -> str | None:
 
 
 def parse_pair(text: str) -> KVPair:
-    """`q8_0/q4_0` -> KVPair; raises CacheTypeError."""
+    """`q8_0/q4_0` -> KVPair, `as-served` -> AS_SERVED; raises CacheTypeError."""
+    if text == _AS_SERVED:
+        return AS_SERVED
     halves = text.split("/")
     if len(halves) != 2 or not all(half.strip() for half in halves):  # noqa: PLR2004 - K and V
         msg = f"{text!r} is not a pair of KV cache types; write K/V, for instance q8_0/q4_0"
@@ -109,8 +116,8 @@ def grid_pairs(ctks: Iterable[str], ctvs: Sequence[str]) -> tuple[KVPair, ...]:
 
 def by_precision(types: Iterable[str]) -> tuple[str, ...]:
     """Types in the order of a grid's rows and columns: most bits first, names of equal bits in BITS's order."""
-    known = list(BITS)
-    return tuple(sorted(set(types), key=lambda name: (-BITS[name], known.index(name) if name != "bf16" else -1)))
+    places = {name: place for place, name in enumerate(BITS)} | {"bf16": -1}
+    return tuple(sorted(set(types), key=lambda name: (-BITS.get(name, 0.0), places.get(name, len(places)), name)))
 
 
 def shuffled(pairs: Sequence[KVPair], seed: int) -> tuple[KVPair, ...]:

@@ -48,10 +48,12 @@ _OPTIONS = (
     ),
     _Option(
         "--kv-server",
-        "llama-server to start, or the whole command that you start it with. Default: the one on PATH, else the "
-        "embedded one.",
-        metavar="PATH|embedded|'COMMAND ...'",
+        "llama-server to start, the whole command that you start it with, or the URL of an OpenAI-compatible endpoint "
+        "that runs already (one cell, as served). Default: the one on PATH, else the embedded one.",
+        metavar="PATH|embedded|'COMMAND ...'|URL",
     ),
+    _Option("--kv-api-key-env", "Environment variable that holds the endpoint's API key.", metavar="NAME"),
+    _Option("--kv-api-key-file", "File that holds the endpoint's API key.", metavar="FILE"),
     _Option("--kv-server-args", 'More arguments for every server: --kv-server-args="-ngl 99".', metavar='"ARG ..."'),
     _Option(
         "--kv-types",

@@ -14,11 +14,13 @@ from pytest_codeneedle.models import DEFAULT_MODEL, Model
 from pytest_codeneedle.profiles import known_profiles
 from pytest_codeneedle.program import ServerProgram, find_program
 from pytest_codeneedle.prompts import Question, Task, questions
+from pytest_codeneedle.served import open_endpoint, refuse_trim
 from pytest_codeneedle.thinking import suffix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_codeneedle.endpoint import ChatClient
     from pytest_codeneedle.settings import Settings
 
 #: Characters of a name that would cut a test id, or not be typed: `::` parts ids, brackets end them.
@@ -63,11 +65,15 @@ class CorpusPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """All of a session. `cells` are in the order in which they are asked."""
+    """All of a session. `cells` are in the order in which they are asked.
+
+    `program` starts the servers; where a running `endpoint` is measured as it is served, it starts none.
+    """
 
     settings: Settings
     model: Model
     program: ServerProgram
+    endpoint: ChatClient | None
     corpora: dict[str, CorpusPlan]
     cells: tuple[Cell, ...]
 
@@ -96,8 +102,13 @@ def make_plan(settings: Settings, kept: Mapping[str, int] | None = None) -> Plan
 
     `kept` is the number of files of each corpus that `[trim]` leaves: None before a tokenizer has counted.
     """
-    program = find_program(settings.server).with_n_ctx(settings.n_ctx)
-    model = _model(settings, program)
+    endpoint = None if settings.endpoint is None else open_endpoint(settings, settings.endpoint)
+    if endpoint is None:
+        program = find_program(settings.server).with_n_ctx(settings.n_ctx)
+        model = _model(settings, program)
+    else:
+        program = ServerProgram((), f"endpoint {endpoint.endpoint.url}", ())
+        model = Model(endpoint.endpoint.model, settings.model_name, chosen=True, remote=True)
     model.check(settings.start, known_profiles(settings.rootdir))
     corpora = {}
     for name in settings.corpora:
@@ -109,13 +120,15 @@ def make_plan(settings: Settings, kept: Mapping[str, int] | None = None) -> Plan
             cache=cache_folder(),
         )
         model.check_copies(corpus)
+        if endpoint is not None:
+            refuse_trim(corpus)
         corpora[name] = plan_corpus(settings, corpus if kept is None else corpus.first(kept[name]))
     cells = tuple(
         Cell(name, pair)
         for name, plan in corpora.items()
         for pair in (_ordered(settings, plan) if settings.order == "shuffled" else settings.pairs)
     )
-    return Plan(settings, model, program, corpora, cells)
+    return Plan(settings, model, program, endpoint, corpora, cells)
 
 
 def _model(settings: Settings, program: ServerProgram) -> Model:

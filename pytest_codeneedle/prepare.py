@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import tempfile
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,86 +16,29 @@ from pytest_codeneedle.launch import LOAD_DEADLINE_SECONDS, LlamaServer, launche
 from pytest_codeneedle.machine import cache_folder, cores
 from pytest_codeneedle.models import file_sha256
 from pytest_codeneedle.plan import plan_corpus
+from pytest_codeneedle.prepared import (
+    BUDGET_EXTRA,
+    BUDGET_FACTOR,
+    FULL_ANSWER_TOKENS,
+    THINKING_TOKENS,
+    Prepared,
+    run_folders,
+)
 from pytest_codeneedle.program import ServerArgs
 from pytest_codeneedle.store import RunFolder
-from pytest_codeneedle.thinking import Technique, Thinking, settle
+from pytest_codeneedle.thinking import Thinking, settle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_codeneedle.plan import CorpusPlan, Plan
 
-#: An answer may have a preamble, a fence and other line ends; one that needs twice the tokens is wrong.
-BUDGET_FACTOR, BUDGET_EXTRA = 2, 128
-#: What the origin's harness let an answer run to.
-FULL_ANSWER_TOKENS = 1500
 #: The first start may have to download a model.
 FETCH_DEADLINE_SECONDS = 24 * 3600.0
-#: Room for thinking where it is on and the profile sets no max_tokens.
-THINKING_TOKENS = 4096
 _CONTEXT_STEP = 256
 _COUNTING_CONTEXT = 512
 #: Questions differ in their quotation only; the longest by characters may not be the longest by tokens.
 _LONGEST_SLACK = 64
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """The settled facts of one corpus, plain enough to be sent to workers.
-
-    `n_ctx`, `file_tokens`, `prompt_tokens` (the longest prompt), `budgets` and `expected` (per function: the
-    answer may have, the lines asked for have) are in tokens, and zero or empty where `problem` says why the server
-    that counts tokens did not come up. `files` of the corpus are in its text; `[trim]` leaves out the others.
-    `model` is None where the server fetches it.
-    """
-
-    folder: str
-    model: str | None
-    threads: int
-    files: int
-    technique: Technique = "close-only"
-    n_ctx: int = 0
-    file_tokens: int = 0
-    prompt_tokens: int = 0
-    budgets: dict[str, int] | None = None
-    expected: dict[str, int] | None = None
-    problem: str | None = None
-
-    @property
-    def model_path(self) -> Path | None:
-        """The model's file, None for one that the server fetches."""
-        return None if self.model is None else Path(self.model)
-
-    @property
-    def run(self) -> RunFolder:
-        """The run folder."""
-        return RunFolder(Path(self.folder))
-
-    @property
-    def thinking(self) -> Thinking:
-        """What is done about thinking."""
-        return Thinking(self.technique)
-
-    def asdict(self) -> dict[str, Any]:
-        """Plain, for xdist's `workerinput`."""
-        return asdict(self)
-
-
-def run_folders(plan: Plan, moment: time.struct_time) -> dict[str, RunFolder]:
-    """Where each corpus's run goes; raises RunFolderError for one that holds a run already."""
-    out = plan.settings.out
-    folders = {}
-    for name in plan.corpora:
-        if out is None:
-            stamp = time.strftime("%Y%m%d-%H%M%S", moment)
-            base = plan.settings.start / "codeneedle-runs" / f"{name}__{plan.model.name}__{stamp}"
-            later = (base.with_name(f"{base.name}-{number}") for number in itertools.count(2))
-            path = next(one for one in itertools.chain((base,), later) if not one.exists())
-        else:
-            path = out / name if len(plan.corpora) > 1 else out
-        folders[name] = RunFolder(path)
-        folders[name].refuse_existing()
-    return folders
 
 
 def prepare(plan: Plan, workers: int) -> tuple[Plan, dict[str, Prepared]]:

@@ -29,7 +29,8 @@ class Recall:
 
     `threshold` is the number of lines that pass; `run_on_lines` how many lines continue the source file after
     those asked for (with --kv-full-answer; else the stream is closed before). `label` says what became of an answer
-    that is not perfect (see `labels`). `prompt_cache` is `hit` or `missed`.
+    that is not perfect (see `labels`). `prompt_cache` is `hit`, `missed` or, of
+    an endpoint, `unknown`.
     `hidden` are the kinds of lines that the diff only counts; None leaves out the diff.
     """
 

@@ -14,7 +14,9 @@ from pytest_codeneedle.grid import ERROR, FAILED, PASSED
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.machine import cores
 from pytest_codeneedle.plan import Ask, Cell, Plan, make_plan
-from pytest_codeneedle.prepare import Prepared, prepare, run_folders, trim_alone
+from pytest_codeneedle.prepare import prepare, trim_alone
+from pytest_codeneedle.prepared import Prepared, run_folders
+from pytest_codeneedle.served_cell import prepare_served
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,11 +55,11 @@ class GridSession:
 
     @property
     def workers(self) -> int:
-        """How many servers run at once.
+        """How many servers run at once; an endpoint is none of them.
 
         Raises ConfigurationError for more of them on this machine than it has cores: llama.cpp's threads spin.
         """
-        if getattr(self.config.option, "dist", "no") == "no":
+        if getattr(self.config.option, "dist", "no") == "no" or self.plan.endpoint is not None:
             return 1
         local = local_workers(getattr(self.config.option, "tx", None) or ())
         if local > cores():
@@ -67,12 +69,16 @@ class GridSession:
 
     def prepare(self) -> None:
         """On the controller, before the first item: run folders, trimming, token counts, the context size."""
-        self.plan, self.prepared = prepare(self.plan, self.workers)
+        if self.plan.endpoint is None:
+            self.plan, self.prepared = prepare(self.plan, self.workers)
+        else:
+            self.prepared = prepare_served(self.plan)
         self._left = Counter(ask.cell for ask in self.plan.items)
 
     def collect(self) -> None:
         """Where items are only listed: know which they are."""
-        self.plan = trim_alone(self.plan)
+        if self.plan.endpoint is None:
+            self.plan = trim_alone(self.plan)
 
     def worker_input(self) -> dict[str, Any]:
         """What workers need of it, plain."""

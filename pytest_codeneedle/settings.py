@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_codeneedle.endpoint import is_url, normalised_url
 from pytest_codeneedle.errors import ConfigurationError
-from pytest_codeneedle.kvtypes import DEFAULT_TYPES, default_reference, grid_pairs, parse_pair, parse_pairs, parse_types
+from pytest_codeneedle.kvtypes import (
+    AS_SERVED,
+    DEFAULT_TYPES,
+    default_reference,
+    grid_pairs,
+    parse_pair,
+    parse_pairs,
+    parse_types,
+)
 from pytest_codeneedle.options import DEFAULT_CORPUS, MODEL_VARIABLE, option_value
 from pytest_codeneedle.profiles import Profile, find_profile
 from pytest_codeneedle.program import parse_server_args
@@ -16,7 +26,6 @@ from pytest_codeneedle.thinking import THINK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     import pytest
 
@@ -32,14 +41,17 @@ class Settings:
     """What was asked for, checked as far as it can be without files.
 
     `pairs` are in grid order. None stands for "as the corpus, the model or the machine has it". `model` is a path or
-    a control model's name as the user or a profile gave it, `model_name` how the profile calls it. `stop`,
-    `max_tokens` and `request` come from the profile.
+    a control model's name as the user or a profile gave it, `model_name` how the profile calls it. `endpoint` is the
+    URL where `server` is one, without secrets. `stop`, `max_tokens` and `request` come from the profile.
     """
 
     corpora: tuple[str, ...]
     model: str | None
     model_name: str | None
     server: str | None
+    endpoint: str | None
+    api_key_env: str | None
+    api_key_file: Path | None
     server_args: tuple[str, ...]
     pairs: tuple[KVPair, ...]
     reference: KVPair
@@ -70,8 +82,10 @@ def read_settings(config: pytest.Config) -> Settings:
     The command line comes first, then what the model's profile says, then the ini file.
     """
     lines = _number(config, "kv_lines", 20)
-    pairs = _pairs(config)
-    out = _text(config, "kv_out")
+    server = _text(config, "kv_server")
+    endpoint = normalised_url(server) if server and is_url(server) else None
+    pairs = _pairs(config) if endpoint is None else _as_served(config)
+    out, key_file = _text(config, "kv_out"), _text(config, "kv_api_key_file")
     start, rootdir = config.invocation_params.dir, _corpora_root(config)
     given = _model(config)
     profile = find_profile(given, start, (rootdir, config.rootpath, start)) if given else None
@@ -79,13 +93,16 @@ def read_settings(config: pytest.Config) -> Settings:
         corpora=tuple(dict.fromkeys(option_value(config, "corpus") or [DEFAULT_CORPUS])),
         model=given if profile is None else str(profile.path) if profile.path else None,
         model_name=profile.name if profile else None,
-        server=_text(config, "kv_server"),
+        server=server,
+        endpoint=endpoint,
+        api_key_env=_text(config, "kv_api_key_env"),
+        api_key_file=start / Path(key_file).expanduser() if key_file else None,
         server_args=(
             *(profile.server_args if profile else ()),
             *parse_server_args(_text(config, "kv_server_args") or ""),
         ),
         pairs=pairs,
-        reference=_reference(config, pairs),
+        reference=_reference(config, pairs) if endpoint is None else AS_SERVED,
         functions=_optional_number(config, "kv_functions"),
         seed=_optional_number(config, "kv_seed", low=0),
         lines=lines,
@@ -165,6 +182,16 @@ def _pairs(config: pytest.Config) -> tuple[KVPair, ...]:
     rows = parse_types(given["ctk"]) if given["ctk"] else types
     columns = parse_types(given["ctv"]) if given["ctv"] else types
     return grid_pairs(rows, columns)
+
+
+def _as_served(config: pytest.Config) -> tuple[KVPair, ...]:
+    """The one cell of an endpoint; what is set when a server is started cannot be set of one that runs."""
+    for key in ("kv_types", "ctk", "ctv", "kv_pairs", "kv_reference", "kv_n_ctx", "kv_server_args"):
+        if config.getoption(key, default=None) is not None:
+            flag = "--" + key.replace("_", "-")
+            msg = f"{flag} cannot be set of an endpoint that already runs: it is one cell, as served; leave it out"
+            raise ConfigurationError(msg)
+    return (AS_SERVED,)
 
 
 def _reference(config: pytest.Config, pairs: tuple[KVPair, ...]) -> KVPair:

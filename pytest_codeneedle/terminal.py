@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.grid import PASSED, make_grid
+from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.summary import run_lines
 
 if TYPE_CHECKING:
@@ -53,7 +54,10 @@ def announce(plan: Plan, workers: int) -> list[str]:
         lines.append(f"kv-grid: {plan.model.given} copies generated code; what it loses of other code is its own loss")
     at_once = f", {workers} servers at once" if workers > 1 else ""
     lines.append(f"kv-grid: model {plan.model.given}, server {plan.program.label}{at_once}")
-    if plan.model.remote:
+    if plan.endpoint is not None:
+        private = [name for name, chosen in plan.corpora.items() if chosen.corpus.private]
+        lines += [f"kv-grid: {name} is your own code, and is sent to that endpoint" for name in private]
+    elif plan.model.remote:
         lines.append("kv-grid: the first start fetches the model where it is not there yet")
     for change in plan.program.changes:
         said = f"kv-grid: your command, changed: {change}"
@@ -82,6 +86,9 @@ def settled(session: GridSession) -> list[str]:
     """The facts that needed a server: tokens and context; or why it did not come up."""
     lines = []
     for name, one in session.prepared.items():
+        if session.plan.endpoint is not None:
+            lines.append(f"kv-grid: thinking: {one.thinking.said}")
+            continue
         if one.problem:
             lines.append(f"kv-grid: {name}: {one.problem.splitlines()[0]}")
             continue
@@ -149,9 +156,9 @@ def shown(path: Path, start: Path) -> Path:
 
 def _warnings(rows: list[dict[str, Any]]) -> list[str]:
     lines = []
-    fallbacks = {f"{row['ctk']}/{row['ctv']}": row["fallbacks"] for row in rows if row.get("fallbacks")}
+    fallbacks = {str(KVPair(row["ctk"], row["ctv"])): row["fallbacks"] for row in rows if row.get("fallbacks")}
     lines += [f"not what it says: {pair}: {line}" for pair, line in fallbacks.items()]
-    missed = sorted({f"{row['ctk']}/{row['ctv']}" for row in rows if row.get("prompt_cache") == "missed"})
+    missed = sorted({str(KVPair(row["ctk"], row["ctv"])) for row in rows if row.get("prompt_cache") == "missed"})
     if missed:
         lines.append(f"prompt cache missed, the corpus was read again: {', '.join(missed)}")
     return lines

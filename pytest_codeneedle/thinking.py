@@ -25,7 +25,7 @@ _EMPTY_BLOCK = f"{_OPEN}\n\n{_CLOSE}\n\n"
 _SWITCH = re.compile(r"\benable_thinking\b")
 
 
-Technique = Literal["template", "no-think", "prefill", "on", "close-only"]
+Technique = Literal["template", "no-think", "prefill", "on", "close-only", "as-served"]
 
 _SAID: dict[Technique, str] = {
     "template": "off, by the chat template's own switch (enable_thinking)",
@@ -33,6 +33,7 @@ _SAID: dict[Technique, str] = {
     "prefill": "off, by an empty <think></think> at the end of the prompt",
     "on": "on",
     "close-only": "the chat template has no switch for it; a block that it opens is closed",
+    "as-served": "as the endpoint has it; answers that think are pointed out",
 }
 
 
@@ -40,7 +41,8 @@ _SAID: dict[Technique, str] = {
 class Thinking:
     """What is done about thinking in one run: the technique, settled against the model's chat template.
 
-    `close-only` closes what the template opens and does nothing else.
+    `close-only` closes what the template opens and does nothing else; `as-served` does nothing, for an endpoint
+    whose template nobody sees.
     """
 
     technique: Technique

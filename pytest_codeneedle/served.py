@@ -1,0 +1,61 @@
+"""A running endpoint that is measured as it is served: its key, its model, what cannot be asked of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_codeneedle.apikey import read_api_key
+from pytest_codeneedle.endpoint import ChatClient, Endpoint
+from pytest_codeneedle.errors import CellError, ConfigurationError, CorpusError
+from pytest_codeneedle.thinking import Thinking
+
+if TYPE_CHECKING:
+    from pytest_codeneedle.corpus import Corpus
+    from pytest_codeneedle.settings import Settings
+
+#: So many models are named in an error.
+_FEW = 10
+
+
+def open_endpoint(settings: Settings, url: str) -> ChatClient:
+    """The client of the endpoint at `url`; where no model is named, the endpoint is asked which one it serves.
+
+    Raises ConfigurationError: no key where one is named, an endpoint that does not answer, several models.
+    """
+    key = read_api_key(variable=settings.api_key_env, file=settings.api_key_file)
+    kwargs = settle_served(settings).template_kwargs
+    request = {**({"chat_template_kwargs": kwargs} if settings.think == "template" else {}), **settings.request}
+    endpoint = Endpoint(url, settings.model_name or settings.model or "", request, settings.stop)
+    return ChatClient(endpoint if endpoint.model else replace(endpoint, model=_listed(ChatClient(endpoint, key))), key)
+
+
+def _listed(client: ChatClient) -> str:
+    """The one model that the endpoint lists."""
+    try:
+        models = client.models()
+    except CellError as error:
+        msg = f"the endpoint does not say which model it serves ({error}); name it with --kv-model"
+        raise ConfigurationError(msg) from error
+    finally:
+        client.close()
+    if len(models) != 1:
+        listed = ", ".join(models[:_FEW]) or "none"
+        msg = f"{client.endpoint.url} lists {len(models)} models ({listed}); name one with --kv-model"
+        raise ConfigurationError(msg)
+    return models[0]
+
+
+def settle_served(settings: Settings) -> Thinking:
+    """What is done about thinking where no template can be read: `auto` leaves it as it is served."""
+    return Thinking("as-served" if settings.think == "auto" else settings.think)
+
+
+def refuse_trim(corpus: Corpus) -> None:
+    """Raise CorpusError for a corpus that wants trimming: there is no way to count tokens that all engines share."""
+    if corpus.max_tokens is not None:
+        msg = (
+            f"corpus {corpus.name!r} wants [trim], for which the model's tokenizer has to count: an endpoint "
+            "cannot; give [files] a limit instead, or measure a server that is started here"
+        )
+        raise CorpusError(msg)

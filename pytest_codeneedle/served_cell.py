@@ -1,0 +1,104 @@
+"""The one cell of a running endpoint: its run folder, its warm-up, its questions."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.about import about_corpus, about_session
+from pytest_codeneedle.prepared import BUDGET_EXTRA, FULL_ANSWER_TOKENS, THINKING_TOKENS, Prepared, run_folders
+from pytest_codeneedle.recall import Judge, Recall
+from pytest_codeneedle.served import settle_served
+from pytest_codeneedle.store import RunFolder
+
+if TYPE_CHECKING:
+    from pytest_codeneedle.answers import Answer
+    from pytest_codeneedle.endpoint import ChatClient
+    from pytest_codeneedle.plan import CorpusPlan, Plan
+    from pytest_codeneedle.settings import Settings
+
+#: No tokenizer is known: so few characters a token are rare in code, and the budget is rather too large.
+_CHARACTERS_PER_TOKEN = 1.5
+#: Budget of the request that is thrown away; some services refuse very small ones before they read the prompt.
+_WARM_UP_TOKENS = 16
+#: The text's share of a prompt is not known to the token here; if the cache was used, most of it came from there.
+_CACHED_SHARE = 0.5
+_EMPTY_BLOCK = "<think>\n\n</think>\n\n"
+
+
+def prepare_served(plan: Plan) -> dict[str, Prepared]:
+    """Make the run folders. Raises ConfigurationError."""
+    moment = time.localtime()
+    folders = run_folders(plan, moment)
+    thinking = settle_served(plan.settings)
+    about = about_session(plan, None, None, 0, moment)
+    ready = {}
+    for name, folder in folders.items():
+        chosen = plan.corpora[name]
+        RunFolder.create(folder.path, {**about, **about_corpus(plan, name), "thinking": thinking.technique})
+        if plan.settings.embed_source:
+            folder.write_corpus(chosen.corpus.text)
+        budgets = {q.function.name: _budget(plan, q.function.primary(plan.settings.lines)) for q in chosen.asked}
+        ready[name] = Prepared(str(folder.path), None, 0, len(chosen.corpus.parts), thinking.technique, budgets=budgets)
+    return ready
+
+
+def _budget(plan: Plan, primary: tuple[str, ...]) -> int:
+    settings = plan.settings
+    extra = BUDGET_EXTRA + (THINKING_TOKENS if settings.think == "on" else 0)
+    tokens = int(len("\n".join(primary)) / _CHARACTERS_PER_TOKEN) + extra
+    return settings.max_tokens or max(FULL_ANSWER_TOKENS, tokens)
+
+
+class ServedCell:
+    """The endpoint as a cell. `warm_up` must come before `ask`."""
+
+    def __init__(self, client: ChatClient, chosen: CorpusPlan, prepared: Prepared, settings: Settings) -> None:
+        self._client = client
+        self._chosen = chosen
+        self._prepared = prepared
+        self._settings = settings
+        self._judge = Judge(chosen, settings)
+        self._facts: dict[str, Any] = {}
+        self._prompt_tokens = 0
+
+    def warm_up(self) -> None:
+        """Send one question whose answer is thrown away: the prompt cache is warm then, if the engine has one.
+
+        Raises PromptTooLongError and AnswerError: one that every question would meet is met once.
+        """
+        first = self._chosen.asked[0]
+        warm = self._client.complete(self._messages(first.message), (), budget=_WARM_UP_TOKENS, full=True)
+        self._prompt_tokens = warm.prompt_n + warm.cache_n
+        self._facts = {"warm_up_n": warm.prompt_n, "warm_up_ms": round(warm.prompt_ms, 3)}
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The warm-up, and what the engine does not take; flat and plain."""
+        return {**self._facts, "adapted": "; ".join(self._client.adapted) or None}
+
+    def ask(self, name: str) -> Recall:
+        """Ask for one function and score the answer. Raises AnswerError and PromptTooLongError."""
+        question, settings = self._chosen.question(name), self._settings
+        answer = self._client.complete(
+            self._messages(question.message),
+            question.function.primary(settings.lines),
+            budget=(self._prepared.budgets or {})[name],
+            full=settings.full_answer,
+        )
+        return self._judge.judge(name, answer, self._prompt_cache(answer))
+
+    def told(self, message: str) -> str:
+        """The message of a fault, with where it happened."""
+        return f"{self._client.endpoint.url}: {message}"
+
+    def _prompt_cache(self, answer: Answer) -> str:
+        if not self._prompt_tokens or not answer.cache_n:
+            return "unknown"  # not every engine has such a cache, or says so
+        return "hit" if answer.cache_n >= _CACHED_SHARE * self._prompt_tokens else "missed"
+
+    def _messages(self, message: str) -> list[dict[str, str]]:
+        messages = [{"role": "user", "content": message}]
+        if self._prepared.technique == "prefill":
+            messages.append({"role": "assistant", "content": _EMPTY_BLOCK})
+        return messages
