@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_codeneedle.errors import CodeneedleError, ConfigurationError, CorpusError
+from pytest_codeneedle import commands_corpus, commands_run
+from pytest_codeneedle.errors import CodeneedleError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no public name
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,19 +40,69 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="codeneedle",
         description="What a quantized KV cache costs in recall: runs, corpora and the control model.",
+        allow_abbrev=False,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_functions(commands)
+    _add_score(commands)
+    _add_grid(commands)
+    _add_rescore(commands)
+    _add_import(commands)
+    _add_generate(commands)
+    _add_model(commands)
+    return parser
 
+
+def _add_functions(commands: _Commands) -> None:
     functions = commands.add_parser("functions", help="list the functions of a corpus that would be asked for")
-    functions.add_argument("corpus", metavar="CORPUS")
+    _corpus_arguments(functions)
     functions.add_argument("--all", action="store_true", help="every long enough function, not the sample")
     functions.add_argument("--json", action="store_true", help="as JSON")
     functions.add_argument("--show", metavar="FUNCTION", help="print the lines that one function is asked for")
     functions.add_argument("-k", type=_one_or_more, help="sample size; default: the corpus file's")
     functions.add_argument("--seed", type=int, help="seed of the sample; default: the corpus file's")
-    functions.add_argument("--lines", type=_one_or_more, default=20, help="lines to ask for (20)")
-    functions.set_defaults(run=_functions)
+    functions.add_argument("--model", metavar="PATH", help="trim the corpus with this model's tokenizer first")
+    functions.set_defaults(run=commands_corpus.functions)
 
+
+def _add_score(commands: _Commands) -> None:
+    score = commands.add_parser("score", help="score one answer to one function of a corpus")
+    _corpus_arguments(score)
+    score.add_argument("function", metavar="FUNCTION")
+    score.add_argument("answer", metavar="FILE", type=Path, nargs="?", help="the answer; default: standard input")
+    score.add_argument("--json", action="store_true", help="as JSON")
+    _indent_arguments(score)
+    score.add_argument("--pass", type=_one_or_more, dest="threshold", metavar="N", default=8, help="(8)")
+    score.set_defaults(run=commands_corpus.score, relax_indent=True)
+
+
+def _add_grid(commands: _Commands) -> None:
+    grid = commands.add_parser("grid", help="print the grids of a stored run, complete or partial")
+    _run_arguments(grid)
+    grid.set_defaults(run=commands_run.grid)
+
+
+def _add_rescore(commands: _Commands) -> None:
+    rescore = commands.add_parser("rescore", help="score a stored run's answers anew, without a server")
+    _run_arguments(rescore)
+    _indent_arguments(rescore)
+    rescore.add_argument("--pass", type=_one_or_more, dest="threshold", metavar="N", help="lines that must match")
+    rescore.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the new rows as JSON lines")
+    rescore.set_defaults(run=commands_run.rescore)
+
+
+def _add_import(commands: _Commands) -> None:
+    imported = commands.add_parser("import", help="make a run of result files of the public codeneedle harness")
+    imported.add_argument("files", metavar="FILE", type=Path, nargs="+", help="results/*.json; each is one cell")
+    imported.add_argument("--corpus", metavar="NAME", help="default: what stands before `__` in the files' names")
+    imported.add_argument("--pair", metavar="K/V", help="the cell of one file; default: the types in its name")
+    _indent_arguments(imported)
+    imported.add_argument("-o", "--output", type=Path, metavar="RUN", help="run folder; default: codeneedle-runs/...")
+    imported.add_argument("-v", "--verbose", action="store_true", help="where answers ran on or were confused")
+    imported.set_defaults(run=commands_run.import_results)
+
+
+def _add_generate(commands: _Commands) -> None:
     generate = commands.add_parser("generate", help="write a synthetic corpus")
     kinds = generate.add_subparsers(required=True, metavar="KIND")
     bodies = kinds.add_parser("random-bodies", help='functions of `identifier = "literal"` lines')
@@ -59,26 +111,31 @@ def _parser() -> argparse.ArgumentParser:
     bodies.add_argument("--seed", type=int, default=42, help="(42)")
     bodies.add_argument("--body-lines", type=int, default=24, help="lines of a body (24)")
     bodies.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: standard output")
-    bodies.set_defaults(run=_generate)
+    bodies.set_defaults(run=commands_corpus.generate)
 
-    grid = commands.add_parser("grid", help="print the grids of a stored run, complete or partial")
-    grid.add_argument("run_folder", metavar="RUN", type=Path)
-    grid.set_defaults(run=_grid)
 
-    rescore = commands.add_parser("rescore", help="score a stored run's answers anew, without a server")
-    rescore.add_argument("run_folder", metavar="RUN", type=Path)
-    indent = rescore.add_mutually_exclusive_group()
-    indent.add_argument("--relax-indent", action="store_true", default=None, help="ignore indentation")
-    indent.add_argument("--strict-indent", action="store_false", dest="relax_indent", help="compare indentation too")
-    rescore.add_argument("--pass", type=_one_or_more, dest="threshold", metavar="N", help="lines that must match")
-    rescore.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the new rows as JSON lines")
-    rescore.set_defaults(run=_rescore)
-
+def _add_model(commands: _Commands) -> None:
     model = commands.add_parser("model", help="write a computed control model as GGUF")
     model.add_argument("name", metavar="control:robust")
     model.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
-    model.set_defaults(run=_model)
-    return parser
+    model.set_defaults(run=commands_corpus.model)
+
+
+def _corpus_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("corpus", metavar="CORPUS")
+    command.add_argument("--lines", type=_one_or_more, default=20, help="lines to ask for (20)")
+    command.add_argument("--skip-unparsable", action="store_true", help="leave out files that do not parse")
+
+
+def _run_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("run_folder", metavar="RUN", type=Path)
+    command.add_argument("-v", "--verbose", action="store_true", help="where answers ran on or were confused")
+
+
+def _indent_arguments(command: argparse.ArgumentParser) -> None:
+    indent = command.add_mutually_exclusive_group()
+    indent.add_argument("--relax-indent", action="store_true", default=None, help="ignore indentation")
+    indent.add_argument("--strict-indent", action="store_false", dest="relax_indent", help="compare indentation too")
 
 
 def _one_or_more(text: str) -> int:
@@ -87,111 +144,6 @@ def _one_or_more(text: str) -> int:
         msg = f"{number} is out of range; give 1 or more"
         raise argparse.ArgumentTypeError(msg)
     return number
-
-
-def _functions(flags: argparse.Namespace) -> None:
-    from pytest_codeneedle.corpus import load_corpus  # noqa: PLC0415 - each command pays for its own imports
-
-    corpus = load_corpus(flags.corpus, _project_root(), min_lines=flags.lines)
-    if flags.show is not None:
-        chosen = next((f for f in corpus.functions if f.name == flags.show), None)
-        if chosen is None:
-            msg = f"corpus {corpus.name!r} has no function {flags.show!r} of {flags.lines} lines; see --all"
-            raise CorpusError(msg)
-        print("\n".join(chosen.primary(flags.lines)))
-        return
-    listed = corpus.functions if flags.all else corpus.sample(flags.k, flags.seed)
-    rows = [
-        {
-            "name": function.name,
-            "start_line": function.start_line,
-            "body_lines": len(function.body),
-            "language": function.language,
-            "source": function.source,
-        }
-        for function in listed
-    ]
-    if flags.json:
-        print(json.dumps(rows, indent=1, ensure_ascii=False))
-        return
-    width = max(len(function.name) for function in listed)
-    for function in listed:
-        print(
-            f"{function.name:<{width}}  line {function.start_line:>6}  {len(function.body):>4} lines  {function.source}"
-        )
-    print(f"{len(listed)} of {len(corpus.functions)} functions; sha256 {corpus.sha256}")
-
-
-def _project_root() -> Path:
-    """The nearest folder with `corpora/` in it, from here upwards; here where there is none."""
-    here = Path.cwd()
-    return next((folder for folder in (here, *here.parents) if (folder / "corpora").is_dir()), here)
-
-
-def _generate(flags: argparse.Namespace) -> None:
-    from pytest_codeneedle.generate import RandomBodies  # noqa: PLC0415 - as above
-
-    text = RandomBodies(flags.functions, flags.value_len, flags.seed, flags.body_lines).text()
-    if flags.output is None:
-        sys.stdout.write(text)
-        return
-    _write(flags.output, text)
-    print(f"{flags.output}: {len(text)} bytes")
-
-
-def _grid(flags: argparse.Namespace) -> None:
-    from pytest_codeneedle.store import RunFolder  # noqa: PLC0415 - as above
-
-    folder = RunFolder.open(flags.run_folder)
-    _print_grid(folder.about(), folder.rows())
-
-
-def _rescore(flags: argparse.Namespace) -> None:
-    from pytest_codeneedle.rescore import rescored  # noqa: PLC0415 - as above
-    from pytest_codeneedle.store import RESULTS, RunFolder  # noqa: PLC0415 - as above
-
-    folder = RunFolder.open(flags.run_folder)
-    about, rows = folder.about(), folder.rows()
-    relax = about["relax_indent"] if flags.relax_indent is None else flags.relax_indent
-    threshold = about["pass"] if flags.threshold is None else flags.threshold
-    anew = rescored(about, rows, relax_indent=relax, threshold=threshold)
-    changed = sum(old != new for old, new in zip(rows, anew, strict=True))
-    if flags.output is not None:
-        if flags.output.resolve() == (folder.path / RESULTS).resolve():
-            msg = f"{flags.output} is the record itself; give another -o FILE"
-            raise ConfigurationError(msg)
-        _write(flags.output, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in anew))
-    _print_grid(about, anew)
-    indent = "ignored" if relax else "compared"
-    print(f"rescored: {changed} of {len(rows)} rows differ from the record (indentation {indent}, pass {threshold})")
-
-
-def _model(flags: argparse.Namespace) -> None:
-    from pytest_codeneedle.models import CONTROL  # noqa: PLC0415 - as above
-    from pytest_codeneedle.reference_model import Control  # noqa: PLC0415 - as above
-
-    Control(flags.name.removeprefix(CONTROL)).write(flags.output)
-    print(f"{flags.output}: {flags.output.stat().st_size} bytes")
-
-
-def _print_grid(about: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    from pytest_codeneedle.grid import make_grid, render  # noqa: PLC0415 - as above
-    from pytest_codeneedle.kvtypes import parse_pair  # noqa: PLC0415 - as above
-
-    grid = make_grid(rows, [parse_pair(pair) for pair in about["pairs"]])
-    lines = render(
-        grid, lines=about["lines"], functions=len(about["functions"]), reference=parse_pair(about["reference"])
-    )
-    print(f"{about['corpus']}, {about['model_name']}, {about['started']}")
-    print("\n".join(lines))
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_bytes(text.encode())
-    except OSError as error:
-        msg = f"{path} cannot be written: {error.strerror}; give another -o FILE"
-        raise ConfigurationError(msg) from error
 
 
 if __name__ == "__main__":

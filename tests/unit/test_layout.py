@@ -54,6 +54,7 @@ FLOORS = {
         "embedded",
         "endpoint",
         "function_cache",
+        "harness",
         "launch",
         "machine",
         "models",
@@ -71,6 +72,8 @@ FLOORS = {
     ],
     3: [
         "cli",
+        "commands_corpus",
+        "commands_run",
         "fixtures",
         "grid_plugin",
         "options",

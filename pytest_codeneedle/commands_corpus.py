@@ -1,0 +1,179 @@
+"""`codeneedle functions`, `score`, `generate`, `model`: what a corpus holds, and what can be made."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_codeneedle.errors import CellError, ConfigurationError, CorpusError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pytest_codeneedle.corpus import Corpus
+    from pytest_codeneedle.functions import Function
+
+
+def functions(flags: argparse.Namespace) -> None:
+    """List the functions that would be asked for, or print the lines of one."""
+    corpus = _corpus(flags)
+    if flags.model is not None:
+        corpus = _trimmed(corpus, flags.model)
+    if flags.show is not None:
+        print("\n".join(_function(corpus, flags.show, flags.lines).primary(flags.lines)))
+        return
+    listed = corpus.functions if flags.all else corpus.sample(flags.k, flags.seed)
+    rows = [
+        {
+            "name": function.name,
+            "start_line": function.start_line,
+            "body_lines": len(function.body),
+            "language": function.language,
+            "source": function.source,
+        }
+        for function in listed
+    ]
+    if flags.json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    width = max(len(function.name) for function in listed)
+    for function in listed:
+        print(
+            f"{function.name:<{width}}  line {function.start_line:>6}  {len(function.body):>4} lines  {function.source}"
+        )
+    for line in _summary(corpus, len(listed), trimmed=flags.model is not None):
+        print(line)
+
+
+def _summary(corpus: Corpus, listed: int, *, trimmed: bool) -> list[str]:
+    lines = [f"{listed} of {len(corpus.functions)} functions; sha256 {corpus.sha256}"]
+    if corpus.same_names:
+        lines.append(f"{corpus.same_names} more have the name of an earlier one and are not asked for")
+    if corpus.skipped:
+        lines.append(f"{len(corpus.skipped)} files left out: {', '.join(one.label for one in corpus.skipped[:5])}")
+    if trimmed and corpus.dropped:
+        lines.append(f"[trim] to {corpus.max_tokens} tokens leaves out {len(corpus.dropped)} files")
+    elif corpus.max_tokens is not None and not trimmed:
+        lines.append(f"not trimmed to its {corpus.max_tokens} tokens: --model FILE counts with that model's tokenizer")
+    return lines
+
+
+def score(flags: argparse.Namespace) -> None:
+    """Score one answer to one function of a corpus."""
+    from pytest_codeneedle.labels import label_answer, label_error  # noqa: PLC0415 - each command pays for its own
+    from pytest_codeneedle.rescore import score_facts  # noqa: PLC0415 - as above
+    from pytest_codeneedle.scoring import aligned_diff, confused_with, render_diff  # noqa: PLC0415 - as above
+    from pytest_codeneedle.scoring import score as scored  # noqa: PLC0415 - as above
+
+    corpus = _corpus(flags)
+    function = _function(corpus, flags.function, flags.lines)
+    answer = _answer(flags.answer)
+    primary, bonus, relax = function.primary(flags.lines), function.bonus(flags.lines), flags.relax_indent
+    result = scored(primary, answer, bonus=bonus, relax_indent=relax, threshold=flags.threshold)
+    bodies = {one.name: one.primary(flags.lines) for one in corpus.functions}
+    confused = confused_with(answer, bodies, function.name, lines=flags.lines, relax_indent=relax, at_least=8)
+    label = label_error(primary, answer, bonus=bonus) or label_answer(
+        primary, answer, result, bonus=bonus, confused_with=confused, relax_indent=relax
+    )
+    if flags.json:
+        facts = {**score_facts(result), "passed": result.passed, "label": label, "confused_with": confused}
+        print(json.dumps({"corpus": corpus.name, "function": function.name, **facts}, indent=1, ensure_ascii=False))
+        return
+    verdict = "passes" if result.passed else "fails"
+    print(f"{function.name}: {result.primary_matched} of {result.primary_total} lines matched; {verdict}")
+    print(f"longest common subsequence {result.lcs_matched}, in place {result.position_exact}")
+    print(f"hallucinated {result.hallucinated}, bonus {result.bonus_matched}, label {label or 'none: it is perfect'}")
+    if confused:
+        print(f"reads like {confused}")
+    print(render_diff(aligned_diff(primary, bonus, answer, relax_indent=relax)))
+
+
+def generate(flags: argparse.Namespace) -> None:
+    """Write a synthetic corpus."""
+    from pytest_codeneedle.generate import RandomBodies  # noqa: PLC0415 - as above
+
+    text = RandomBodies(flags.functions, flags.value_len, flags.seed, flags.body_lines).text()
+    if flags.output is None:
+        sys.stdout.write(text)
+        return
+    write_text(flags.output, text)
+    print(f"{flags.output}: {len(text)} bytes")
+
+
+def model(flags: argparse.Namespace) -> None:
+    """Write a control model."""
+    from pytest_codeneedle.models import CONTROL  # noqa: PLC0415 - as above
+    from pytest_codeneedle.reference_model import Control  # noqa: PLC0415 - as above
+
+    Control(flags.name.removeprefix(CONTROL)).write(flags.output)
+    print(f"{flags.output}: {flags.output.stat().st_size} bytes")
+
+
+def project_root() -> Path:
+    """The nearest folder with `corpora/` in it, from here upwards; here where there is none."""
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / "corpora").is_dir()), here)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that the user named. Raises ConfigurationError."""
+    try:
+        path.write_bytes(text.encode())
+    except OSError as error:
+        msg = f"{path} cannot be written: {error.strerror}; give another -o FILE"
+        raise ConfigurationError(msg) from error
+
+
+def _corpus(flags: argparse.Namespace) -> Corpus:
+    from pytest_codeneedle.corpus import load_corpus  # noqa: PLC0415 - as above
+    from pytest_codeneedle.machine import cache_folder  # noqa: PLC0415 - as above
+
+    return load_corpus(
+        flags.corpus,
+        project_root(),
+        min_lines=flags.lines,
+        skip_unparsable=flags.skip_unparsable,
+        cache=cache_folder(),
+    )
+
+
+def _function(corpus: Corpus, name: str, lines: int) -> Function:
+    chosen = next((function for function in corpus.functions if function.name == name), None)
+    if chosen is None:
+        msg = f"corpus {corpus.name!r} has no function {name!r} of {lines} lines; see codeneedle functions --all"
+        raise CorpusError(msg)
+    return chosen
+
+
+def _answer(path: Path | None) -> str:
+    if path is None or str(path) == "-":
+        return sys.stdin.read()
+    try:
+        return path.read_bytes().decode("utf-8-sig", "replace")
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror}; give a file with the answer, or - for standard input"
+        raise ConfigurationError(msg) from error
+
+
+def _trimmed(corpus: Corpus, given: str) -> Corpus:
+    """The corpus cut to its `[trim] max_tokens`, as the tokenizer of that model counts: a server is started for it."""
+    from pytest_codeneedle.kvtypes import KVPair  # noqa: PLC0415 - as above
+    from pytest_codeneedle.launch import launched  # noqa: PLC0415 - as above
+    from pytest_codeneedle.machine import cache_folder, cores  # noqa: PLC0415 - as above
+    from pytest_codeneedle.models import Model  # noqa: PLC0415 - as above
+    from pytest_codeneedle.program import ServerArgs, find_program  # noqa: PLC0415 - as above
+
+    model = Model(given, chosen=True)
+    model.check(Path.cwd())
+    file = model.file(Path.cwd(), cache_folder())
+    args = ServerArgs(find_program(None), file, KVPair("f16", "f16"), 512, model.threads(cores()))
+    with tempfile.TemporaryDirectory(prefix="codeneedle-") as folder:
+        try:
+            with launched(args, Path(folder) / "tokenize.log") as server:
+                return corpus.trimmed(server.client.count_tokens)
+        except CellError as error:
+            msg = f"the server that counts tokens did not come up: {error}"
+            raise ConfigurationError(msg) from error

@@ -1,0 +1,100 @@
+"""`codeneedle grid`, `rescore`, `import`: stored runs, read and scored without a server."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.commands_corpus import project_root, write_text
+from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.kvtypes import parse_pair
+from pytest_codeneedle.store import RESULTS, RunFolder
+from pytest_codeneedle.summary import run_lines
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+
+def grid(flags: argparse.Namespace) -> None:
+    """Print the grids of a stored run, complete or partial."""
+    folder = RunFolder.open(flags.run_folder)
+    _print_grid(folder.about(), folder.rows(), verbose=flags.verbose)
+
+
+def rescore(flags: argparse.Namespace) -> None:
+    """Score a stored run's answers anew."""
+    from pytest_codeneedle.rescore import rescored  # noqa: PLC0415 - each command pays for its own imports
+
+    folder = RunFolder.open(flags.run_folder)
+    about, rows = folder.about(), folder.rows()
+    relax = about["relax_indent"] if flags.relax_indent is None else flags.relax_indent
+    threshold = about["pass"] if flags.threshold is None else flags.threshold
+    anew = rescored(about, rows, relax_indent=relax, threshold=threshold)
+    changed = sum(old != new for old, new in zip(rows, anew, strict=True))
+    if flags.output is not None:
+        if flags.output.resolve() == (folder.path / RESULTS).resolve():
+            msg = f"{flags.output} is the record itself; give another -o FILE"
+            raise ConfigurationError(msg)
+        write_text(flags.output, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in anew))
+    _print_grid(about, anew, verbose=flags.verbose)
+    indent = "ignored" if relax else "compared"
+    print(f"rescored: {changed} of {len(rows)} rows differ from the record (indentation {indent}, pass {threshold})")
+
+
+def import_results(flags: argparse.Namespace) -> None:
+    """Make a run of files that the public codeneedle harness wrote."""
+    from pytest_codeneedle.corpus import load_corpus  # noqa: PLC0415 - as above
+    from pytest_codeneedle.harness import as_run, read_dump  # noqa: PLC0415 - as above
+    from pytest_codeneedle.machine import cache_folder  # noqa: PLC0415 - as above
+
+    if flags.pair is not None and len(flags.files) > 1:
+        msg = f"--pair names the cell of one file, and {len(flags.files)} are given: put the types into their names"
+        raise ConfigurationError(msg)
+    pair = None if flags.pair is None else parse_pair(flags.pair)
+    dumps = [read_dump(path, pair) for path in flags.files]
+    name = flags.corpus or _only({dump.path.stem.partition("__")[0] for dump in dumps})
+    corpus = load_corpus(name, project_root(), cache=cache_folder())
+    imported = as_run(dumps, corpus, relax_indent=flags.relax_indent)
+    folder = RunFolder.create(_folder(flags.output, imported.about), imported.about)
+    for row in imported.rows:
+        folder.append(row)
+    _print_grid(imported.about, list(imported.rows), verbose=flags.verbose)
+    if imported.unknown:
+        print(f"not in the corpus {name}, kept as errors: {', '.join(imported.unknown)}")
+    if imported.differing:
+        print(f"{imported.differing} of {len(imported.rows)} answers are scored otherwise here than in the files")
+    else:
+        print(f"all {len(imported.rows)} answers are scored as in the files")
+    print(f"run: {folder.path}")
+
+
+def _only(names: set[str]) -> str:
+    if len(names) > 1:
+        msg = f"the files are named after several corpora ({', '.join(sorted(names))}): say which with --corpus NAME"
+        raise ConfigurationError(msg)
+    return names.pop()
+
+
+def _folder(given: Path | None, about: dict[str, Any]) -> Path:
+    if given is not None:
+        return given
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    model = "".join(char if char.isalnum() or char in "-_.+" else "-" for char in about["model_name"])
+    return Path("codeneedle-runs") / f"{about['corpus']}__{model}__{stamp}"
+
+
+def _print_grid(about: dict[str, Any], rows: Sequence[dict[str, Any]], *, verbose: bool) -> None:
+    lines = run_lines(
+        rows,
+        [parse_pair(pair) for pair in about["pairs"]],
+        lines=about["lines"],
+        functions=len(about["functions"]),
+        reference=parse_pair(about["reference"]),
+        verbose=verbose,
+        thinks=about.get("thinking") == "on",
+    )
+    print(f"{about['corpus']}, {about['model_name']}, {about['started']}")
+    print("\n".join(lines))

@@ -1,0 +1,210 @@
+"""Results of the public codeneedle harness (alexziskind1/codeneedle, `results/*.json`) -> rows of a run.
+
+A file is what one `bench.py run --dump` wrote: `results` is a list of objects with `function`, `response` and `error`;
+the harness's own scores stand beside them. One file is one cell; its KV cache types, which the harness does not know,
+are taken from the file's name or told.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.cell import cell_facts
+from pytest_codeneedle.errors import RunFolderError
+from pytest_codeneedle.grid import ERROR
+from pytest_codeneedle.kvtypes import AS_SERVED, BITS, KVPair, default_reference
+from pytest_codeneedle.plan import Cell
+from pytest_codeneedle.rescore import scored_facts
+from pytest_codeneedle.scoring import PASS_THRESHOLD, PRIMARY_LINES, confused_with
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_codeneedle.corpus import Corpus
+
+_TYPES = "|".join(sorted(BITS, key=len, reverse=True))
+#: A cache type as a word of its own in a file's name, and what may stand between that of K and that of V.
+_TYPE = re.compile(rf"(?<![a-z0-9])(?:{_TYPES})(?![a-z0-9])")
+_BETWEEN = re.compile(r"[^a-z0-9]*(?:ctv|v)?[^a-z0-9]*")
+
+
+@dataclass(frozen=True)
+class Dump:
+    """One file of results: the cell that it is, the rows as the harness wrote them, and its own settings."""
+
+    path: Path
+    pair: KVPair
+    model: str
+    base_url: str
+    relax_indent: bool
+    results: tuple[Mapping[str, Any], ...]
+    written: float
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A run made of dumps: its run.json and its rows.
+
+    `differing` counts answers whose score here is not the one in the file; `unknown` names functions that the corpus
+    does not hold (their rows are ERRORs, and keep their answers).
+    """
+
+    about: dict[str, Any]
+    rows: tuple[dict[str, Any], ...]
+    differing: int
+    unknown: tuple[str, ...]
+
+
+def read_dump(path: Path, pair: KVPair | None = None) -> Dump:
+    """The results in a file; its cell is `pair`, else what its name says, else that of an endpoint, as served.
+
+    Raises RunFolderError for what is not a file of the harness.
+    """
+    try:
+        dump = json.loads(path.read_text(encoding="utf-8-sig"))
+        written = path.stat().st_mtime
+    except (OSError, ValueError) as error:
+        msg = f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"
+        raise RunFolderError(msg) from error
+    results = dump.get("results") if isinstance(dump, dict) else None
+    if not isinstance(results, list) or not all(isinstance(one, dict) and "function" in one for one in results):
+        msg = f"{path} is not a file of the codeneedle harness: it has no list `results` of objects with `function`"
+        raise RunFolderError(msg)
+    return Dump(
+        path=path,
+        pair=pair or pair_in(path.stem) or AS_SERVED,
+        model=str(dump.get("model", "unknown")),
+        base_url=re.sub(r"//[^/@]*@", "//", str(dump.get("base_url", ""))),  # no password is kept
+        relax_indent=bool(dump.get("relax_indent", False)),
+        results=tuple(results),
+        written=written,
+    )
+
+
+def pair_in(name: str) -> KVPair | None:
+    """The last two KV cache types in a file's name, K first; None where no two stand side by side at its end.
+
+    `q8_0-q4_0`, `q8_0_q4_0`, `ctk-q8_0_ctv-q4_0` and `k=q8_0,v=q4_0` are all the same.
+    """
+    name = name.lower()
+    found = list(_TYPE.finditer(name))[-2:]
+    if len(found) < 2 or not _BETWEEN.fullmatch(name, found[0].end(), found[1].start()):  # noqa: PLR2004 - K and V
+        return None
+    return KVPair(found[0].group(), found[1].group())
+
+
+def as_run(dumps: Sequence[Dump], corpus: Corpus, *, relax_indent: bool | None = None) -> Imported:
+    """The dumps as one run, every answer scored here; `relax_indent` is the files' own where it is not said.
+
+    Several dumps of one pair are its replicates, in the order given. Raises RunFolderError where the dumps differ in
+    how they were scored, and nothing is said.
+    """
+    said = {dump.relax_indent for dump in dumps}
+    if relax_indent is None and len(said) > 1:
+        msg = "some of the files were scored with relaxed indentation and some without: say --relax-indent or not"
+        raise RunFolderError(msg)
+    relax = said.pop() if relax_indent is None else relax_indent
+    pairs = tuple(dict.fromkeys(dump.pair for dump in dumps))
+    rows: list[dict[str, Any]] = []
+    differing = 0
+    seen: dict[KVPair, int] = {}
+    expected = _expected(corpus)
+    for dump in dumps:
+        replicate = seen[dump.pair] = seen.get(dump.pair, -1) + 1
+        for result in dump.results:
+            row = _row(result, Cell(corpus.name, dump.pair, replicate), corpus, expected, relax_indent=relax)
+            own = result.get("primary_matched")
+            differing += dump.relax_indent == relax and own is not None and own != (row.get("primary_matched") or 0)
+            rows.append({**row, "imported_from": dump.path.name})
+    asked = {row["function"] for row in rows}
+    return Imported(
+        about=_about(dumps, corpus, pairs, [expected[name] for name in expected if name in asked], relax_indent=relax),
+        rows=tuple(rows),
+        differing=differing,
+        unknown=tuple(sorted(asked - expected.keys())),
+    )
+
+
+def _expected(corpus: Corpus) -> dict[str, dict[str, Any]]:
+    """The entries of run.json, by name."""
+    return {
+        function.name: {
+            "name": function.name,
+            "start_line": function.start_line,
+            "language": function.language,
+            "source": function.source,
+            "primary": list(function.primary(PRIMARY_LINES)),
+            "bonus": list(function.bonus(PRIMARY_LINES)),
+        }
+        for function in corpus.functions
+    }
+
+
+def _row(
+    result: Mapping[str, Any], cell: Cell, corpus: Corpus, expected: Mapping[str, Any], *, relax_indent: bool
+) -> dict[str, Any]:
+    name, response = str(result["function"]), str(result.get("response") or "")
+    row: dict[str, Any] = {
+        "corpus": cell.corpus,
+        "ctk": cell.pair.ctk,
+        "ctv": cell.pair.ctv,
+        "function": name,
+        "replicate": cell.replicate,
+        "response": response,
+        "harness": {key: value for key, value in result.items() if key not in ("function", "response")},
+    }
+    function = next((one for one in corpus.functions if one.name == name), None)
+    problem = result.get("error") or (None if function else f"{name}: the corpus {corpus.name!r} has no such function")
+    if function is not None:
+        row |= cell_facts(cell, function, corpus.total_lines)
+    if problem or function is None:
+        scores = dict.fromkeys(("primary_matched", "lcs_matched", "hallucinated", "bonus_matched"))
+        return {**row, **scores, "outcome": ERROR, "error": str(problem)}
+    bodies = {one.name: one.primary(PRIMARY_LINES) for one in corpus.functions}
+    confused = confused_with(response, bodies, name, relax_indent=relax_indent, at_least=PASS_THRESHOLD)
+    facts = scored_facts(
+        expected[name], response, relax_indent=relax_indent, threshold=PASS_THRESHOLD, confused_with=confused
+    )
+    return {**row, **facts, "confused_with": confused}
+
+
+def _about(
+    dumps: Sequence[Dump],
+    corpus: Corpus,
+    pairs: Sequence[KVPair],
+    functions: list[dict[str, Any]],
+    *,
+    relax_indent: bool,
+) -> dict[str, Any]:
+    models = ", ".join(dict.fromkeys(dump.model for dump in dumps))
+    moment = time.localtime(min(dump.written for dump in dumps))
+    return {
+        "format": 1,
+        "imported": [dump.path.name for dump in dumps],
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z", moment),
+        "model": models,
+        "model_name": models,
+        "model_file": None,
+        "model_sha256": None,
+        "server": ", ".join(dict.fromkeys(dump.base_url for dump in dumps)),
+        "server_build": None,
+        "pairs": [str(pair) for pair in pairs],
+        "cells": [str(pair) for pair in pairs],
+        "reference": str(default_reference(pairs)),
+        "lines": PRIMARY_LINES,
+        "pass": PASS_THRESHOLD,
+        "relax_indent": relax_indent,
+        "prompt": "codeneedle",
+        "corpus": corpus.name,
+        "corpus_sha256": corpus.sha256,
+        "corpus_bytes": len(corpus.text.encode()),
+        "corpus_files": list(corpus.files),
+        "language": corpus.language,
+        "private": corpus.private,
+        "functions": functions,
+    }
