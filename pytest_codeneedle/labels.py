@@ -8,7 +8,7 @@ its ends are no part of it. The first row that fits gives the label::
     refused        it says that it will not or cannot answer
     run-on         no line is missing, and something follows the lines asked for
     shifted        no line is missing, and other lines stand before or between them
-    re-indented    nothing but the indentation is wrong, or nothing else makes lines count as missing
+    re-indented    all lines are there, but for their indentation
     truncated      the beginning of the lines asked for, the last line whole or not
     confused       another function's lines match better
     -- else, whatever cost the most lines; of equals the first:
