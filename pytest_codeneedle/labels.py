@@ -8,7 +8,7 @@ its ends are no part of it. The first row that fits gives the label::
     refused        it says that it will not or cannot answer
     run-on         no line is missing, and something follows the lines asked for
     shifted        no line is missing, and other lines stand before or between them
-    re-indented    nothing but the indentation is wrong, or nothing else makes lines count as missing
+    re-indented    all lines are there, but for their indentation
     truncated      the beginning of the lines asked for, the last line whole or not
     confused       another function's lines match better
     -- else, whatever cost the most lines; of equals the first:
@@ -30,7 +30,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Literal, get_args
 
 from pytest_codeneedle.cleaning import read_answer
@@ -65,8 +65,8 @@ _CAUSES: tuple[Label, ...] = ("re-indented", "truncated", "shifted", "paraphrase
 NEAR = 0.6
 #: A wrong line is held against the missing lines so far around its place: this bounds the work, and chance.
 AROUND = 3
-#: Characters of a line that are compared; the ratio takes quadratic time.
-_LONGEST = 200
+#: Characters of a line that are compared; the ratio takes quadratic time and more.
+_LONGEST = 120
 #: Letters and digits from which on a line tells something. Measured as above: of lines with four about a third
 #: stand in another function, too, of those with none half and more, of those with five or more 4 % at most.
 _TELLING = 5
@@ -207,8 +207,7 @@ def _gaps(diff: Sequence[DiffLine]) -> Iterator[_Gap]:
 def _gap(lines: Sequence[DiffLine], *, first: bool, last: bool) -> _Gap:
     missing = [line.text.strip() for line in lines if line.tag == "missing"]
     wrong = [line.text.strip() for line in lines if line.tag == "hallucinated"]
-    ends_wrong = last and len(wrong) == 1 and lines[-1].tag == "hallucinated"
-    if ends_wrong and missing and missing[0].startswith(wrong[0]):
+    if last and missing and len(wrong) == 1 and missing[0].startswith(wrong[0]):
         wrong = []  # cut off within the line: it is missing, and nothing stands in its place
     return _Gap(missing, wrong, first, last)
 
@@ -239,7 +238,8 @@ def _cause(line: str, missing: Sequence[str], known: Collection[str]) -> Label:
 
 
 def _is_near(line: str, wanted: str) -> bool:
-    if 2 * min(len(line), len(wanted)) < NEAR * (len(line) + len(wanted)):
+    # What is equal and not known tells nothing: a brace.
+    if line == wanted or 2 * min(len(line), len(wanted)) < NEAR * (len(line) + len(wanted)):
         return False
     pair = SequenceMatcher(None, line[:_LONGEST], wanted[:_LONGEST], autojunk=False)
     return pair.quick_ratio() >= NEAR and pair.ratio() >= NEAR  # the first is an upper limit, and cheap
@@ -255,7 +255,7 @@ def _missing(diff: Sequence[DiffLine]) -> int:
 
 def _says_something(text: str) -> bool:
     """Whether a line is more than a brace, `else {` or `try:`, which are the same everywhere."""
-    return sum(map(str.isalnum, text)) >= _TELLING
+    return len(list(islice(filter(str.isalnum, text), _TELLING))) == _TELLING
 
 
 def _kept(lines: Sequence[str]) -> list[str]:

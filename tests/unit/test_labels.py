@@ -65,6 +65,8 @@ CODE = SOURCE.split("\n")
 #: Random words: nothing repeats, so that each alignment is the only one.
 WORDS = re.findall(r"    .*", RandomBodies(functions=1, body_lines=44).text())
 PRIMARY, BONUS = CODE[:LINES], CODE[LINES:]
+#: A line that stands among the bonus lines, and everywhere.
+TRY = "        try:"
 OTHER = [f"  for ({letter} of queue.{letter}) drain({letter}, 1 << 7);" for letter in "bcdfghjklmnpqrstvwxz"]
 
 bodies = st.sampled_from([CODE, WORDS])
@@ -132,6 +134,11 @@ def test_the_order_of_labels_is_fixed() -> None:
         pytest.param(BONUS[:20], "shifted", id="the next lines"),
         pytest.param(PRIMARY[:5] * 4, "shifted", id="loop"),
         pytest.param([changed(line) for line in PRIMARY], "paraphrased", id="a word in every line"),
+        pytest.param(
+            ["Sure.", "It is this one,", "as it stands", "in the file:", *map(changed, PRIMARY[:3]), *PRIMARY[3:]],
+            "paraphrased",
+            id="preamble, a word in the first lines",
+        ),
         pytest.param([*PRIMARY[:8], changed(PRIMARY[8]), *PRIMARY[9:]], "paraphrased", id="a word in one line"),
         pytest.param([*PRIMARY[:10], *map(changed, PRIMARY[10:])], "paraphrased", id="a word in the later lines"),
         pytest.param(["Sure, here:", "", *map(changed, PRIMARY)], "paraphrased", id="preamble, a word in each"),
@@ -140,6 +147,11 @@ def test_the_order_of_labels_is_fixed() -> None:
         pytest.param([*OTHER[:5], "    }", *OTHER[5:9]], "garbled", id="a brace by chance"),
         pytest.param([*PRIMARY[:8], OTHER[0], *PRIMARY[9:]], "garbled", id="one wrong line"),
         pytest.param([*PRIMARY[:9], *OTHER[9:]], "garbled", id="derailed"),
+        pytest.param([*OTHER[:5], PRIMARY[15]], "garbled", id="a line by chance"),
+        pytest.param([*PRIMARY[:12], TRY, *OTHER[:6]], "garbled", id="derailed after `try:`"),
+        pytest.param([*PRIMARY[:12], *OTHER[:3], TRY, *OTHER[3:6]], "garbled", id="derailed around `try:`"),
+        pytest.param([*PRIMARY[:12], *OTHER[:2], TRY], "truncated", id="stopped early after `try:`"),
+        pytest.param(["}"] * 20, "garbled", id="braces"),
         pytest.param("Sure:\n```\n```", "garbled", id="all of it outside the fences"),
         pytest.param("}", "garbled", id="a brace"),
         pytest.param("I'm sorry, I cannot do that.", "refused", id="refusal"),
@@ -179,6 +191,7 @@ def test_confusion_is_named_before_what_else_may_be_wrong(relax: bool) -> None:
     assert "shifted" == label(["Sure:", *PRIMARY], relax=relax, confused_with="drain")
     assert "truncated" == label(PRIMARY[:9], relax=relax, confused_with="drain")
     assert label(PRIMARY, relax=relax, confused_with="drain") is None
+    assert "re-indented" == label([line.strip() for line in PRIMARY], relax=relax, confused_with="drain")
 
 
 def test_a_limit_cuts_off_what_else_would_have_come() -> None:
@@ -187,6 +200,45 @@ def test_a_limit_cuts_off_what_else_would_have_come() -> None:
 
     assert "shifted" == label(answer, stop="eos")
     assert "truncated" == label(answer, stop="limit")
+
+
+def test_a_line_that_is_cut_off_is_missing_not_wrong() -> None:
+    """By the limit; or, where a line too many came first, by the model's own count."""
+    answer = ["Sure:", *PRIMARY[:19], PRIMARY[19][:24]]
+
+    assert "truncated" == label(answer, stop="limit")
+    assert "shifted" == label(answer, stop="eos")
+    assert "paraphrased" == label([*answer[:-1], changed(PRIMARY[19])])
+
+
+def test_a_blank_line_that_is_not_kept_makes_no_answer_short() -> None:
+    """Nineteen lines and a signature are twenty lines, the last of which may be blank."""
+    body = [*CODE[:18], "", *CODE[19:]]
+
+    assert "shifted" == label(["def members(path):", *body[:19]], body)
+    assert "truncated" == label(["def members(path):", *body[:15]], body)
+
+
+def test_a_brace_after_a_skipped_line_is_right() -> None:
+    """Only next to wrong lines it is so by chance."""
+    body = [*CODE[:18], "        skipped(name)", "    }", *CODE[20:]]
+
+    assert "shifted" == label([*body[:18], "    }"], body)
+
+
+def test_a_brace_in_place_of_a_brace_is_not_near() -> None:
+    """It is equal, and tells nothing."""
+    body = [line for word in WORDS[:10] for line in (word, "    }")] + ["    }"] * 24
+
+    assert "garbled" == label(["    }"] * 60, body)
+
+
+def test_a_line_that_does_not_end_is_not_near() -> None:
+    """Its beginning alone would be."""
+    body = [f"{line}  # {line * 4}" for line in WORDS]
+
+    assert "garbled" == label([line * 9 for line in body[:LINES]], body)
+    assert "paraphrased" == label([line + "#" * 99 for line in body[:LINES]], body)
 
 
 def test_a_closed_stream_ran_on() -> None:
