@@ -73,6 +73,10 @@ class RunningCell:
         """Load time, warm-up and validity, flat and plain; empty before the warm-up."""
         return dict(self._facts)
 
+    def prompt(self, name: str) -> str:
+        """The whole prompt about that function, as the chat template made it and thinking was settled."""
+        return self._prompts[name]
+
     def ask(self, name: str) -> Recall:
         """Ask for one function and score the answer. Raises AnswerError and PromptTooLongError."""
         settings, prompt = self._settings, self._prompts[name]

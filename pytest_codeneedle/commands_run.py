@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.commands_corpus import project_root, write_text
 from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.grid import ERROR
 from pytest_codeneedle.kvtypes import parse_pair
 from pytest_codeneedle.store import RESULTS, RunFolder
 from pytest_codeneedle.summary import run_lines
@@ -64,10 +65,13 @@ def import_results(flags: argparse.Namespace) -> None:
     _print_grid(imported.about, list(imported.rows), verbose=flags.verbose)
     if imported.unknown:
         print(f"not in the corpus {name}, kept as errors: {', '.join(imported.unknown)}")
+    scored = sum(row["outcome"] != ERROR for row in imported.rows)
     if imported.differing:
-        print(f"{imported.differing} of {len(imported.rows)} answers are scored otherwise here than in the files")
+        names = ", ".join(dict.fromkeys(imported.differing))
+        print(f"{len(imported.differing)} of {scored} answers are scored otherwise than in the files: {names}")
+        print("(a <think> echo is taken off here before an answer is compared)")
     else:
-        print(f"all {len(imported.rows)} answers are scored as in the files")
+        print(f"all {scored} answers are scored as in the files")
     print(f"run: {folder.path}")
 
 

@@ -50,13 +50,13 @@ class Dump:
 class Imported:
     """A run made of dumps: its run.json and its rows.
 
-    `differing` counts answers whose score here is not the one in the file; `unknown` names functions that the corpus
-    does not hold (their rows are ERRORs, and keep their answers).
+    `differing` names the functions of answers whose score here is not the one in the file, `unknown` those that the
+    corpus does not hold (their rows are ERRORs, and keep their answers).
     """
 
     about: dict[str, Any]
     rows: tuple[dict[str, Any], ...]
-    differing: int
+    differing: tuple[str, ...]
     unknown: tuple[str, ...]
 
 
@@ -111,7 +111,7 @@ def as_run(dumps: Sequence[Dump], corpus: Corpus, *, relax_indent: bool | None =
     relax = said.pop() if relax_indent is None else relax_indent
     pairs = tuple(dict.fromkeys(dump.pair for dump in dumps))
     rows: list[dict[str, Any]] = []
-    differing = 0
+    differing: list[str] = []
     seen: dict[KVPair, int] = {}
     expected = _expected(corpus)
     for dump in dumps:
@@ -119,13 +119,14 @@ def as_run(dumps: Sequence[Dump], corpus: Corpus, *, relax_indent: bool | None =
         for result in dump.results:
             row = _row(result, Cell(corpus.name, dump.pair, replicate), corpus, expected, relax_indent=relax)
             own = result.get("primary_matched")
-            differing += dump.relax_indent == relax and own is not None and own != (row.get("primary_matched") or 0)
+            scored = row["outcome"] != ERROR and dump.relax_indent == relax and own is not None
+            differing += [row["function"]] if scored and own != row["primary_matched"] else []
             rows.append({**row, "imported_from": dump.path.name})
     asked = {row["function"] for row in rows}
     return Imported(
         about=_about(dumps, corpus, pairs, [expected[name] for name in expected if name in asked], relax_indent=relax),
         rows=tuple(rows),
-        differing=differing,
+        differing=tuple(differing),
         unknown=tuple(sorted(asked - expected.keys())),
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.about import about_corpus, about_session, settled
-from pytest_codeneedle.errors import CellError, CorpusError
+from pytest_codeneedle.errors import CellError, ConfigurationError, CorpusError
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.launch import LOAD_DEADLINE_SECONDS, LlamaServer, launched
 from pytest_codeneedle.machine import cache_folder, cores
@@ -66,6 +66,10 @@ def prepare(plan: Plan, workers: int) -> tuple[Plan, dict[str, Prepared]]:
             technique = settle(plan.settings.think, server_facts["chat_template"])
             plan = trimmed(plan, server)
             counts = {name: _counted(plan, plan.corpora[name], server, technique) for name in folders}
+    except ConfigurationError:
+        for folder in folders.values():  # nothing was asked: the name is free for the next try
+            folder.discard()
+        raise
     except CellError as error:
         problem = f"no cell was started: the server that counts tokens failed: {error}"
     else:

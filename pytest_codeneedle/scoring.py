@@ -187,7 +187,7 @@ def render_diff(diff: Sequence[DiffLine], *, context: int | None = 0, hidden: Se
             if tail - head > _FEW:
                 texts[head:tail] = [f"  ... {tail - head} lines matched"]
         if tag in hidden:
-            texts = [f"{_MARKS[tag]} ... {len(texts)} lines {tag}"]
+            texts = [f"{_MARKS[tag]} ... {len(texts)} line{'s'[: len(texts) - 1]} {tag}"]
         out += texts
     return "\n".join(out)
 

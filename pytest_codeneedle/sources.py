@@ -117,11 +117,13 @@ def folder(table: Table, root: Path, *, skip_unparsable: bool) -> Sources:
     for path in paths:
         label = path.relative_to(directory).as_posix()
         try:
-            files.append(SourceFile(label, _text(path.read_bytes, str(path), encoding, table), language))
+            text = _text(path.read_bytes, label if skip_unparsable else str(path), encoding, table)
         except CorpusError as error:
             if not skip_unparsable:
                 raise
-            skipped.append(Skipped(label, str(error)))
+            skipped.append(Skipped(label, str(error).removeprefix(str(table.wrong("")))))
+        else:
+            files.append(SourceFile(label, text, language))
     return Sources(tuple(files), tuple(skipped))
 
 

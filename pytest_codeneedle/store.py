@@ -59,6 +59,18 @@ class RunFolder:
             msg = f"{self.path} is not a folder; name another with --kv-out"
             raise RunFolderError(msg)
 
+    def discard(self) -> None:
+        """Take back a run in which nothing was recorded: its files, and the folder where nothing else is in it."""
+        if (self.path / RESULTS).exists() and (self.path / RESULTS).stat().st_size:
+            return
+        for name in (RUN, RESULTS, CORPUS):
+            (self.path / name).unlink(missing_ok=True)
+        for log in self.path.glob("tokenize*.log"):
+            log.unlink()
+        for folder in (self.path / SERVERS, self.path):
+            if not any(folder.iterdir()):
+                folder.rmdir()
+
     def write_about(self, about: Mapping[str, Any]) -> None:
         """Write run.json whole, through a file beside it. Raises RunFolderError."""
         part = self.path / f".{RUN}.part"
