@@ -51,7 +51,8 @@ class Model:
     @property
     def name(self) -> str:
         """A name fit for a folder."""
-        name = self.label or (self.given if self.is_control or self.remote else Path(self.given).stem)
+        file = not self.is_control and (not self.remote or Path(self.given).is_absolute())  # llama-server's own name
+        name = self.label or (Path(self.given).stem if file else self.given)
         return re.sub(r"[^\w.+-]+", "-", name).strip("-.") or "model"
 
     def check(self, start: Path, profiles: Iterable[str] = ()) -> None:

@@ -12,7 +12,6 @@ from pytest_codeneedle.served import settle_served
 from pytest_codeneedle.store import RunFolder
 
 if TYPE_CHECKING:
-    from pytest_codeneedle.answers import Answer
     from pytest_codeneedle.endpoint import ChatClient
     from pytest_codeneedle.plan import CorpusPlan, Plan
     from pytest_codeneedle.settings import Settings
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 _CHARACTERS_PER_TOKEN = 1.5
 #: Budget of the request that is thrown away; some services refuse very small ones before they read the prompt.
 _WARM_UP_TOKENS = 16
-#: The text's share of a prompt is not known to the token here; if the cache was used, most of it came from there.
-_CACHED_SHARE = 0.5
 _EMPTY_BLOCK = "<think>\n\n</think>\n\n"
 
 
@@ -60,7 +57,6 @@ class ServedCell:
         self._settings = settings
         self._judge = Judge(chosen, settings)
         self._facts: dict[str, Any] = {}
-        self._prompt_tokens = 0
 
     def warm_up(self) -> None:
         """Send one question whose answer is thrown away: the prompt cache is warm then, if the engine has one.
@@ -69,7 +65,6 @@ class ServedCell:
         """
         first = self._chosen.asked[0]
         warm = self._client.complete(self._messages(first.message), (), budget=_WARM_UP_TOKENS, full=True)
-        self._prompt_tokens = warm.prompt_n + warm.cache_n
         self._facts = {"warm_up_n": warm.prompt_n, "warm_up_ms": round(warm.prompt_ms, 3)}
 
     @property
@@ -86,16 +81,12 @@ class ServedCell:
             budget=(self._prepared.budgets or {})[name],
             full=settings.full_answer,
         )
-        return self._judge.judge(name, answer, self._prompt_cache(answer))
+        # Not every engine has a prompt cache, or says so: no mention is no miss.
+        return self._judge.judge(name, answer, "hit" if answer.cache_n else "unknown")
 
     def told(self, message: str) -> str:
         """The message of a fault, with where it happened."""
         return f"{self._client.endpoint.url}: {message}"
-
-    def _prompt_cache(self, answer: Answer) -> str:
-        if not self._prompt_tokens or not answer.cache_n:
-            return "unknown"  # not every engine has such a cache, or says so
-        return "hit" if answer.cache_n >= _CACHED_SHARE * self._prompt_tokens else "missed"
 
     def _messages(self, message: str) -> list[dict[str, str]]:
         messages = [{"role": "user", "content": message}]

@@ -86,3 +86,69 @@ def test_cache_that_cannot_be_written(lab: Lab, monkeypatch: pytest.MonkeyPatch)
     message = lab.refused(*PAIR)
     assert "the control model cannot be written" in message
     assert "XDG_CACHE_HOME" in message
+
+
+PROFILE = """
+name = "my model"
+path = "gguf/own.gguf"
+think = "no-think"
+stop = ["END"]
+max_tokens = 333
+relax_indent = false
+server_args = "-b 256"
+"""
+
+
+def profile(lab: Lab, text: str = PROFILE) -> None:
+    """The profile `mine`, and its model."""
+    lab.write("models/mine.toml", text)
+    (lab.path / "gguf").mkdir()
+    Control().write(lab.path / "gguf" / "own.gguf")
+
+
+def test_profile_says_it_all(lab: Lab) -> None:
+    """`--kv-model NAME` takes the file, the arguments, and how the model wants to be asked."""
+    profile(lab)
+    result = lab.grid(*PAIR, "--kv-model", "mine", corpus=None)
+    assert DONE == matched(result)
+    about = lab.about()
+    assert str(lab.path / "gguf" / "own.gguf") == about["model_file"]
+    assert ("my-model", "no-think", ["END"], 333, False) == tuple(
+        about[key] for key in ("model_name", "thinking", "stop", "max_tokens", "relax_indent")
+    )
+    assert {333} == set(about["budgets"].values())
+    assert ["-b", "256"] == about["server_args"]
+    assert lab.folder.name.startswith("tiny__my-model__")
+    assert "kv-grid: thinking: off, by /no_think at the end of the task" in result.outlines
+
+
+def test_command_line_wins_over_a_profile_and_that_over_the_ini_file(lab: Lab) -> None:
+    """The profile is about the model; the ini file is about the project."""
+    profile(lab)
+    lab.pytester.makeini("[pytest]\nkv_think = prefill\nkv_relax_indent = true\nkv_model = mine\n")
+    assert DONE == matched(lab.grid(*PAIR, "--kv-think", "auto", "--kv-server-args=-ub 128", corpus=None))
+    about = lab.about()
+    assert ("auto", False, ["-b", "256", "-ub", "128"]) == (
+        about["think"],
+        about["relax_indent"],
+        about["server_args"],
+    )
+
+
+def test_profile_without_a_file(lab: Lab) -> None:
+    """It needs one, unless the server is a running endpoint or its command names a model."""
+    profile(lab, 'name = "bare"\n')
+    assert "model profile 'bare' names no file: add path" in lab.refused(*PAIR, "--kv-model", "mine")
+
+
+def test_profiles_are_named_where_a_file_is_not_there(lab: Lab) -> None:
+    """One may have been meant."""
+    profile(lab)
+    assert "name a GGUF file with --kv-model PATH, or mine, control:robust" in lab.refused(*PAIR, "--kv-model", "main")
+
+
+def test_mistake_in_a_profile(lab: Lab) -> None:
+    """A usage error that names the file."""
+    profile(lab, "max_tokens = 'many'\n")
+    message = lab.refused(*PAIR, "--kv-model", "mine")
+    assert "models/mine.toml: the file max_tokens = 'many' is not a whole number of 1 or more" in message

@@ -52,7 +52,7 @@ def client(answer: Callable[[httpx.Request], httpx.Response]) -> Client:
     return Client("http://127.0.0.1:1", transport=httpx.MockTransport(answer))
 
 
-def answering(status: int, **response: Any) -> Client:  # noqa: ANN401 - what httpx.Response takes
+def answering(status: int, **response: Any) -> Client:
     """A client whose server always gives this answer."""
     return client(lambda _request: httpx.Response(status, **response))
 

@@ -85,7 +85,7 @@ class Talk:
             now=lambda: 0.0,
         )
 
-    def complete(self, *, full: bool = False) -> Any:  # noqa: ANN401 - an Answer, whose fields are looked at
+    def complete(self, *, full: bool = False) -> Any:
         """Ask for two lines."""
         return self.client.complete(MESSAGES, PRIMARY, budget=50, full=full)
 

@@ -1,0 +1,126 @@
+"""An answer, judged: what is said of it, what of it is shown, and when there is nothing to score."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pytest_codeneedle.answers import Answer
+from pytest_codeneedle.corpus import Corpus, Part
+from pytest_codeneedle.errors import AnswerError
+from pytest_codeneedle.functions import Function
+from pytest_codeneedle.plan import CorpusPlan
+from pytest_codeneedle.prompts import Question
+from pytest_codeneedle.recall import Judge, Recall
+
+BODY = tuple(f"    first_line_{number} = {number}" for number in range(25))
+OTHER = tuple(f"    second_line_{number} = {number}" for number in range(25))
+
+
+def answered(text: str, **more: Any) -> Answer:
+    """An answer that ended by itself."""
+    facts: dict[str, Any] = {"tokens": 9, "cache_n": 0, "prompt_n": 1, "prompt_ms": 1.0, "predicted_ms": 1.0}
+    return Answer(**{"text": text, "stop": "eos", "run_on": False, "truncated": False, **facts, **more})
+
+
+def judge(*, private: bool = False, **settings: Any) -> Judge:
+    """A judge of two functions, with the usual settings but for those given."""
+    text = "\n".join(["def one():", *BODY, "def two():", *OTHER, ""])
+    functions = (Function("one", 2, BODY, "python", "a.py", 1), Function("two", 28, OTHER, "python", "a.py", 27))
+    corpus = Corpus("mine", (Part("a.py", text, functions),), "python", generated=False, private=private)
+    chosen = CorpusPlan(corpus, tuple(Question(one, "") for one in functions), ())
+    usual = {"lines": 20, "relax_indent": True, "threshold": 8, "redact": False, "embed_source": False}
+    return Judge(chosen, SimpleNamespace(**{**usual, **settings}))  # type: ignore[arg-type]  # those that it reads
+
+
+def recall(text: str, *, private: bool = False, **settings: Any) -> Recall:
+    """What is said of this answer about `one`."""
+    return judge(private=private, **settings).judge("one", answered(text), "hit")
+
+
+def test_a_perfect_answer() -> None:
+    """No label, nothing confused."""
+    result = recall("\n".join(BODY[:20]))
+    assert (True, None, None, 20) == (result.passed, result.label, result.confused_with, result.score.primary_matched)
+    assert (None, "hit") == (result.facts()["label"], result.facts()["prompt_cache"])
+
+
+def test_another_functions_body() -> None:
+    """It is named, in the row and in the message."""
+    result = recall("\n".join(OTHER[:20]))
+    assert ("confused", "two") == (result.label, result.facts()["confused_with"])
+    head = "one: 0 of 20 lines recalled, 8 needed (confused, 20 hallucinated, reads like two)"
+    assert head == result.explain().split("\n")[0]
+
+
+def test_an_answer_cut_short() -> None:
+    """The label stands in the message."""
+    result = recall("\n".join(BODY[:5]))
+    assert "one: 5 of 20 lines recalled, 8 needed (truncated, 0 hallucinated)" in result.explain()
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "said"),
+    [
+        ("", "empty", "one: the model answered nothing (9 tokens, stop: eos)"),
+        ("```\n```", "empty", "the model answered nothing"),
+        ("<think>\nhm\n</think>", "thinking-only", "the model answered nothing but thinking"),
+        ("I'm sorry, but I can't see that code.", "refused", "the model said that it would not or could not answer"),
+    ],
+)
+def test_nothing_to_score_is_an_error(text: str, label: str, said: str) -> None:
+    """Never a miss; the answer and its label are kept."""
+    with pytest.raises(AnswerError) as caught:
+        recall(text)
+    assert said in str(caught.value)
+    assert (text, label) == (caught.value.response, caught.value.label)
+
+
+WRONG = "\n".join([*BODY[:10], "    a = 'not asked for'", "    b = 'not asked for'", *BODY[20:24]])
+
+
+def test_of_public_code_all_is_shown() -> None:
+    """What the model wrote, and what was missing."""
+    shown = recall(WRONG).explain()
+    assert "+     a = 'not asked for'" in shown
+    assert "-     first_line_12 = 12" in shown
+    assert ">     first_line_21 = 21" in shown
+
+
+def test_of_private_code_only_the_lines_asked_for_are_shown() -> None:
+    """The others are counted, and it is said how to see them."""
+    shown = recall(WRONG, private=True).explain()
+    assert "-     first_line_12 = 12" in shown
+    assert "+ ... 2 lines hallucinated" in shown
+    assert "> ... 4 lines bonus" in shown
+    assert "not asked for'" not in shown
+    assert "first_line_21" not in shown
+    assert shown.endswith("(lines not asked for are not shown: the corpus is private; --kv-embed-source shows them)")
+
+
+def test_embedded_source_may_be_shown() -> None:
+    """As of public code."""
+    assert recall(WRONG).explain() == recall(WRONG, private=True, embed_source=True).explain()
+
+
+def test_nothing_is_hidden_where_there_is_nothing_to_hide() -> None:
+    """An answer that only lacks lines."""
+    assert "not shown" not in recall("\n".join(BODY[:5]), private=True).explain()
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_redacted_there_is_no_line_at_all(*, private: bool) -> None:
+    """One line of figures."""
+    shown = recall(WRONG, private=private, redact=True).explain()
+    assert "one: 10 of 20 lines recalled, 8 needed (shifted, 2 hallucinated)" == shown
+
+
+def test_lines_that_continue_the_file_are_counted_where_an_answer_ran_on() -> None:
+    """From behind the lines asked for."""
+    text = "\n".join([*BODY, "def two():", OTHER[0]])
+    result = judge().judge("one", answered(text, run_on=True), "hit")
+    assert 7 == result.run_on_lines
+    assert 0 == recall(text).run_on_lines
+    assert "run-on" == result.label

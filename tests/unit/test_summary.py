@@ -1,0 +1,60 @@
+"""The report of a run: grids, labels where there are any, and answers that thought."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_codeneedle.kvtypes import AS_SERVED, KVPair
+from pytest_codeneedle.summary import run_lines
+
+PAIR = KVPair("q8_0", "q4_0")
+
+
+def row(function: str, matched: int = 20, **more: Any) -> dict[str, Any]:
+    """A scored row."""
+    usual = {"ctk": "q8_0", "ctv": "q4_0", "replicate": 0, "outcome": "passed", "label": None}
+    return {**usual, "function": function, "primary_matched": matched, **more}
+
+
+def report(*rows: dict[str, Any], **more: Any) -> list[str]:
+    """The report of these rows."""
+    return run_lines(rows, [PAIR], lines=20, functions=len(rows), reference=PAIR, **more)
+
+
+def test_a_flawless_run_has_its_grids_and_nothing_more() -> None:
+    """No labels, no flags."""
+    lines = report(row("f"), row("g"))
+    assert "mean primary_matched /20" == lines[0]
+    assert not any("labels" in line or "thought" in line or "ran on" in line for line in lines)
+
+
+def test_labels_stand_under_the_grids() -> None:
+    """Between blank lines, one line a cell."""
+    lines = report(row("f", 5, label="truncated"), row("g", 9, label="confused", confused_with="other"))
+    at = lines.index("labels")
+    assert ["", "labels", "q8_0/q4_0    1 truncated, 1 confused (with other)", ""] == lines[at - 1 : at + 3]
+
+
+def test_flags_have_grids_when_asked_for() -> None:
+    """How many answers ran on, and how many were confused."""
+    lines = report(row("f", run_on=True), row("g", 3, confused_with="f"), verbose=True)
+    assert ["answers that ran on", "ctk\\ctv    q4_0", "q8_0          1"] == lines[
+        lines.index("answers that ran on") :
+    ][:3]
+    assert "answers confused with another function" in lines
+
+
+def test_answers_that_thought_are_counted() -> None:
+    """Unless they were let."""
+    said = "1 of 2 answers thought all the same; try --kv-think prefill"
+    rows = (row("f", thought=True), row("g"))
+    assert said in report(*rows)
+    assert said not in report(*rows, thinks=True)
+
+
+def test_the_one_cell_of_an_endpoint() -> None:
+    """Its types are not known."""
+    served = [{**row("f"), "ctk": "served", "ctv": "served"}]
+    lines = run_lines(served, [AS_SERVED], lines=20, functions=1, reference=AS_SERVED)
+    assert ["ctk\\ctv  served", "served    20.00"] == lines[1:3]
+    assert "reference as-served 20.00" in lines
