@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 DEFAULT_SAMPLE = 16
 DEFAULT_SEED = 42
 #: Comment mark of a language, for the header line of each file where a corpus has several.
-_COMMENT = {"python": "#", "javascript": "//"}
+_COMMENT = {"python": "#", "javascript": "//", "php": "//"}
 _SOURCES = ("generate", "module", "files")
 
 

@@ -268,7 +268,7 @@ MISTAKES = {
     "no-match": (FILES + 'glob = "*.js"\n', "[files] glob = '*.js' matches no file in {root}/src"),
     "unknown-language": (
         FILES + 'glob = "*.rb"\n',
-        "c.rb: no extraction for this kind; there is .py, .js, .mjs, .cjs",
+        "c.rb: no extraction for this kind; there is .py, .js, .mjs, .cjs, .php, .phtml, .inc",
     ),
     "mixed-languages": (FILES + 'glob = "[ab].*"\n', "[files] glob = '[ab].*' mixes languages: javascript, python"),
     "not-utf-8": (FILES + 'glob = "latin.py"\n', "{root}/src/latin.py: not UTF-8 at byte 5"),

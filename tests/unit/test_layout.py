@@ -19,6 +19,7 @@ FLOORS = {
         "cleaning",
         "errors",
         "extract_js",
+        "extract_php",
         "extract_py",
         "extraction",
         "functions",
