@@ -25,6 +25,18 @@ _LINE_END = re.compile(LINE_END.pattern.encode())
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 _HALT = re.compile(rb"__halt_compiler\s*\(\s*\)\s*(?:;|\?>)", re.IGNORECASE)
 
+#: PHP takes every byte from 0x80 on for a letter, and NUL for a character like others in strings and comments.
+_ASCII = bytes(range(1, 128)).rjust(128, b" ").ljust(256, b"x")
+#: Words that PHP takes for names where tree-sitter does not, in group 1.
+_WORDS = (
+    rb"(?<!-)->(\w+)",  # "$this->class"
+    rb"\$\w+\[(\w+)\]",  # "$row[default]"
+    rb"[(,]\s*(\w+)\s*:(?!:)",  # f(list: 1)
+    rb"\bfunction\s*&\s*(\w+)",  # function &new()
+    rb"\b(int|integer|string|float|double|real|bool|boolean|object|binary)\s*(?:::|\()",  # f(Binary::TYPE)
+)
+_HEREDOC = re.compile(rb"<<<[ \t]*([\"']?)(\w+)\1\r?\n(?s:.*?)^[ \t]*\2\b", re.MULTILINE)
+
 #: The fields of target and value, by the type of each node that names a closure.
 _ASSIGNING: Mapping[str, tuple[str, str]] = {
     "assignment_expression": ("left", "right"),
@@ -80,8 +92,17 @@ def _encoded(text: str, source: str) -> bytes:
 
 
 def _parse(code: bytes) -> Tree:
-    """The tree of what stands before the data of ``__halt_compiler();``, which tree-sitter would take for PHP."""
+    """The tree of `code`, with the same offsets where it is that of `_simplified`."""
     parser = Parser(Language(tree_sitter_php.language_php()))
+    tree = _parse_to_halt(parser, code)
+    if tree.root_node.has_error:
+        simpler = _parse_to_halt(parser, _simplified(code))
+        return tree if simpler.root_node.has_error else simpler
+    return tree
+
+
+def _parse_to_halt(parser: Parser, code: bytes) -> Tree:
+    """The tree of what stands before the data of ``__halt_compiler();``, which tree-sitter would take for PHP."""
     for halt in _HALT.finditer(code):
         tree = parser.parse(code[: halt.end()])
         name = tree.root_node.descendant_for_byte_range(halt.start(), halt.start())
@@ -89,6 +110,24 @@ def _parse(code: bytes) -> Tree:
         if called and not tree.root_node.has_error:  # else these are words of a string or a comment
             return tree
     return parser.parse(code)
+
+
+def _simplified(code: bytes) -> bytes:
+    """`code` without some PHP that tree-sitter takes for errors: of the same length, with the same functions.
+
+    What is rewritten is a name, which is taken from `code`, or text in which nothing is looked for. Where
+    it is something else after all, the result does not parse.
+    """
+    code = code.translate(_ASCII)
+    for words in _WORDS:
+        code = re.sub(words, _crossed_out, code, flags=re.IGNORECASE)
+    code = re.sub(rb"(?i)\bclone(?=\s+\$)", b"     ", code)  # clone $a = $b
+    return _HEREDOC.sub(lambda heredoc: heredoc[0].replace(b"/*", b"xx"), code)
+
+
+def _crossed_out(words: re.Match[bytes]) -> bytes:
+    start, end = (place - words.start() for place in words.span(1))
+    return words[0][:start] + b"x" * (end - start) + words[0][end:]
 
 
 def _first_fault(root: Node) -> Node:
