@@ -27,8 +27,9 @@ _HALT = re.compile(rb"__halt_compiler\s*\(\s*\)\s*(?:;|\?>)", re.IGNORECASE)
 
 #: PHP takes every byte from 0x80 on for a letter, and NUL for a character like others in strings and comments.
 _ASCII = bytes(range(1, 128)).rjust(128, b" ").ljust(256, b"x")
-#: Words that PHP takes for names where tree-sitter does not, in group 1.
+#: Words that are names or text to PHP but not to tree-sitter, in group 1.
 _WORDS = (
+    rb"<(\?)xml\b",  # not a short open tag
     rb"(?<!-)->(\w+)",  # "$this->class"
     rb"\$\w+\[(\w+)\]",  # "$row[default]"
     rb"[(,]\s*(\w+)\s*:(?!:)",  # f(list: 1)
