@@ -21,6 +21,9 @@ LANGUAGES: Mapping[str, str] = {
     ".js": "javascript",
     ".mjs": "javascript",
     ".cjs": "javascript",
+    ".php": "php",
+    ".phtml": "php",
+    ".inc": "php",
 }
 
 #: What ends a line. `str.splitlines` also splits at form feeds and U+2028, which would shift every line
@@ -38,7 +41,7 @@ def extract(text: str, language: str, *, source: str, min_lines: int = 20) -> li
 
     A name stands once, for the first function so called that is long enough. They come in the order of the
     public harness: breadth-first for Python (outer functions before all inner ones), as written for
-    JavaScript. `language` is one of the values of `LANGUAGES`; `source` names the text in messages and in
+    JavaScript and PHP. `language` is one of the values of `LANGUAGES`; `source` names the text in messages and in
     `Function.source`. Line numbers count from 1, at ``\n``, ``\r\n`` and ``\r``.
 
     Raises `CorpusError` for a language that is not known and for a text that does not parse.
@@ -66,6 +69,10 @@ def named_functions(text: str, language: str, source: str) -> Iterator[Function]
         from pytest_codeneedle import extract_js  # noqa: PLC0415
 
         return extract_js.functions(text, source=source)
+    if language == "php":
+        from pytest_codeneedle import extract_php  # noqa: PLC0415
+
+        return extract_php.functions(text, source=source)
     known = ", ".join(sorted(set(LANGUAGES.values())))
     message = f"{source}: unknown language {language!r}; known: {known}"
     raise CorpusError(message)

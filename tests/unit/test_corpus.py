@@ -271,7 +271,7 @@ MISTAKES = {
     "no-match": (FILES + 'glob = "*.js"\n', "[files] glob = '*.js' matches no file in {root}/src"),
     "unknown-language": (
         FILES + 'glob = "*.rb"\n',
-        "c.rb: no extraction for this kind; there is .py, .js, .mjs, .cjs",
+        "c.rb: no extraction for this kind; there is .py, .js, .mjs, .cjs, .php, .phtml, .inc",
     ),
     "mixed-languages": (
         FILES + 'glob = "[ab].*"\n',

@@ -41,19 +41,22 @@ def test_lines_of_the_empty_text() -> None:
 
 def test_an_unknown_language_is_named_with_the_known_ones() -> None:
     """A language that nobody reads is a corpus error that says what could be read."""
-    reason = "demo.rb: unknown language 'ruby'; known: javascript, python"
+    reason = "demo.rb: unknown language 'ruby'; known: javascript, php, python"
 
     with pytest.raises(CorpusError, match=f"^{re.escape(reason)}$"):
         extract("", "ruby", source="demo.rb")
 
 
 def test_languages_by_suffix() -> None:
-    """Python and the three suffixes of JavaScript are known."""
+    """Python, and the three suffixes of JavaScript and of PHP, are known."""
     assert {
         ".py": "python",
         ".js": "javascript",
         ".mjs": "javascript",
         ".cjs": "javascript",
+        ".php": "php",
+        ".phtml": "php",
+        ".inc": "php",
     } == LANGUAGES
 
 
@@ -99,10 +102,11 @@ def test_a_body_needs_min_lines(min_lines: int, names: list[str]) -> None:
 
 @pytest.mark.parametrize("length", [19, 20])
 @pytest.mark.parametrize(
-    ("language", "head", "tail"), [("python", "def f():", ""), ("javascript", "function f() {", "}")]
+    ("language", "head", "tail"),
+    [("python", "def f():", ""), ("javascript", "function f() {", "}"), ("php", "<?php function f() {", "}")],
 )
 def test_twenty_lines_are_long_enough_unless_told(language: str, head: str, tail: str, length: int) -> None:
     """Without `min_lines`, a body has to have the 20 lines of the benchmark."""
-    text = "\n".join([head, *["    x = 1"] * length, tail])
+    text = "\n".join([head, *["    1;"] * length, tail])
 
     assert (length >= 20) == bool(extract(text, language, source="demo"))

@@ -21,6 +21,7 @@ FLOORS = {
         "command",
         "errors",
         "extract_js",
+        "extract_php",
         "extract_py",
         "extraction",
         "functions",
