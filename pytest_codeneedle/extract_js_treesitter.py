@@ -31,6 +31,7 @@ _FUNCTIONS = frozenset(
         "method_definition",
     }
 )
+_NAMEABLE = _FUNCTIONS | {"parenthesized_expression"}
 
 #: The field of the value in each node that can name its value.
 _VALUES = {
@@ -50,17 +51,31 @@ _SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\ufeff]")
 _LONE_CR = re.compile(r"\r(?!\n)")
 _NOT_TWO_BYTES = re.compile("[\ud800-\udfff\U00010000-\U0010ffff]")
 
+#: What the grammar lacks: keywords as names of exports, and a field without a value before a line with ``[``.
+_EXPORT_AS = re.compile(r"(?<=\bas )[a-z](?=[a-z]+\s*[,}])|(?<=[{,\s])[a-z](?=[a-z]+ as [\w$]+\s*[,}])")
+_BARE_FIELD = re.compile(r"^([ \t]*(?:static[ \t]+)?#?[\w$]+)(?=[ \t]*(?://.*)?\r?\n\s*\[)\s", re.MULTILINE)
+
+#: How much of the text a message shows.
+_SHOWN = 40
+
 
 def named_blocks(text: str, *, source: str) -> list[NamedBlock]:
     """Every named function of `text` that has a block body, in pre-order.
 
     Raises `CorpusError`, with the line, for a text that tree-sitter cannot read without an error.
     """
-    parser = Parser(Language(tree_sitter_javascript.language()))
-    root = parser.parse(_sanitized(text).encode("utf-16-le"), encoding="utf16le").root_node
+    root = _parsed(_sanitized(text))
     if root.has_error:
-        raise _not_javascript(root, text, source)
+        mended = _parsed(_mended(_sanitized(text)))
+        if mended.has_error:
+            raise _not_javascript(root, text, source)
+        root = mended
     return list(_found(root, text))
+
+
+def _parsed(text: str) -> Node:
+    parser = Parser(Language(tree_sitter_javascript.language()))
+    return parser.parse(text.encode("utf-16-le"), encoding="utf16le").root_node
 
 
 def _sanitized(text: str) -> str:
@@ -73,6 +88,14 @@ def _sanitized(text: str) -> str:
     return _NOT_TWO_BYTES.sub("Z", text)
 
 
+def _mended(text: str) -> str:
+    """Give a text of the same length without what the grammar lacks; only for one that does not parse as it is.
+
+    It also changes strings and the like: structure and places are all that is read from it.
+    """
+    return _BARE_FIELD.sub(r"\1;", _EXPORT_AS.sub("Z", text))
+
+
 def _found(root: Node, text: str) -> Iterator[NamedBlock]:
     # With each node goes the name that a nameless function has in its place.
     stack: list[tuple[Node, tuple[str, int] | None]] = [(root, None)]
@@ -82,8 +105,16 @@ def _found(root: Node, text: str) -> Iterator[NamedBlock]:
             body = node.child_by_field_name("body")
             named = _own_name(node, text) or given
             if named and body and body.type == "statement_block":
-                yield NamedBlock(*named, _start(body), body.end_byte // _BYTES - 1)
-        stack += [(child, _name_given(node, child, given, text)) for child in reversed(node.named_children)]
+                yield NamedBlock(*named, _start(body), _closing(body))
+        stack.extend(
+            (child, _name_given(node, child, given, text) if child.type in _NAMEABLE else None)
+            for child in reversed(node.named_children)
+        )
+
+
+def _closing(body: Node) -> int:
+    # Not the block's own end: a semicolon that is inserted after a comment is part of the block.
+    return next(_start(child) for child in reversed(body.children) if child.type == "}")
 
 
 def _own_name(function: Node, text: str) -> tuple[str, int] | None:
@@ -94,56 +125,49 @@ def _own_name(function: Node, text: str) -> tuple[str, int] | None:
 
 
 def _name_given(parent: Node, child: Node, given: tuple[str, int] | None, text: str) -> tuple[str, int] | None:
-    """Find the name that `parent` gives to a nameless function `child`, and where; parentheses pass theirs on."""
-    if parent.type == "parenthesized_expression":
-        return given
-    if child.type == "method_definition":
-        return _of_key(child, "name", text, literals=parent.type == "object")
-    if child.type not in _FUNCTIONS and child.type != "parenthesized_expression":
-        return None
-    if parent.type not in _VALUES or parent.child_by_field_name(_VALUES[parent.type]) != child:
-        return None
-    if parent.type == "pair":
-        return _of_key(parent, "key", text, literals=True)
-    if parent.type == "field_definition":
-        return _of_key(parent, "property", text, literals=False)
+    """Find the name that `parent` gives to a function or parentheses in it, and where; parentheses pass it on."""
+    match parent.type, child.type:
+        case "parenthesized_expression", _:
+            return given
+        case kind, "method_definition":
+            return _of_key(child, "name", text, literals=kind == "object")
+        case kind, _ if kind not in _VALUES or parent.child_by_field_name(_VALUES[kind]) != child:
+            return None
+        case "pair", _:
+            return _of_key(parent, "key", text, literals=True)
+        case "field_definition", _:
+            return _of_key(parent, "property", text, literals=False)
     return _of_target(parent, text)
 
 
 def _of_key(member: Node, field: str, text: str, *, literals: bool) -> tuple[str, int] | None:
     """Find the name of an object's or a class's member, given where the member begins: its key may be further down.
 
-    In an object a string or number is a name too, in a class it is none, as in the public harness.
+    In an object a string or number is a name too, in a class it is none, as on the esprima path.
     """
-    key = member.child_by_field_name(field)
-    if key and key.type == "computed_property_name":
-        key = _without_parentheses(key)
-    if key is None:
-        return None
-    begin = next(child for child in member.children if child.type not in {"decorator", "comment"})
+    key = _within(member.child_by_field_name(field))
+    begin = next(child for child in member.children if child.type not in {"comment", "decorator"})
     if key.type in _IDENTIFIERS:
         return _identifier(key, text), _start(begin)
-    if literals and key.type in {"string", "number"}:
+    if literals and key.type in {"number", "string"}:
         return _literal(key, text), _start(begin)
     return None
 
 
 def _of_target(assignment: Node, text: str) -> tuple[str, int] | None:
-    target = assignment.child_by_field_name("left") or assignment.child_by_field_name("name")
-    if target and target.type == "parenthesized_expression":
-        target = _without_parentheses(target)
-    if target and target.type == "member_expression":
-        target = target.child_by_field_name("property")
-    elif target and target.type == "subscript_expression":
-        target = target.child_by_field_name("index")
-        if target and target.type == "parenthesized_expression":
-            target = _without_parentheses(target)
-    return (_identifier(target, text), _start(target)) if target and target.type in _IDENTIFIERS else None
+    target = _within(assignment.child_by_field_name("left") or assignment.child_by_field_name("name"))
+    if target.type == "member_expression":
+        target = _within(target.child_by_field_name("property"))
+    elif target.type == "subscript_expression":
+        target = _within(target.child_by_field_name("index"))
+    return (_identifier(target, text), _start(target)) if target.type in _IDENTIFIERS else None
 
 
-def _without_parentheses(node: Node) -> Node:
-    """Find what stands in these parentheses or brackets, however many."""
-    while node.type in {"parenthesized_expression", "computed_property_name"}:
+def _within(node: Node | None) -> Node:
+    """Find what stands in parentheses or the brackets of a computed key, however many; any other node is itself."""
+    if node is None:
+        raise AssertionError("a tree without errors has the fields of its grammar")
+    while node.type in {"computed_property_name", "parenthesized_expression"}:
         node = next(child for child in node.named_children if child.type != "comment")
     return node
 
@@ -156,7 +180,7 @@ def _identifier(node: Node, text: str) -> str:
 def _literal(node: Node, text: str) -> str:
     written = _written(node, text)
     if node.type == "string":
-        # Within strings these are JavaScript since ES2019 only.
+        # JavaScript allows these in strings since ES2019.
         key = written.replace("\u2028", r"\u2028").replace("\u2029", r"\u2029")
         return key_value(key) or written[1:-1]
     if written.endswith("n"):
@@ -173,8 +197,13 @@ def _start(node: Node) -> int:
 
 
 def _not_javascript(root: Node, text: str, source: str) -> CorpusError:
+    """Name the first line that is wrong: that of the innermost of the errors that the tree begins with."""
     node = root
-    while not (node.is_error or node.is_missing):
-        node = next(child for child in node.children if child.has_error)
-    line = 1 + sum(1 for _ in LINE_END.finditer(text, 0, _start(node)))
-    return CorpusError(f"{source}, line {line}: not JavaScript: {_written(node, text)!r}")
+    while wrong := next((child for child in node.children if child.has_error), None):
+        node = wrong
+    start = _start(node)
+    line = 1 + sum(1 for _ in LINE_END.finditer(text, 0, start))
+    if node.is_missing:
+        return CorpusError(f"{source}, line {line}: not JavaScript: {node.type!r} is missing")
+    shown = LINE_END.split(text[start : start + _SHOWN])[0]
+    return CorpusError(f"{source}, line {line}: not JavaScript: {shown!r}")
