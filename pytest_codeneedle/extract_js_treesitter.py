@@ -51,9 +51,14 @@ _SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\ufeff]")
 _LONE_CR = re.compile(r"\r(?!\n)")
 _NOT_TWO_BYTES = re.compile("[\ud800-\udfff\U00010000-\U0010ffff]")
 
-#: What the grammar lacks: keywords as names of exports, and a field without a value before a line with ``[``.
-_EXPORT_AS = re.compile(r"(?<=\bas )[a-z](?=[a-z]+\s*[,}])|(?<=[{,\s])[a-z](?=[a-z]+ as [\w$]+\s*[,}])")
-_BARE_FIELD = re.compile(r"^([ \t]*(?:static[ \t]+)?#?[\w$]+)(?=[ \t]*(?://.*)?\r?\n\s*\[)\s", re.MULTILINE)
+#: What the grammar lacks, and what it knows that is as long: keywords as names of exports, fields without a value
+#: before a line with ``[``, and escapes of tagged templates that mean nothing elsewhere.
+_MENDS = (
+    (re.compile(r"(?<=\bas )[a-z](?=[a-z]+\s*(?:[,}]|from\b))"), "Z"),
+    (re.compile(r"(?<=[{,\s])[a-z](?=[a-z]+ as [\w$]+\s*[,}])"), "Z"),
+    (re.compile(r"^([ \t]*(?:static[ \t]+)?#?[\w$]+)(?=[ \t]*(?://.*)?\r?\n\s*\[)\s", re.MULTILINE), r"\1;"),
+    (re.compile(r"(?<=\\)[ux](?![0-9A-Fa-f]{2}|\{)"), "Z"),
+)
 
 #: How much of the text a message shows.
 _SHOWN = 40
@@ -93,7 +98,9 @@ def _mended(text: str) -> str:
 
     It also changes strings and the like: structure and places are all that is read from it.
     """
-    return _BARE_FIELD.sub(r"\1;", _EXPORT_AS.sub("Z", text))
+    for pattern, known in _MENDS:
+        text = pattern.sub(known, text)
+    return text
 
 
 def _found(root: Node, text: str) -> Iterator[NamedBlock]:

@@ -19,6 +19,8 @@ FLOORS = {
         "cleaning",
         "errors",
         "extract_js",
+        "extract_js_esprima",
+        "extract_js_treesitter",
         "extract_py",
         "extraction",
         "functions",
