@@ -140,6 +140,35 @@ def test_both_parsers_agree_on_programs_up_to_es2017(text: str) -> None:
     assert extract_js_esprima.named_blocks(text) == found(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a[(fn)] = () => {}; (a.gn) = (() => {}); ((hn)) = ((function () {}));", ["fn", "gn", "hn"]),
+        ("a['x'] = () => {}; a[`x`] = () => {}; a[x, y] = () => {}; a[x.y] = () => {};", []),
+        ("a.b[fn] += function () {}; gn = hn = async () => {};", ["fn", "hn"]),
+        ("({ 'a': () => {}, 1: () => {}, 0x10() {}, ['b']: () => {}, get '\\x63'() {} });", ["a", "1", "16", "b", "c"]),
+        ("({ [(fn)]: () => {}, [`x`]: () => {}, [1 + 1]() {}, null() {}, async gn() {} });", ["fn", "null", "gn"]),
+        (
+            "class A { 'x'() {} 1() {} ['x']() {} [fn]() {} constructor() {} get set() {} }",
+            ["fn", "constructor", "set"],
+        ),
+        ("f(fn = () => {}); (gn = () => {}, x); ((x, () => {}));", ["fn", "gn"]),
+        ("({ x: y = () => {}, z = () => {} } = { fn: () => {} });", ["fn"]),
+        ("async (x = () => {}) => {}; (x, y = () => {}) => {}; function fn(x = () => {}, [y = () => {}]) {}", ["fn"]),
+        ("let { x = () => {} } = y, [z = () => {}] = x; [x = () => {}] = y;", []),
+        ("for (var fn = () => {} in x) ; for (x.gn = () => {};;) ;", ["fn", "gn"]),
+        ("x = { fn: (() => {})(), gn: (() => {}) }; y = (() => {}).call(); z = new (function () {})();", ["gn"]),
+        ("x = { fn() { y = class { gn() { return { hn: () => {} }; } }; } };", ["fn", "gn", "hn"]),
+    ],
+)
+def test_both_parsers_agree_on_what_names_a_function(text: str, names: list[str]) -> None:
+    """Parentheses are seen through, and defaults, operands and arguments have no name."""
+    blocks = found(text)
+
+    assert names == [block.name for block in blocks]
+    assert extract_js_esprima.named_blocks(text) == blocks
+
+
 #: Newer than ES2017, each with the names that it gives to functions of two lines and more.
 MODERN = {
     "chain": ("a?.b?.[c]?.(() => {\n});\nx.fn = () => {\n};", ["fn"]),
@@ -170,15 +199,18 @@ MODERN = {
     ),
     "for-await": ("async function fn() {\n  for await (const x of y) {\n  }\n}", ["fn"]),
     "catch": ("try {\n} catch {\n  var fn = () => {\n  };\n}", ["fn"]),
-    "modules": (
-        "import a from './a.json' with { type: 'json' };\nexport * as ns from 'b';\nexport default async () => {\n};\n"
-        + "const fn = async () => {\n  await import(import.meta.url);\n};\nexport { fn as 'any name' };",
+    "modules": ("import a from 'a' with { type: 'json' };\nexport { b as 'c' };\nexport * as fn from 'd';", []),
+    "import": (
+        "const fn = async () => {\n  await import(import.meta.url);\n};\nexport default async () => {\n};",
         ["fn"],
     ),
     "top-level-await": ("await a;\nfor await (const b of await c) {\n}\nconst fn = await (async () => {\n});", []),
     "hashbang": ("#!/usr/bin/env node\nfunction fn() {\n}", ["fn"]),
     "regex": ("a = /(?<y>[\\p{L}--[a-z]])(?<!b)\\k<y>/dsv;\nfunction fn() {\n}", ["fn"]),
-    "strings": ("a = '\u2028\u2029';\nb = { '\u2028fn': () => {\n} };\nc`\\unicode ${ 1 } \\xerxes`;", ["\u2028fn"]),
+    "strings": (
+        "a = '\u2028\u2029';\nb = { '\u2028\\x66n': () => {\n} };\nc`\\unicode ${ 1 } \\xerxes`;",
+        ["\u2028fn"],
+    ),
     "patterns": ("({ a = () => {\n}, ...b } = c ?? {});\nfn = ({ d = () => {\n} }, ...[e]) => {\n};", ["fn"]),
     "decorators": (
         "@dec class A {\n  @a.b\n  // c\n  @d(() => {\n  }) fn() {\n  }\n  @e gn = () => {\n  }\n}",
@@ -264,9 +296,10 @@ def test_functions_in_functions_are_all_found() -> None:
         ("'\u2028';\nclass A {\n  b() {\n    c(;\n  }\n}\n", 4),
         ("function fn() {\n  a();\n", 2),
         ("a = {\n  b: 1\n  c: 2\n};\n", 3),
+        ("a = {\n  b() {\n    c(;\n    d;\n  }\n", 3),
         ("@@", 1),
     ],
-    ids=["value", "type", "interface", "call", "open", "comma", "junk"],
+    ids=["value", "type", "interface", "call", "open", "comma", "inner", "junk"],
 )
 def test_an_error_names_its_line(text: str, line: int) -> None:
     """The first line that is wrong, counted as everywhere here."""
