@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 #: Lines past the primary ones that still count as right (`bonus_matched`), as in the public harness.
 BONUS_LINES = 40
@@ -31,3 +32,15 @@ class Function:
     def bonus(self, lines: int) -> tuple[str, ...]:
         """Up to `BONUS_LINES` lines after the primary ones."""
         return self.body[lines : lines + BONUS_LINES]
+
+
+class NamedBlock(NamedTuple):
+    """A named function as a parser finds it: places are character offsets into the text.
+
+    `named_at` is where its name is given, `opening` that of its ``{`` and `closing` that of its ``}``.
+    """
+
+    name: str
+    named_at: int
+    opening: int
+    closing: int

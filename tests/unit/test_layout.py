@@ -21,6 +21,8 @@ FLOORS = {
         "command",
         "errors",
         "extract_js",
+        "extract_js_esprima",
+        "extract_js_treesitter",
         "extract_php",
         "extract_py",
         "extraction",
