@@ -38,7 +38,6 @@ DEFAULT_SAMPLE = 16
 DEFAULT_SEED = 42
 #: Comment mark of a language, for the header line of each file where a corpus has several.
 _COMMENT = {"python": "#", "javascript": "//", "php": "//"}
-<<<<<<< HEAD
 _SOURCES = ("files", "package", "module", "generate")
 
 
@@ -49,9 +48,6 @@ class Part:
     label: str
     text: str
     functions: tuple[Function, ...]
-=======
-_SOURCES = ("generate", "module", "files")
->>>>>>> php
 
 
 @dataclass(frozen=True)
