@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tree_sitter import Node, Tree
 
 _LINE_END = re.compile(LINE_END.pattern.encode())
-_LONE_RETURN = re.compile(rb"\r(?!\n)")
 _HALT = re.compile(rb"__halt_compiler\s*\(\s*\)\s*(?:;|\?>)", re.IGNORECASE)
 
 #: PHP takes every byte from 0x80 on for a letter, and NUL for a character like others in strings and comments.
@@ -30,7 +29,7 @@ _ASCII = bytes(range(1, 128)).rjust(128, b" ").ljust(256, b"x")
 #: Words that are names or text to PHP but not to tree-sitter, in group 1.
 _WORDS = (
     rb"<(\?)xml\b",  # not a short open tag
-    rb"(?<!-)->(\w+)",  # "$this->class"
+    rb"->(\w+)",  # "$this->class"
     rb"\$\w+\[(\w+)\]",  # "$row[default]"
     rb"[(,]\s*(\w+)\s*:(?!:)",  # f(list: 1)
     rb"\bfunction\s*&\s*(\w+)",  # function &new()
@@ -66,7 +65,10 @@ def functions(text: str, *, source: str) -> Iterator[Function]:
     if tree.root_node.has_error:
         fault = _first_fault(tree.root_node)
         line = bisect_right(line_starts, fault.start_byte)
-        message = f"{source}, line {line}: not PHP: {_finding(fault)}"
+        message = (
+            f"{source}, line {line}: not PHP: {_finding(fault)}; if PHP does read it, tree-sitter does not know "
+            "this syntax: leave this file out of the corpus"
+        )
         raise CorpusError(message)
     lines = split_lines(text)
     for name, block in _named_blocks(tree):
@@ -82,14 +84,12 @@ def functions(text: str, *, source: str) -> Iterator[Function]:
 
 
 def _encoded(text: str, source: str) -> bytes:
-    """`text` in UTF-8. Lone carriage returns become line feeds: they end a line of PHP, but not of tree-sitter."""
     try:
-        code = text.encode()
+        return text.encode()
     except UnicodeEncodeError as error:  # a lone surrogate
         line = len(LINE_END.findall(text, 0, error.start)) + 1
         message = f"{source}, line {line}: not PHP: {error}"
         raise CorpusError(message) from error
-    return _LONE_RETURN.sub(b"\n", code)
 
 
 def _parse(code: bytes) -> Tree:
@@ -116,8 +116,8 @@ def _parse_to_halt(parser: Parser, code: bytes) -> Tree:
 def _simplified(code: bytes) -> bytes:
     """`code` without some PHP that tree-sitter takes for errors: of the same length, with the same functions.
 
-    What is rewritten is a name, which is taken from `code`, or text in which nothing is looked for. Where
-    it is something else after all, the result does not parse.
+    What is rewritten is a name, which is read from `code`, or text in which nothing is looked for. Where it is
+    something else after all, the result does not parse, and is dropped.
     """
     code = code.translate(_ASCII)
     for words in _WORDS:

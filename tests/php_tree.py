@@ -39,8 +39,8 @@ _REMARKS = (
 def write_tree(folder: Path, *, target_bytes: int, seed: int) -> list[Path]:
     """Write PHP files of at least `target_bytes` in all below `folder`; their paths, in the order of writing.
 
-    The same arguments give the same bytes. Names of functions are distinct, but for constructors; most bodies
-    have 25 to 60 lines. Every seventh file has CRLF line ends.
+    The same arguments give the same bytes. Names of functions are distinct, but for `__construct` and the closure
+    `onError`; a third of the bodies have 25 to 60 lines. Every seventh file has CRLF line ends.
     """
     writer = _Writer(random.Random(seed))
     paths: list[Path] = []

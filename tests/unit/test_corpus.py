@@ -115,6 +115,18 @@ def test_javascript_files(tmp_path: Path) -> None:
     assert {"one": ("  a;", "  b;"), "two": ("  c;", "  d;")} == bodies(corpus)
 
 
+def test_php_files(tmp_path: Path) -> None:
+    """Templates and included files are PHP too; the header of a file is no part of what is parsed."""
+    write(tmp_path, "src/a.php", "<?php function one() {\n  a();\n  b();\n}\n")
+    write(tmp_path, "src/b.phtml", "<p>\n<?php $two = function () {\n  c();\n  d();\n} ?>\n</p>")
+    write(tmp_path, "src/c.INC", "<?php class A { function three() {\n  e();\n  f();\n} }")
+    corpus = files_corpus(tmp_path, "*", min_lines=2)
+
+    assert "php" == corpus.language
+    assert "// ====== b.phtml ======\n<p>\n" in corpus.text
+    assert {"one": ("  a();", "  b();"), "two": ("  c();", "  d();"), "three": ("  e();", "  f();")} == bodies(corpus)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.lists(st.sampled_from(["f", "g", "h", "k"]), max_size=3, unique=True), min_size=1, max_size=4),
