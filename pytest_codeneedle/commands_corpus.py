@@ -65,7 +65,7 @@ def score(flags: argparse.Namespace) -> None:
     """Score one answer to one function of a corpus."""
     from pytest_codeneedle.labels import label_answer, label_error  # noqa: PLC0415 - each command pays for its own
     from pytest_codeneedle.rescore import score_facts  # noqa: PLC0415 - as above
-    from pytest_codeneedle.scoring import aligned_diff, confused_with, render_diff  # noqa: PLC0415 - as above
+    from pytest_codeneedle.scoring import aligned_diff, confused_with, confusing, render_diff  # noqa: PLC0415 - as above
     from pytest_codeneedle.scoring import score as scored  # noqa: PLC0415 - as above
 
     corpus = _corpus(flags)
@@ -74,7 +74,9 @@ def score(flags: argparse.Namespace) -> None:
     primary, bonus, relax = function.primary(flags.lines), function.bonus(flags.lines), flags.relax_indent
     result = scored(primary, answer, bonus=bonus, relax_indent=relax, threshold=flags.threshold)
     bodies = {one.name: one.primary(flags.lines) for one in corpus.functions}
-    confused = confused_with(answer, bodies, function.name, lines=flags.lines, relax_indent=relax, at_least=8)
+    confused = confused_with(
+        answer, bodies, function.name, lines=flags.lines, relax_indent=relax, at_least=confusing(flags.lines)
+    )
     label = label_error(primary, answer, bonus=bonus) or label_answer(
         primary, answer, result, bonus=bonus, confused_with=confused, relax_indent=relax
     )

@@ -19,7 +19,7 @@ from pytest_codeneedle.grid import ERROR
 from pytest_codeneedle.kvtypes import AS_SERVED, BITS, KVPair, default_reference
 from pytest_codeneedle.plan import Cell
 from pytest_codeneedle.rescore import scored_facts
-from pytest_codeneedle.scoring import PASS_THRESHOLD, PRIMARY_LINES, confused_with
+from pytest_codeneedle.scoring import PASS_THRESHOLD, PRIMARY_LINES, confused_with, confusing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -167,7 +167,7 @@ def _row(
         scores = dict.fromkeys(("primary_matched", "lcs_matched", "hallucinated", "bonus_matched"))
         return {**row, **scores, "outcome": ERROR, "error": str(problem)}
     bodies = {one.name: one.primary(PRIMARY_LINES) for one in corpus.functions}
-    confused = confused_with(response, bodies, name, relax_indent=relax_indent, at_least=PASS_THRESHOLD)
+    confused = confused_with(response, bodies, name, relax_indent=relax_indent, at_least=confusing(PRIMARY_LINES))
     facts = scored_facts(
         expected[name], response, relax_indent=relax_indent, threshold=PASS_THRESHOLD, confused_with=confused
     )

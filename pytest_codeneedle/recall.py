@@ -10,7 +10,7 @@ from pytest_codeneedle.answers import Answer, run_on_lines
 from pytest_codeneedle.errors import AnswerError
 from pytest_codeneedle.labels import Label, label_answer, label_error
 from pytest_codeneedle.rescore import NOTHING_TO_SCORE, score_facts
-from pytest_codeneedle.scoring import Score, Tag, aligned_diff, confused_with, render_diff, score
+from pytest_codeneedle.scoring import Score, Tag, aligned_diff, confused_with, confusing, render_diff, score
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,7 +118,7 @@ class Judge:
             name,
             lines=settings.lines,
             relax_indent=settings.relax_indent,
-            at_least=max(1, settings.threshold),
+            at_least=confusing(settings.lines),
         )
         return Recall(
             function=function,

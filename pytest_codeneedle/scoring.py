@@ -121,6 +121,15 @@ def score(
     )
 
 
+def confusing(lines: int) -> int:
+    """How many of `lines` another function must match to be taken for the one that was meant.
+
+    The share that makes a pass by the published rule, 8 of 20, whatever the run's own rule: a few lines, such as
+    braces, match by chance.
+    """
+    return max(1, lines * PASS_THRESHOLD // PRIMARY_LINES)
+
+
 def confused_with(  # noqa: PLR0913 - two words for who is compared, three knobs
     response: str,
     candidates: Mapping[str, Sequence[str]],

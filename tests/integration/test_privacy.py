@@ -85,15 +85,6 @@ def test_redacted_reports_hold_no_line_of_code(lab: Lab) -> None:
     assert asked == [line.strip() for line in lab.about()["functions"][-1]["primary"]]
 
 
-def test_redaction_holds_for_other_corpora_too(lab: Lab) -> None:
-    """No corpus shows its lines then, generated ones neither."""
-    lab.corpus("hard", functions=60, value_len=1, k=6)
-    result = lab.grid("--kv-pairs", "q8_0/q4_0", "--kv-pass", "20", "--kv-redact", corpus="hard")
-    assert 0 < result.parseoutcomes()["failed"]
-    lines = [line.strip() for function in lab.about()["functions"] for line in function["primary"]]
-    assert [] == shown(lines, result.stdout.str())
-
-
 def test_both_contradict_each_other(lab: Lab) -> None:
     """A usage error."""
     message = lab.refused("--kv-embed-source", "--kv-redact")

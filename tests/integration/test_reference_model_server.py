@@ -13,7 +13,7 @@ from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.launch import LlamaServer, launched
 from pytest_codeneedle.machine import cache_folder, cores
 from pytest_codeneedle.program import ServerArgs, find_program
-from pytest_codeneedle.prompts import questions
+from pytest_codeneedle.prompts import Task, questions
 from pytest_codeneedle.reference_model import Control
 from pytest_codeneedle.scoring import score
 
@@ -48,7 +48,7 @@ def post(server: LlamaServer, path: str, body: dict[str, Any]) -> dict[str, Any]
 
 def test_probability_of_a_copied_token(server: LlamaServer, corpus: Corpus) -> None:
     """A copied token has a mean probability of about 0.99, so that log-probabilities mean something."""
-    (question,) = questions(corpus.text, corpus.sample(1), LINES).asked
+    (question,) = questions(corpus.text, corpus.sample(1), Task(LINES)).asked
     body = {"prompt": server.client.render(question.message), "temperature": 0, "n_predict": 400, "n_probs": 1}
     answer = post(server, "/completion", body)
     assert "eos" == answer["stop_type"]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_codeneedle.scoring import DiffLine, aligned_diff, confused_with, render_diff, score
+from pytest_codeneedle.scoring import DiffLine, aligned_diff, confused_with, confusing, render_diff, score
 
 BODY = [f"  line {number};" for number in range(60)]
 PRIMARY, BONUS = BODY[:20], BODY[20:]
@@ -364,6 +364,12 @@ def test_confusion_can_ask_for_more_lines() -> None:
     assert "twin" == confused_with("x\n}", {"own": ["a"], "twin": CANDIDATES["twin"]}, "own")
     assert confused_with("x\n}", {"own": ["a"], "twin": CANDIDATES["twin"]}, "own", at_least=2) is None
     assert "twin" == confused_with("b3\n}", CANDIDATES, "own", at_least=2)
+
+
+@pytest.mark.parametrize(("lines", "least"), [(20, 8), (10, 4), (5, 2), (1, 1), (40, 16)])
+def test_confusion_needs_the_share_that_passes(lines: int, least: int) -> None:
+    """As the published rule has it, whatever a run asks for."""
+    assert least == confusing(lines)
 
 
 def test_confusion_can_relax_the_indentation() -> None:
