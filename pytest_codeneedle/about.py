@@ -92,17 +92,7 @@ def about_corpus(plan: Plan, name: str) -> dict[str, Any]:
         "sample_k": settings.functions or corpus.sample_k,
         "sample_seed": corpus.sample_seed if settings.seed is None else settings.seed,
         "cells": [str(cell.pair) for cell in plan.cells if cell.corpus == name],
-        "functions": [
-            {
-                "name": question.function.name,
-                "start_line": question.function.start_line,
-                "language": question.function.language,
-                "source": question.function.source,
-                "primary": list(question.function.primary(settings.lines)),
-                "bonus": list(question.function.bonus(settings.lines)),
-            }
-            for question in chosen.asked
-        ],
+        "functions": [question.function.record(settings.lines) for question in chosen.asked],
     }
 
 

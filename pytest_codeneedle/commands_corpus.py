@@ -51,11 +51,11 @@ def functions(flags: argparse.Namespace) -> None:
 def _summary(corpus: Corpus, listed: int, *, trimmed: bool) -> list[str]:
     lines = [f"{listed} of {len(corpus.functions)} functions; sha256 {corpus.sha256}"]
     if corpus.same_names:
-        lines.append(f"{corpus.same_names} more have the name of an earlier one and are not asked for")
+        lines.append(f"not asked for, having the name of an earlier one: {corpus.same_names}")
     if corpus.skipped:
-        lines.append(f"{len(corpus.skipped)} files left out: {', '.join(one.label for one in corpus.skipped[:5])}")
+        lines += [f"left out: {one.reason}" for one in corpus.skipped]
     if trimmed and corpus.dropped:
-        lines.append(f"[trim] to {corpus.max_tokens} tokens leaves out {len(corpus.dropped)} files")
+        lines.append(f"[trim] to {corpus.max_tokens} tokens keeps {len(corpus.files)} files, {len(corpus.dropped)} not")
     elif corpus.max_tokens is not None and not trimmed:
         lines.append(f"not trimmed to its {corpus.max_tokens} tokens: --model FILE counts with that model's tokenizer")
     return lines

@@ -44,3 +44,14 @@ class NamedBlock(NamedTuple):
     named_at: int
     opening: int
     closing: int
+
+    def record(self, lines: int) -> dict[str, str | int | list[str]]:
+        """Its entry in run.json: where it stands, and the lines that answers are scored against."""
+        return {
+            "name": self.name,
+            "start_line": self.start_line,
+            "language": self.language,
+            "source": self.source,
+            "primary": list(self.primary(lines)),
+            "bonus": list(self.bonus(lines)),
+        }

@@ -22,7 +22,7 @@ from pytest_codeneedle.rescore import scored_facts
 from pytest_codeneedle.scoring import PASS_THRESHOLD, PRIMARY_LINES, confused_with, confusing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
     from pathlib import Path
 
     from pytest_codeneedle.corpus import Corpus
@@ -113,63 +113,62 @@ def as_run(dumps: Sequence[Dump], corpus: Corpus, *, relax_indent: bool | None =
     rows: list[dict[str, Any]] = []
     differing: list[str] = []
     seen: dict[KVPair, int] = {}
-    expected = _expected(corpus)
+    truth = _Truth(corpus)
     for dump in dumps:
         replicate = seen[dump.pair] = seen.get(dump.pair, -1) + 1
         for result in dump.results:
-            row = _row(result, Cell(corpus.name, dump.pair, replicate), corpus, expected, relax_indent=relax)
+            row = _row(result, Cell(corpus.name, dump.pair, replicate), truth, relax_indent=relax)
             own = result.get("primary_matched")
             scored = row["outcome"] != ERROR and dump.relax_indent == relax and own is not None
             differing += [row["function"]] if scored and own != row["primary_matched"] else []
             rows.append({**row, "imported_from": dump.path.name})
     asked = {row["function"] for row in rows}
     return Imported(
-        about=_about(dumps, corpus, pairs, [expected[name] for name in expected if name in asked], relax_indent=relax),
+        about=_about(dumps, corpus, pairs, truth.records(asked), relax_indent=relax),
         rows=tuple(rows),
         differing=tuple(differing),
-        unknown=tuple(sorted(asked - expected.keys())),
+        unknown=tuple(sorted(asked - truth.functions.keys())),
     )
 
 
-def _expected(corpus: Corpus) -> dict[str, dict[str, Any]]:
-    """The entries of run.json, by name."""
-    return {
-        function.name: {
-            "name": function.name,
-            "start_line": function.start_line,
-            "language": function.language,
-            "source": function.source,
-            "primary": list(function.primary(PRIMARY_LINES)),
-            "bonus": list(function.bonus(PRIMARY_LINES)),
-        }
-        for function in corpus.functions
-    }
+class _Truth:
+    """The functions of a corpus, ready to be looked up for every answer."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self.corpus = corpus
+        self.functions = {function.name: function for function in corpus.functions}
+        self.bodies = {name: function.primary(PRIMARY_LINES) for name, function in self.functions.items()}
+
+    def records(self, names: Container[str]) -> list[dict[str, Any]]:
+        """Their entries of run.json, in the order of the corpus."""
+        return [function.record(PRIMARY_LINES) for name, function in self.functions.items() if name in names]
 
 
-def _row(
-    result: Mapping[str, Any], cell: Cell, corpus: Corpus, expected: Mapping[str, Any], *, relax_indent: bool
-) -> dict[str, Any]:
+def _row(result: Mapping[str, Any], cell: Cell, truth: _Truth, *, relax_indent: bool) -> dict[str, Any]:
     name, response = str(result["function"]), str(result.get("response") or "")
+    function = truth.functions.get(name)
     row: dict[str, Any] = {
         "corpus": cell.corpus,
         "ctk": cell.pair.ctk,
         "ctv": cell.pair.ctv,
         "function": name,
         "replicate": cell.replicate,
+        **({} if function is None else cell_facts(cell, function, truth.corpus.total_lines)),
         "response": response,
         "harness": {key: value for key, value in result.items() if key not in ("function", "response")},
     }
-    function = next((one for one in corpus.functions if one.name == name), None)
-    problem = result.get("error") or (None if function else f"{name}: the corpus {corpus.name!r} has no such function")
-    if function is not None:
-        row |= cell_facts(cell, function, corpus.total_lines)
+    problem = result.get("error")
     if problem or function is None:
+        said = str(problem or f"{name}: the corpus {cell.corpus!r} has no such function")
         scores = dict.fromkeys(("primary_matched", "lcs_matched", "hallucinated", "bonus_matched"))
-        return {**row, **scores, "outcome": ERROR, "error": str(problem)}
-    bodies = {one.name: one.primary(PRIMARY_LINES) for one in corpus.functions}
-    confused = confused_with(response, bodies, name, relax_indent=relax_indent, at_least=confusing(PRIMARY_LINES))
+        return {**row, **scores, "outcome": ERROR, "error": said}
+    confused = confused_with(response, truth.bodies, name, relax_indent=relax_indent, at_least=confusing(PRIMARY_LINES))
     facts = scored_facts(
-        expected[name], response, relax_indent=relax_indent, threshold=PASS_THRESHOLD, confused_with=confused
+        function.record(PRIMARY_LINES),
+        response,
+        relax_indent=relax_indent,
+        threshold=PASS_THRESHOLD,
+        confused_with=confused,
     )
     return {**row, **facts, "confused_with": confused}
 

@@ -84,7 +84,7 @@ def read_settings(config: pytest.Config) -> Settings:
     lines = _number(config, "kv_lines", 20)
     server = _text(config, "kv_server")
     endpoint = normalised_url(server) if server and is_url(server) else None
-    pairs = _pairs(config) if endpoint is None else _as_served(config)
+    pairs = _own_server(config) if endpoint is None else _as_served(config)
     out, key_file = _text(config, "kv_out"), _text(config, "kv_api_key_file")
     start, rootdir = config.invocation_params.dir, _corpora_root(config)
     given = _model(config)
@@ -182,6 +182,14 @@ def _pairs(config: pytest.Config) -> tuple[KVPair, ...]:
     rows = parse_types(given["ctk"]) if given["ctk"] else types
     columns = parse_types(given["ctv"]) if given["ctv"] else types
     return grid_pairs(rows, columns)
+
+
+def _own_server(config: pytest.Config) -> tuple[KVPair, ...]:
+    for key in ("kv_api_key_env", "kv_api_key_file"):
+        if config.getoption(key, default=None) is not None:
+            msg = f"--{key.replace('_', '-')} is for an endpoint that already runs: name it with --kv-server URL"
+            raise ConfigurationError(msg)
+    return _pairs(config)
 
 
 def _as_served(config: pytest.Config) -> tuple[KVPair, ...]:

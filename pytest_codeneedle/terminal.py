@@ -75,10 +75,10 @@ def _notes(plan: Plan, chosen: CorpusPlan) -> list[str]:
     if chosen.ambiguous:
         notes.append(f"left out, signature not unique: {', '.join(chosen.ambiguous)}")
     if corpus.skipped:
-        notes.append(f"left out, {len(corpus.skipped)} files that cannot be read as code:")
-        notes += [f"  {one.reason}" for one in corpus.skipped[:_FEW_FILES]]
-        if len(corpus.skipped) > _FEW_FILES:
-            notes.append(f"  and {len(corpus.skipped) - _FEW_FILES} more, listed in run.json")
+        # The reasons quote code, which is for the run folder alone.
+        few = ", ".join(one.label for one in corpus.skipped[:_FEW_FILES])
+        more = f" and {len(corpus.skipped) - _FEW_FILES} more" if len(corpus.skipped) > _FEW_FILES else ""
+        notes.append(f"left out, cannot be read as code: {few}{more} (run.json says why)")
     return notes
 
 

@@ -116,6 +116,12 @@ def test_what_cannot_be_set_of_a_running_server(lab: Lab, option: str) -> None:
     assert f"{option} cannot be set of an endpoint that already runs" in message
 
 
+def test_a_key_without_a_url(lab: Lab) -> None:
+    """A server that is started here needs none."""
+    message = lab.refused("--corpus", "tiny", "--kv-api-key-env", "SERVED_KEY")
+    assert "--kv-api-key-env is for an endpoint that already runs: name it with --kv-server URL" in message
+
+
 def test_a_url_with_a_password(lab: Lab) -> None:
     """It would be recorded: it is refused, and not shown."""
     message = lab.refused("--corpus", "tiny", "--kv-server", "http://me:hunter2@127.0.0.1:9")

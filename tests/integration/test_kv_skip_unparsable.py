@@ -36,7 +36,7 @@ def test_with_it_they_are_left_out_and_counted(lab: Lab) -> None:
     tree(lab)
     result = lab.grid(*ARGUMENTS, "--kv-skip-unparsable", corpus=None)
     assert {("q8_0", "q4_0"): "20.00"} == matched(result)
-    assert "kv-grid: mine: left out, 2 files that cannot be read as code:" in result.outlines
+    assert "kv-grid: mine: left out, cannot be read as code: c.py, b.py (run.json says why)" in result.outlines
     about = lab.about()
     assert ["a.py"] == about["corpus_files"]
     assert ["b.py", "c.py"] == sorted(about["skipped_files"])
