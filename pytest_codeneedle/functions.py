@@ -33,6 +33,17 @@ class Function:
         """Up to `BONUS_LINES` lines after the primary ones."""
         return self.body[lines : lines + BONUS_LINES]
 
+    def record(self, lines: int) -> dict[str, str | int | list[str]]:
+        """Its entry in run.json: where it stands, and the lines that answers are scored against."""
+        return {
+            "name": self.name,
+            "start_line": self.start_line,
+            "language": self.language,
+            "source": self.source,
+            "primary": list(self.primary(lines)),
+            "bonus": list(self.bonus(lines)),
+        }
+
 
 class NamedBlock(NamedTuple):
     """A named function as a parser finds it: places are character offsets into the text.
@@ -44,14 +55,3 @@ class NamedBlock(NamedTuple):
     named_at: int
     opening: int
     closing: int
-
-    def record(self, lines: int) -> dict[str, str | int | list[str]]:
-        """Its entry in run.json: where it stands, and the lines that answers are scored against."""
-        return {
-            "name": self.name,
-            "start_line": self.start_line,
-            "language": self.language,
-            "source": self.source,
-            "primary": list(self.primary(lines)),
-            "bonus": list(self.bonus(lines)),
-        }
