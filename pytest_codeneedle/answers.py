@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.cleaning import clean
@@ -84,7 +84,7 @@ class Answer:
     `prompt_n` prompt tokens were ingested in `prompt_ms`, and `cache_n` came from the prompt cache.
     """
 
-    text: str
+    text: str = field(repr=False)  # may be private code
     stop: str
     run_on: bool
     tokens: int
@@ -93,7 +93,7 @@ class Answer:
     prompt_ms: float
     predicted_ms: float
     truncated: bool
-    after: str = ""
+    after: str = field(default="", repr=False)
 
     def facts(self) -> dict[str, str | int | float | bool]:
         """Flat and plain, without the text, for a result row and for `user_properties`."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote
 
 from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.machine import expanded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +90,7 @@ def _from_environment(variable: str) -> ApiKey:
 
 def _from_file(file: Path) -> ApiKey:
     try:
-        with file.expanduser().open("rb") as opened:
+        with expanded(str(file)).open("rb") as opened:
             read = opened.read(_MOST_BYTES)
     except OSError as error:
         msg = f"the key file {file} cannot be read: {error.strerror}; --kv-api-key-file takes a file with the key alone"

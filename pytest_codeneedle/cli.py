@@ -69,7 +69,7 @@ def _add_score(commands: _Commands) -> None:
     score = commands.add_parser("score", help="score one answer to one function of a corpus")
     _corpus_arguments(score)
     score.add_argument("function", metavar="FUNCTION")
-    score.add_argument("answer", metavar="FILE", type=Path, nargs="?", help="the answer; default: standard input")
+    score.add_argument("answer", metavar="FILE", type=Path, help="the answer; - is standard input")
     score.add_argument("--json", action="store_true", help="as JSON")
     _indent_arguments(score)
     score.add_argument("--pass", type=_one_or_more, dest="threshold", metavar="N", default=8, help="(8)")
@@ -124,7 +124,9 @@ def _add_model(commands: _Commands) -> None:
 def _corpus_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("corpus", metavar="CORPUS")
     command.add_argument("--lines", type=_one_or_more, default=20, help="lines to ask for (20)")
-    command.add_argument("--skip-unparsable", action="store_true", help="leave out files that do not parse")
+    command.add_argument(
+        "--skip-unparsable", "--kv-skip-unparsable", action="store_true", help="leave out files that do not parse"
+    )
 
 
 def _run_arguments(command: argparse.ArgumentParser) -> None:

@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.errors import CellError, ConfigurationError, CorpusError
+from pytest_codeneedle.printable import printable
+from pytest_codeneedle.prompts import Task, questions
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from pytest_codeneedle.corpus import Corpus
     from pytest_codeneedle.functions import Function
+
+#: Longer names do not push the columns of the others aside.
+_WIDEST = 40
 
 
 def functions(flags: argparse.Namespace) -> None:
@@ -39,17 +45,20 @@ def functions(flags: argparse.Namespace) -> None:
     if flags.json:
         print(json.dumps(rows, indent=1, ensure_ascii=False))
         return
-    width = max(len(function.name) for function in listed)
-    for function in listed:
-        print(
-            f"{function.name:<{width}}  line {function.start_line:>6}  {len(function.body):>4} lines  {function.source}"
-        )
-    for line in _summary(corpus, len(listed), trimmed=flags.model is not None):
+    names = [printable(function.name) for function in listed]
+    width = min(_WIDEST, max(map(len, names)))
+    for name, function in zip(names, listed, strict=True):
+        print(f"{name:<{width}}  line {function.start_line:>6}  {len(function.body):>4} lines  {function.source}")
+    for line in _summary(corpus, listed, flags.lines, trimmed=flags.model is not None):
         print(line)
 
 
-def _summary(corpus: Corpus, listed: int, *, trimmed: bool) -> list[str]:
-    lines = [f"{listed} of {len(corpus.functions)} functions; sha256 {corpus.sha256}"]
+def _summary(corpus: Corpus, listed: Sequence[Function], asked_lines: int, *, trimmed: bool) -> list[str]:
+    lines = [f"{len(listed)} of {len(corpus.functions)} functions; sha256 {corpus.sha256}", *corpus.notes]
+    ambiguous = questions(corpus.text, listed, Task(asked_lines)).ambiguous
+    if ambiguous:
+        names = ", ".join(map(printable, ambiguous))
+        lines.append(f"no quotation tells these apart, only --kv-prompt codeneedle asks for them: {names}")
     if corpus.same_names:
         lines.append(f"not asked for, having the name of an earlier one: {corpus.same_names}")
     if corpus.skipped:
@@ -150,8 +159,8 @@ def _function(corpus: Corpus, name: str, lines: int) -> Function:
     return chosen
 
 
-def _answer(path: Path | None) -> str:
-    if path is None or str(path) == "-":
+def _answer(path: Path) -> str:
+    if str(path) == "-":
         return sys.stdin.read()
     try:
         return path.read_bytes().decode("utf-8-sig", "replace")

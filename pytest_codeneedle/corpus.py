@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from pytest_codeneedle import sources
 from pytest_codeneedle.errors import CorpusError
-from pytest_codeneedle.extraction import long_enough
+from pytest_codeneedle.extraction import long_enough, without_code
 from pytest_codeneedle.function_cache import found_in
 from pytest_codeneedle.sampling import sample
 from pytest_codeneedle.sources import Skipped, SourceFile, Sources
@@ -46,7 +46,7 @@ class Part:
     """One file in the corpus text: the text with its header, and the functions at their lines in the whole text."""
 
     label: str
-    text: str
+    text: str = dataclasses.field(repr=False)  # may be private
     functions: tuple[Function, ...]
 
 
@@ -56,7 +56,7 @@ class Corpus:
 
     `generated` says that the text is synthetic, so that the control model can copy it; `private` that it came from
     the user's own files. `skipped` are files that do not parse and were left out, `dropped` those that `[trim]`
-    left out because the text would have more than `max_tokens`.
+    left out because the text would have more than `max_tokens`. `notes` is what a person should know of the choice.
     """
 
     name: str
@@ -69,6 +69,7 @@ class Corpus:
     max_tokens: int | None = None
     skipped: tuple[Skipped, ...] = ()
     dropped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def text(self) -> str:
@@ -162,19 +163,20 @@ def known_corpora(rootdir: Path) -> dict[str, Path]:
     return {path.stem: path for folder in folders for path in sorted(folder.glob("*.toml"))}
 
 
-def load_corpus(
+def load_corpus(  # noqa: PLR0913 - what to read, and four ways to do it
     name: str,
     rootdir: Path,
     *,
     min_lines: int = 20,
     skip_unparsable: bool = False,
+    quote: bool = True,
     cache: Path | None = None,
 ) -> Corpus:
     """The corpus of that name, not trimmed yet. `cache` keeps what the parsers found.
 
     Raises CorpusError: unknown name, a mistake in its file, files that are missing or cannot be read, or no
     function with at least `min_lines` body lines. With `skip_unparsable` files that cannot be read as code are left
-    out and named in `Corpus.skipped`.
+    out and named in `Corpus.skipped`. Without `quote` no message shows what a parser quotes of the code.
     """
     known = known_corpora(rootdir)
     if name not in known:
@@ -189,11 +191,20 @@ def load_corpus(
     def wrong(what: str) -> CorpusError:
         return CorpusError(f"corpus {name!r} ({path}): {what}")
 
-    corpus = _read(
-        name, path, Table("the file", values, wrong), min_lines, skip_unparsable=skip_unparsable, cache=cache
-    )
+    table = Table("the file", values, wrong)
+    found = _sources(name, path, table, skip_unparsable=skip_unparsable)
+    parsed = found_in(found.files, cache)
+    problem = next((one.problem for one in parsed if one.problem is not None), None)
+    if problem is not None and not skip_unparsable:
+        said = problem if quote else without_code(problem)
+        raise wrong(f"{said}; exclude the file, or leave out such files with --kv-skip-unparsable")
+    corpus = _corpus(name, table, found, parsed, min_lines)
     if not corpus.functions:
-        msg = f"corpus {name!r} has no named function with {min_lines} body lines or more; add longer code to {path}"
+        left_out = f" ({len(corpus.skipped)} files that cannot be read as code were left out)" if corpus.skipped else ""
+        msg = (
+            f"corpus {name!r} ({path}) has no named function with {min_lines} body lines or more{left_out}; "
+            "take in longer code, or ask for fewer lines"
+        )
         raise CorpusError(msg)
     return corpus
 
@@ -203,50 +214,54 @@ def _unknown(name: str, known: dict[str, Path], rootdir: Path) -> str:
     example = shipped_folder() / f"{name}.toml.example"
     if not example.is_file():
         return listed
-    return f"{listed}. For your own code: cp '{example}' '{rootdir / 'corpora' / name}.toml' and set its directory"
+    folder = rootdir / "corpora"
+    return (
+        f"{listed}. For your own code: mkdir -p '{folder}' && cp '{example}' '{folder / name}.toml' "
+        "and set its directory"
+    )
 
 
-def _read(  # noqa: PLR0913 - what load_corpus was told
-    name: str, path: Path, table: Table, min_lines: int, *, skip_unparsable: bool, cache: Path | None
-) -> Corpus:
+def _sources(name: str, path: Path, table: Table, *, skip_unparsable: bool) -> Sources:
+    """The files of the one source that the corpus file has."""
     table.only(*_SOURCES, "sample", "trim")
     given = [key for key in _SOURCES if key in table.values]
     if len(given) != 1:
         raise table.wrong(f"wants exactly one of [{'], ['.join(_SOURCES)}], and has {len(given)}")
+    source = table.table(given[0])
+    match given[0]:
+        case "files":
+            return sources.folder(source, path.parent.parent, skip_unparsable=skip_unparsable)
+        case "package":
+            return sources.package(source)
+        case "module":
+            return sources.module(source)
+        case _:
+            return sources.generated(source, name)
+
+
+def _corpus(name: str, table: Table, found: Sources, parsed: Sequence[Found], min_lines: int) -> Corpus:
     settings, trim = table.table("sample"), table.table("trim")
     settings.only("k", "seed")
     trim.only("max_tokens")
-    if "trim" in table.values and given != ["files"]:
+    if "trim" in table.values and "files" not in table.values:
         raise table.wrong("[trim] leaves out whole files, and only [files] has several")
-    found = _sources(given[0], table.table(given[0]), name, path, skip_unparsable=skip_unparsable)
-    parts, unparsable = _parts(found.files, found_in(found.files, cache), min_lines, skip_unparsable=skip_unparsable)
+    parts, unparsable = _parts(found.files, parsed, min_lines)
     return Corpus(
         name=name,
         parts=parts,
         language=found.files[0].language if found.files else "",
-        generated=given == ["generate"],
-        private=given == ["files"],
+        generated="generate" in table.values,
+        private="files" in table.values,
         sample_k=settings.number("k", 1, DEFAULT_SAMPLE),
         sample_seed=settings.number("seed", 0, DEFAULT_SEED),
         max_tokens=trim.number("max_tokens", 1) if "trim" in table.values else None,
         skipped=found.skipped + unparsable,
+        notes=found.notes,
     )
 
 
-def _sources(kind: str, table: Table, name: str, path: Path, *, skip_unparsable: bool) -> Sources:
-    match kind:
-        case "files":
-            return sources.folder(table, path.parent.parent, skip_unparsable=skip_unparsable)
-        case "package":
-            return sources.package(table)
-        case "module":
-            return sources.module(table)
-        case _:
-            return sources.generated(table, name)
-
-
 def _parts(
-    files: Sequence[SourceFile], found: Sequence[Found], min_lines: int, *, skip_unparsable: bool
+    files: Sequence[SourceFile], found: Sequence[Found], min_lines: int
 ) -> tuple[tuple[Part, ...], tuple[Skipped, ...]]:
     """The files one after the other under a header each, where there are several; their functions move along."""
     parts: list[Part] = []
@@ -254,8 +269,6 @@ def _parts(
     above = 0
     for file, one in zip(files, found, strict=True):
         if one.problem is not None:
-            if not skip_unparsable:
-                raise CorpusError(f"{one.problem}; exclude the file, or leave out such files with --kv-skip-unparsable")
             skipped.append(Skipped(file.label, one.problem))
             continue
         header = f"{_COMMENT[file.language]} ====== {file.label} ======\n" if len(files) > 1 else ""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_codeneedle import extract_js_esprima, extract_js_treesitter
 from pytest_codeneedle.extraction import LINE_END, split_lines
 from pytest_codeneedle.functions import Function
+from pytest_codeneedle.sse import encodable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ def functions(text: str, *, source: str) -> Iterator[Function]:
     for block in found:
         first = bisect_right(line_starts, block.opening) + 1
         yield Function(
-            name=block.name,
+            name=encodable(block.name),
             start_line=first,
             body=tuple(lines[first - 1 : bisect_right(line_starts, block.closing) - 1]),
             language="javascript",

@@ -29,7 +29,8 @@ def named_blocks(text: str) -> list[NamedBlock] | None:
     """
     for parse in (esprima.parseModule, esprima.parseScript):
         tree = _parsed(parse, text)
-        if tree is not None:
+        # Tolerant as the public harness has it, esprima goes on after some mistakes, and notes them.
+        if tree is not None and not tree.errors:
             return list(_found(tree))
     return None
 

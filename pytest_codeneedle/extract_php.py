@@ -67,7 +67,7 @@ def functions(text: str, *, source: str) -> Iterator[Function]:
         line = bisect_right(line_starts, fault.start_byte)
         message = (
             f"{source}, line {line}: not PHP: {_finding(fault)}; if PHP does read it, tree-sitter does not know "
-            "this syntax: leave this file out of the corpus"
+            "this syntax"
         )
         raise CorpusError(message)
     lines = split_lines(text)

@@ -53,5 +53,5 @@ def _parse(text: str, source: str) -> ast.Module:
         message = f"{source}: not Python: {error}"
         raise CorpusError(message) from error
     except (RecursionError, MemoryError) as error:  # what the parser's own stack raises
-        message = f"{source}: nested too deeply for Python's parser; leave this file out of the corpus"
+        message = f"{source}: nested too deeply for Python's parser"
         raise CorpusError(message) from error

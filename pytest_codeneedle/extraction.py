@@ -26,6 +26,8 @@ LANGUAGES: Mapping[str, str] = {
     ".inc": "php",
 }
 
+_QUOTES = re.compile(r"(: not (?:Python|JavaScript|PHP)): .*", re.DOTALL)
+
 #: What ends a line. `str.splitlines` also splits at form feeds and U+2028, which would shift every line
 #: after them against the parser's count and against an editor's.
 LINE_END = re.compile(r"\r\n|\r|\n")
@@ -56,6 +58,11 @@ def long_enough(functions: Iterable[Function], min_lines: int) -> list[Function]
         if len(function.body) >= min_lines:
             found.setdefault(function.name, function)
     return list(found.values())
+
+
+def without_code(problem: str) -> str:
+    """What a parser says of a text without what it quotes of it: file, line, and that it does not parse."""
+    return _QUOTES.sub(r"\1", problem)
 
 
 def named_functions(text: str, language: str, source: str) -> Iterator[Function]:

@@ -77,16 +77,18 @@ def _read(path: Path, files: Sequence[SourceFile]) -> list[Found] | None:
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
         return [_unpacked(entry, file) for entry, file in zip(entries, files, strict=True)]
-    except (OSError, ValueError, TypeError, KeyError, IndexError):
+    except (OSError, ValueError, TypeError, KeyError, IndexError, RecursionError):
         return None
 
 
 def _unpacked(entry: dict[str, Any], file: SourceFile) -> Found:
     lines = split_lines(file.text)
-    functions = (
-        Function(name, start, tuple(lines[start - 1 : start - 1 + size]), file.language, file.label, signature)
-        for name, start, size, signature in entry["functions"]
-    )
+    functions = []
+    for name, start, size, signature in entry["functions"]:
+        if not (1 <= signature <= start and size >= 0 and start - 1 + size <= len(lines)):
+            raise ValueError  # no place in this text: damaged
+        body = tuple(lines[start - 1 : start - 1 + size])
+        functions.append(Function(str(name), start, body, file.language, file.label, signature))
     return Found(tuple(functions), entry["problem"])
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.grid import make_grid, rows_by_pair, table
 from pytest_codeneedle.kvtypes import KVPair, by_precision
 from pytest_codeneedle.labels import LABELS
+from pytest_codeneedle.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -83,6 +84,7 @@ def _counts(items: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _named(names: Sequence[str]) -> str:
+    names = [printable(name) for name in names]
     short = [name if len(name) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH - 3]}..." for name in names[:_NAMES]]
     more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
     return ", ".join(short) + more

@@ -47,6 +47,14 @@ def describe() -> dict[str, str | int]:
     }
 
 
+def expanded(path: str) -> Path:
+    """The path with `~` as the user's home; as it is where there is no such user, which then is not there."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def cache_folder() -> Path:
     """Where computed models are kept: XDG_CACHE_HOME, %LOCALAPPDATA% or ~/.cache, in `pytest-codeneedle`."""
     base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or str(Path.home() / ".cache")

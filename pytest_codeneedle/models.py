@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.errors import ModelError
+from pytest_codeneedle.machine import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -103,7 +104,7 @@ class Model:
         return _control(self.given).cached(cache) if self.is_control else self._path(start).resolve()
 
     def _path(self, start: Path) -> Path:
-        return start / Path(self.given).expanduser()
+        return start / expanded(self.given)
 
 
 def file_sha256(path: Path, cache: Path) -> str:

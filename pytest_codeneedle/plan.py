@@ -117,6 +117,7 @@ def make_plan(settings: Settings, kept: Mapping[str, int] | None = None) -> Plan
             settings.rootdir,
             min_lines=settings.lines,
             skip_unparsable=settings.skip_unparsable,
+            quote=not settings.redact,
             cache=cache_folder(),
         )
         model.check_copies(corpus)

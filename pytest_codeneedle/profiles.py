@@ -20,16 +20,17 @@ import re
 import shlex
 import tomllib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.errors import ModelError
+from pytest_codeneedle.machine import expanded
 from pytest_codeneedle.program import parse_server_args
 from pytest_codeneedle.tables import Table
 from pytest_codeneedle.thinking import THINK, Think
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 _KEYS = ("name", "path", "think", "stop", "max_tokens", "relax_indent", "server_args", "request")
 _VARIABLE = re.compile(r"\$(\w+|\{\w+\})")
@@ -101,7 +102,7 @@ def _path(table: Table, root: Path) -> Path | None:
     missing = [name for name in _VARIABLE.findall(given) if name.strip("{}") not in os.environ]
     if missing:
         raise table.wrong(f"path = {given!r}: the environment variable {missing[0].strip('{}')} is not set")
-    return root / Path(os.path.expandvars(given)).expanduser()
+    return root / expanded(os.path.expandvars(given))
 
 
 def _think(table: Table) -> Think | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from pytest_codeneedle.command import UserCommand, looks_like_command, parse_command, without_secrets
 from pytest_codeneedle.errors import ConfigurationError, ServerNotFoundError
+from pytest_codeneedle.machine import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -152,7 +153,7 @@ def find_program(setting: str | None) -> ServerProgram:
     if setting and looks_like_command(setting) and not _exists(setting):
         return _commanded(parse_command(setting))
     if setting:
-        path = shutil.which(setting) or shutil.which(str(Path(setting).expanduser()))
+        path = shutil.which(setting) or shutil.which(str(expanded(setting)))
         if path is None:
             msg = f"no server at {setting!r}: give the path of an executable llama-server, or 'embedded'"
             raise ServerNotFoundError(msg)
@@ -193,7 +194,7 @@ def _commanded(user: UserCommand) -> ServerProgram:
         plain = _embedded()
         command, label, known = plain.command, plain.label, " ".join(plain.optional)
     else:
-        first = shutil.which(user.program[0]) or shutil.which(str(Path(user.program[0]).expanduser()))
+        first = shutil.which(user.program[0]) or shutil.which(str(expanded(user.program[0])))
         if first is None:
             msg = f"--kv-server: no program {user.program[0]!r}; the command has to begin with one that is there"
             raise ServerNotFoundError(msg)

@@ -11,7 +11,7 @@ figures are compared with it.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ WORDINGS: tuple[Wording, ...] = ("quoted", "codeneedle")
 #: So many lines above the signature may be quoted too, to tell two functions with one signature apart.
 MAX_LINES_ABOVE = 5
 
-_QUOTED = """{text}
+_QUOTED = """
 ---
 
 Task: repeat {lines} lines of the source code above, word for word: those that directly follow the quotation below,
@@ -36,7 +36,7 @@ numbers, no code fence.
 The quotation:
 {quote}"""
 
-_CODENEEDLE = """{text}
+_CODENEEDLE = """
 ---
 
 Task: write down, word for word, the first {lines} lines of the body of the function named `{name}`{place} in the
@@ -65,12 +65,15 @@ class Question:
     """One function to ask for, and the message that asks for it."""
 
     function: Function
-    message: str
+    message: str = field(repr=False)  # holds the whole corpus
 
 
 @dataclass(frozen=True)
 class Questions:
-    """The questions of a run, and the names of sampled functions that no quotation can tell apart."""
+    """The questions of a run, and the names of sampled functions that cannot be asked for.
+
+    No quotation tells these apart from others, or all their lines are blank: the right answer would be none.
+    """
 
     asked: tuple[Question, ...]
     ambiguous: tuple[str, ...]
@@ -92,26 +95,30 @@ class Task:
 def questions(text: str, functions: Sequence[Function], task: Task) -> Questions:
     """A question for each function of the sample.
 
-    With the wording `quoted`, functions that stay ambiguous are left out and named.
+    Functions whose lines are all blank are left out and named; with the wording `quoted`, ambiguous ones too.
     """
-    if task.wording == "codeneedle":
-        return Questions(tuple(Question(one, _by_name(text, one, task)) for one in functions), ())
-    rows = Rows(text.split("\n"))
+    rows = Rows(text.split("\n") if task.wording == "quoted" else ())
     asked, ambiguous = [], []
     for function in functions:
-        quote = quotation(rows, function)
-        if quote is None:
+        message = None
+        if any(line.strip() for line in function.primary(task.lines)):
+            message = _by_name(function, task) if task.wording == "codeneedle" else _quoted(rows, function, task)
+        if message is None:
             ambiguous.append(function.name)
         else:
-            suffix = f"{task.suffix.strip()}\n" if task.suffix else ""
-            asked.append(Question(function, _QUOTED.format(text=text, lines=task.lines, quote=quote, suffix=suffix)))
+            asked.append(Question(function, text + message))
     return Questions(tuple(asked), tuple(ambiguous))
 
 
-def _by_name(text: str, function: Function, task: Task) -> str:
+def _quoted(rows: Rows, function: Function, task: Task) -> str | None:
+    quote = quotation(rows, function)
+    suffix = f"{task.suffix.strip()}\n" if task.suffix else ""
+    return None if quote is None else _QUOTED.format(lines=task.lines, quote=quote, suffix=suffix)
+
+
+def _by_name(function: Function, task: Task) -> str:
     name = function.name
     return _CODENEEDLE.format(
-        text=text,
         lines=task.lines,
         name=name,
         place=f" in the file `{function.source}`" if task.several_files else "",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.answers import Answer, run_on_lines
 from pytest_codeneedle.errors import AnswerError
 from pytest_codeneedle.labels import Label, label_answer, label_error
+from pytest_codeneedle.printable import printable
 from pytest_codeneedle.rescore import NOTHING_TO_SCORE, score_facts
 from pytest_codeneedle.scoring import Score, Tag, aligned_diff, confused_with, confusing, render_diff, score
 
@@ -65,10 +66,10 @@ class Recall:
     def explain(self) -> str:
         """One line that says what was lost, then the aligned diff as far as it may be shown."""
         result = self.score
-        confused = f", reads like {self.confused_with}" if self.confused_with else ""
+        confused = f", reads like {printable(self.confused_with)}" if self.confused_with else ""
         label = f"{self.label}, " if self.label else ""
         head = (
-            f"{self.function.name}: {result.primary_matched} of {result.primary_total} lines recalled, "
+            f"{printable(self.function.name)}: {result.primary_matched} of {result.primary_total} lines recalled, "
             f"{self.threshold} needed ({label}{result.hallucinated} hallucinated{confused})"
         )
         if self.hidden is None:

@@ -9,15 +9,15 @@ lose others by it: on repetitive code it undercounts. `lcs_matched` stands besid
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Literal
 
 from pytest_codeneedle.answers import runs_on
 from pytest_codeneedle.cleaning import clean, read_answer
+from pytest_codeneedle.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,9 +30,6 @@ Tag = Literal["matched", "missing", "hallucinated", "bonus"]
 
 _MARKS: dict[Tag, str] = {"matched": " ", "missing": "-", "hallucinated": "+", "bonus": ">"}
 _FEW = 3  # matched lines in a row that are not worth folding
-
-# Control, formatting (bidirectional overrides), surrogates (not encodable), line and paragraph separators.
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,7 @@ class Score:
     #: Anything but white space or a closing fence follows the lines asked for.
     run_on: bool
     #: The cleaned answer, as the model wrote it.
-    produced: tuple[str, ...]
+    produced: tuple[str, ...] = field(repr=False)  # may be private code
     #: The answer held nothing but white space, thinking and fences: an error, not a fail.
     empty: bool
 
@@ -187,7 +184,7 @@ def render_diff(diff: Sequence[DiffLine], *, context: int | None = 0, hidden: Se
     out: list[str] = []
     end = 0
     for tag, run in groupby(diff, key=lambda line: line.tag):
-        texts = [f"{_MARKS[tag]} {_escaped(line.text)}".rstrip() for line in run]
+        texts = [f"{_MARKS[tag]} {printable(line.text)}".rstrip() for line in run]
         start, end = end, end + len(texts)
         if tag == "matched" and context is not None:
             # Before the first change and after the last there is only one side to show context for.
@@ -246,9 +243,3 @@ def _from_text(lines: Sequence[str]) -> Sequence[str]:
 
 def _normal(lines: Sequence[str], relax_indent: bool) -> list[str]:  # noqa: FBT001 - private, and its only knob
     return [line.strip() if relax_indent else line.rstrip() for line in lines]
-
-
-def _escaped(text: str) -> str:
-    return "".join(
-        ascii(char)[1:-1] if char != "\t" and unicodedata.category(char) in _UNSAFE else char for char in text
-    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_codeneedle.endpoint import is_url, normalised_url
@@ -18,6 +17,7 @@ from pytest_codeneedle.kvtypes import (
     parse_pairs,
     parse_types,
 )
+from pytest_codeneedle.machine import expanded
 from pytest_codeneedle.options import DEFAULT_CORPUS, MODEL_VARIABLE, option_value
 from pytest_codeneedle.profiles import Profile, find_profile
 from pytest_codeneedle.program import parse_server_args
@@ -26,6 +26,7 @@ from pytest_codeneedle.thinking import THINK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import pytest
 
@@ -96,7 +97,7 @@ def read_settings(config: pytest.Config) -> Settings:
         server=server,
         endpoint=endpoint,
         api_key_env=_text(config, "kv_api_key_env"),
-        api_key_file=start / Path(key_file).expanduser() if key_file else None,
+        api_key_file=start / expanded(key_file) if key_file else None,
         server_args=(
             *(profile.server_args if profile else ()),
             *parse_server_args(_text(config, "kv_server_args") or ""),

@@ -5,17 +5,19 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.util
-import itertools
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.errors import CorpusError
-from pytest_codeneedle.extraction import LANGUAGES
 from pytest_codeneedle.generate import KINDS
+from pytest_codeneedle.machine import expanded
+from pytest_codeneedle.printable import printable
+from pytest_codeneedle.source_paths import choose, language_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
 
     from pytest_codeneedle.tables import Table
 
@@ -25,7 +27,7 @@ class SourceFile:
     """One file of a corpus: its name in headers and reports, its text with line feeds, its language."""
 
     label: str
-    text: str
+    text: str = dataclasses.field(repr=False)  # may be private
     language: str
 
 
@@ -39,10 +41,11 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Sources:
-    """The files of a corpus in their order, and those that were left out."""
+    """The files of a corpus in their order, those that were left out, and what a person should know of the choice."""
 
     files: tuple[SourceFile, ...]
     skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def generated(table: Table, name: str) -> Sources:
@@ -64,10 +67,13 @@ def module(table: Table) -> Sources:
         spec = importlib.util.find_spec(name)
     except Exception:  # noqa: BLE001 - looking for a submodule runs its package's own code
         spec = None
-    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
+    # Of a module that is frozen into the interpreter, such as os, the origin is no path.
+    origin = getattr(spec and spec.loader_state, "filename", None) or (spec and spec.origin)
+    if not origin or not origin.endswith(".py"):
         raise table.wrong(f"[module] name = {name!r} is not a Python module with a source file")
-    text = _text(Path(spec.origin).read_bytes, spec.origin, "utf-8", table)
-    return Sources((SourceFile(name.replace(".", "/") + ".py", text, "python"),))
+    text = _text(Path(origin).read_bytes, origin, "utf-8", table)
+    inside = "/__init__.py" if Path(origin).name == "__init__.py" else ".py"
+    return Sources((SourceFile(name.replace(".", "/") + inside, text, "python"),))
 
 
 def package(table: Table) -> Sources:
@@ -96,7 +102,7 @@ def package(table: Table) -> Sources:
     if expected is not None and found != expected.lower():
         raise table.wrong(f"{path} has sha256 {found}, and not {expected}: pip install '{install}'")
     text = _text(path.read_bytes, str(path), "utf-8", table)
-    return Sources((SourceFile(inner, text, _language([Path(inner)], table)),))
+    return Sources((SourceFile(inner, text, language_of([Path(inner)], Path(), table)),))
 
 
 def folder(table: Table, root: Path, *, skip_unparsable: bool) -> Sources:
@@ -106,16 +112,18 @@ def folder(table: Table, root: Path, *, skip_unparsable: bool) -> Sources:
     With `skip_unparsable` a file that is not text in that encoding is left out, not an error.
     """
     table.only("directory", "glob", "exclude", "limit", "encoding")
-    directory = root / Path(table.text("directory", ".") or ".").expanduser()
+    directory = root / expanded(table.text("directory", ".") or ".")
     if not directory.is_dir():
-        raise table.wrong(f"[files] directory {directory} is not there")
+        what = "is a file: name the folder, and the file as glob" if directory.exists() else "is not there"
+        raise table.wrong(f"[files] directory {directory} {what}")
     encoding = table.encoding("encoding")
-    paths = _paths(table, directory)
-    language = _language(paths, table)
+    chosen = choose(table, directory)
+    language = language_of(chosen.paths, directory, table)
     files: list[SourceFile] = []
     skipped: list[Skipped] = []
-    for path in paths:
-        label = path.relative_to(directory).as_posix()
+    for path in chosen.paths:
+        # A file system's names are bytes; in a header they are one line of text.
+        label = printable(os.fsencode(path.relative_to(directory)).decode("utf-8", "replace")).replace("\t", " ")
         try:
             text = _text(path.read_bytes, label if skip_unparsable else str(path), encoding, table)
         except CorpusError as error:
@@ -124,47 +132,7 @@ def folder(table: Table, root: Path, *, skip_unparsable: bool) -> Sources:
             skipped.append(Skipped(label, str(error).removeprefix(str(table.wrong("")))))
         else:
             files.append(SourceFile(label, text, language))
-    return Sources(tuple(files), tuple(skipped))
-
-
-def _paths(table: Table, directory: Path) -> list[Path]:
-    globs = table.texts("glob")
-    shown = table.shown("glob", "")
-    excluded = set(_matches(table, directory, "exclude", table.texts("exclude")))
-    found = {path for path in _matches(table, directory, "glob", globs) if path.is_file()}
-    if not found:
-        raise table.wrong(f"[files] glob = {shown} matches no file in {directory}")
-    paths = sorted(path for path in found if excluded.isdisjoint((path, *path.parents)))
-    if not paths:
-        raise table.wrong(f"[files] exclude = {table.shown('exclude', '')} leaves no file of glob = {shown}")
-    home = directory.resolve()
-    for path in paths:
-        target = path.resolve()
-        if not target.is_relative_to(home):
-            raise table.wrong(f"{path} leaves the corpus directory: it is {target}; exclude it, or widen directory")
-    return paths[: table.number("limit", 1)] if "limit" in table.values else paths
-
-
-def _matches(table: Table, directory: Path, key: str, patterns: Sequence[str]) -> Iterator[Path]:
-    for pattern in patterns:
-        # A `**` at the end means folders in Python 3.11 and files too in 3.13: here it means all that lies below.
-        forms = (pattern, f"{pattern}/*") if pattern.endswith("**") else (pattern,)
-        try:
-            yield from itertools.chain.from_iterable(list(directory.glob(form)) for form in forms)
-        except (ValueError, NotImplementedError, IndexError, OSError) as error:
-            raise table.wrong(f"[files] {key} = {pattern!r}: {error}") from error
-
-
-def _language(paths: Sequence[Path], table: Table) -> str:
-    unknown = [path for path in paths if path.suffix.lower() not in LANGUAGES]
-    if unknown:
-        known = ", ".join(LANGUAGES)
-        raise table.wrong(f"{unknown[0].name}: no extraction for this kind; there is {known}")
-    examples = {LANGUAGES[path.suffix.lower()]: path.name for path in reversed(paths)}
-    if len(examples) > 1:
-        mixed = ", ".join(f"{language} ({examples[language]})" for language in sorted(examples))
-        raise table.wrong(f"[files] glob = {table.shown('glob', '')} mixes languages: {mixed}; exclude all but one")
-    return next(iter(examples))
+    return Sources(tuple(files), tuple(skipped), chosen.notes)
 
 
 def _text(read: Callable[[], bytes], shown: str, encoding: str, table: Table) -> str:
@@ -172,7 +140,7 @@ def _text(read: Callable[[], bytes], shown: str, encoding: str, table: Table) ->
         text = read().decode("utf-8-sig" if encoding == "utf-8" else encoding)
     except UnicodeDecodeError as error:
         name = "UTF-8" if encoding == "utf-8" else encoding
-        raise table.wrong(f"{shown}: not {name} at byte {error.start}") from error
+        raise table.wrong(f"{shown}: not {name} at byte {error.start}; set encoding, or exclude the file") from error
     except (OSError, UnicodeError) as error:
-        raise table.wrong(f"{shown}: {getattr(error, 'strerror', None) or error}") from error
+        raise table.wrong(f"{shown}: {getattr(error, 'strerror', None) or error}; exclude the file") from error
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.grid import PASSED, make_grid
 from pytest_codeneedle.kvtypes import KVPair
+from pytest_codeneedle.printable import printable
 from pytest_codeneedle.summary import run_lines
 
 if TYPE_CHECKING:
@@ -69,11 +70,12 @@ def _notes(plan: Plan, chosen: CorpusPlan) -> list[str]:
     """What one would not expect of a corpus: fewer functions than wanted, files and functions that are left out."""
     corpus = chosen.corpus
     wanted = plan.settings.functions or corpus.sample_k
-    notes = []
+    notes = list(corpus.notes)
     if len(corpus.functions) < wanted:
         notes.append(f"{wanted} functions are wanted and {len(corpus.functions)} are there: all are asked for")
     if chosen.ambiguous:
-        notes.append(f"left out, signature not unique: {', '.join(chosen.ambiguous)}")
+        names = ", ".join(map(printable, chosen.ambiguous))
+        notes.append(f"left out, no quotation tells them apart or their lines are blank: {names}")
     if corpus.skipped:
         # The reasons quote code, which is for the run folder alone.
         few = ", ".join(one.label for one in corpus.skipped[:_FEW_FILES])

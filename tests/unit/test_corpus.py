@@ -279,17 +279,20 @@ MISTAKES = {
     "built-in": ('[module]\nname = "sys"\n', "[module] name = 'sys' is not a Python module with a source file"),
     "files-key": (FILES + "k = 1\n", "unknown key 'k' in [files]; there is directory, glob, exclude, limit, encoding"),
     "no-directory": ('[files]\ndirectory = "none"\nglob = "*"\n', "[files] directory {root}/none is not there"),
-    "no-glob": (FILES, "[files] glob = '' matches no file in {root}/src"),
+    "no-glob": (FILES, '[files] wants a glob, for instance glob = "**/*.py"'),
     "no-match": (FILES + 'glob = "*.js"\n', "[files] glob = '*.js' matches no file in {root}/src"),
     "unknown-language": (
         FILES + 'glob = "*.rb"\n',
-        "c.rb: no extraction for this kind; there is .py, .js, .mjs, .cjs, .php, .phtml, .inc",
+        "c.rb: no extraction for this kind; there is .py, .js, .mjs, .cjs, .php, .phtml, .inc: exclude the file",
     ),
     "mixed-languages": (
         FILES + 'glob = "[ab].*"\n',
         "[files] glob = '[ab].*' mixes languages: javascript (b.cjs), python (a.py); exclude all but one",
     ),
-    "not-utf-8": (FILES + 'glob = "latin.py"\n', "{root}/src/latin.py: not UTF-8 at byte 5"),
+    "not-utf-8": (
+        FILES + 'glob = "latin.py"\n',
+        "{root}/src/latin.py: not UTF-8 at byte 5; set encoding, or exclude the file",
+    ),
 }
 
 
@@ -362,7 +365,7 @@ def test_a_source_that_cannot_be_opened_is_named(tmp_path: Path, monkeypatch: py
     monkeypatch.syspath_prepend(str(package.parent))
     monkeypatch.setattr(Path, "read_bytes", lambda path: path.with_name("other").open("rb").read())
 
-    with pytest.raises(CorpusError, match=r"mine\.toml\): .*gone\.py: No such file or directory$"):
+    with pytest.raises(CorpusError, match=r"mine\.toml\): .*gone\.py: No such file or directory; exclude the file$"):
         load_corpus("mine", tmp_path)
 
 
@@ -371,7 +374,7 @@ def test_code_that_does_not_parse_is_named_by_its_file(tmp_path: Path) -> None:
     write(tmp_path, "src/a.py", python("f"))
     write(tmp_path, "src/b.py", "x = 1\ndef (:\n")
 
-    with pytest.raises(CorpusError, match=r"^b.py, line 2: not Python: "):
+    with pytest.raises(CorpusError, match=r"mine\.toml\): b.py, line 2: not Python: "):
         files_corpus(tmp_path)
 
 
@@ -379,8 +382,8 @@ def test_a_corpus_without_long_enough_functions_says_how_long(tmp_path: Path) ->
     """The message has the corpus, the number of lines wanted, and the file to change."""
     write(tmp_path, "src/a.py", python("f", 19))
     reason = (
-        "corpus 'mine' has no named function with 20 body lines or more; "
-        f"add longer code to {tmp_path / 'corpora' / 'mine.toml'}"
+        f"corpus 'mine' ({tmp_path / 'corpora' / 'mine.toml'}) has no named function with 20 body lines or more; "
+        "take in longer code, or ask for fewer lines"
     )
 
     with pytest.raises(CorpusError, match=rf"^{re.escape(reason)}$"):

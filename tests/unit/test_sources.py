@@ -69,6 +69,7 @@ def test_which_files_are_taken(tree: Path, keys: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
+        ("limit = 3", '[files] wants a glob, for instance glob = "**/*.py"'),
         ("glob = []", "[files] glob = [] matches no file in {root}/src"),
         ('glob = ["*.rb", "*.js"]', "[files] glob = ['*.rb', '*.js'] matches no file in {root}/src"),
         ('glob = "*.py"\nexclude = "*"', "[files] exclude = '*' leaves no file of glob = '*.py'"),
@@ -78,7 +79,7 @@ def test_which_files_are_taken(tree: Path, keys: str, expected: str) -> None:
         ('glob = "*.py"\nlimit = 0', "[files] limit = 0 is not a whole number of 1 or more"),
         ('glob = "*.py"\nencoding = "klingon"', "[files] encoding = 'klingon' is no text encoding; for instance"),
         ('glob = "*.py"\nencoding = "base64"', "[files] encoding = 'base64' is no text encoding; for instance"),
-        ("glob = '**/*'", "notes.txt: no extraction for this kind; there is .py"),
+        ("glob = '**/*'", "lib/notes.txt: no extraction for this kind; there is .py"),
     ],
 )
 def test_mistakes(tree: Path, keys: str, said: str) -> None:
@@ -147,7 +148,7 @@ def test_files_that_cannot_be_read_as_code_may_be_left_out(tmp_path: Path) -> No
     assert {"b.py", "c.py"} == {one.label for one in found.skipped}
     reasons = {one.label: one.reason for one in found.skipped}
     assert reasons["b.py"].startswith("b.py, line 1: not Python: ")
-    assert reasons["c.py"].endswith("c.py: not UTF-8 at byte 0")
+    assert "c.py: not UTF-8 at byte 0; set encoding, or exclude the file" == reasons["c.py"]
     rows = found.text.split("\n")
     assert [CODE.format(name=f.name).split("\n")[1] for f in found.functions] == [
         rows[f.start_line - 1] for f in found.functions

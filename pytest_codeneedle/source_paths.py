@@ -1,0 +1,102 @@
+"""Which files below a directory a `[files]` table takes: globs, exclusions, a limit; and what stands in the way."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_codeneedle.extraction import LANGUAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_codeneedle.tables import Table
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The files in the order of their paths, and notes on what may not have been meant."""
+
+    paths: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+
+def choose(table: Table, directory: Path) -> Chosen:
+    """The files that `glob` matches and `exclude` does not, the first `limit` of them.
+
+    An excluded folder takes all that lies below it along. Raises the table's error: no file, a file that lies
+    elsewhere by a link, a link to nothing, a folder that cannot be read.
+    """
+    globs = table.texts("glob")
+    if not globs and "glob" not in table.values:
+        raise table.wrong('[files] wants a glob, for instance glob = "**/*.py"')
+    shown = table.shown("glob", "")
+    notes = []
+    excluded: set[Path] = set()
+    for pattern in table.texts("exclude"):
+        matched = set(_matches(table, directory, "exclude", pattern))
+        excluded |= matched
+        if not matched:
+            notes.append(f"exclude {pattern!r} matches nothing in {directory.name or directory}")
+    found = {path for pattern in globs for path in _matches(table, directory, "glob", pattern)}
+    kept = sorted(path for path in found if excluded.isdisjoint((path, *path.parents)))
+    notes += _walked(table, directory, excluded) if any("**" in pattern for pattern in globs) else []
+    paths = [path for path in kept if _is_within(path, directory, table)]
+    if not any(path.is_file() for path in found):
+        raise table.wrong(f"[files] glob = {shown} matches no file in {directory}")
+    if not paths:
+        raise table.wrong(f"[files] exclude = {table.shown('exclude', '')} leaves no file of glob = {shown}")
+    limit = table.number("limit", 1) if "limit" in table.values else len(paths)
+    return Chosen(tuple(paths[:limit]), tuple(notes))
+
+
+def language_of(paths: Sequence[Path], directory: Path, table: Table) -> str:
+    """The one language of these files, by their suffixes. Raises the table's error for none or several."""
+    names = [path.relative_to(directory).as_posix() for path in paths]
+    unknown = [name for path, name in zip(paths, names, strict=True) if path.suffix.lower() not in LANGUAGES]
+    if unknown:
+        known = ", ".join(LANGUAGES)
+        raise table.wrong(f"{unknown[0]}: no extraction for this kind; there is {known}: exclude the file")
+    examples = {LANGUAGES[path.suffix.lower()]: name for path, name in reversed([*zip(paths, names, strict=True)])}
+    if len(examples) > 1:
+        mixed = ", ".join(f"{language} ({examples[language]})" for language in sorted(examples))
+        raise table.wrong(f"[files] glob = {table.shown('glob', '')} mixes languages: {mixed}; exclude all but one")
+    return next(iter(examples))
+
+
+def _matches(table: Table, directory: Path, key: str, pattern: str) -> Iterator[Path]:
+    # A `**` at the end means folders in Python 3.11 and files too in 3.13: here it means all that lies below.
+    forms = (pattern, f"{pattern}/*") if pattern.endswith("**") else (pattern,)
+    try:
+        yield from itertools.chain.from_iterable(list(directory.glob(form)) for form in forms)
+    except (ValueError, NotImplementedError, IndexError, OSError) as error:
+        raise table.wrong(f"[files] {key} = {pattern!r}: {error}") from error
+
+
+def _is_within(path: Path, directory: Path, table: Table) -> bool:
+    """Whether it is a file of this directory; a link that leads elsewhere or nowhere is an error."""
+    if path.is_symlink() and not path.exists():
+        raise table.wrong(f"{path} is a link to nothing; exclude it")
+    if not path.is_file():
+        return False
+    target = path.resolve()
+    if not target.is_relative_to(directory.resolve()):
+        raise table.wrong(f"{path} leaves the corpus directory: it is {target}; exclude it, or widen directory")
+    return True
+
+
+def _walked(table: Table, directory: Path, excluded: set[Path]) -> list[str]:
+    """What `**` passes over without a word: links to folders; a folder that cannot be read is an error."""
+
+    def refuse(error: OSError) -> None:
+        raise table.wrong(f"{error.filename}: {error.strerror}; exclude the folder") from error
+
+    links = []
+    for folder, names, _ in os.walk(directory, onerror=refuse):
+        inside = {name: Path(folder, name) for name in names}
+        links += [path.relative_to(directory).as_posix() for path in inside.values() if path.is_symlink()]
+        names[:] = [name for name, path in inside.items() if path not in excluded]
+    return [f"links to folders are not followed: {', '.join(sorted(links))}"] if links else []
