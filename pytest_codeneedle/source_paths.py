@@ -71,6 +71,9 @@ def _matches(table: Table, directory: Path, key: str, pattern: str) -> Iterator[
     # A `**` at the end means folders in Python 3.11 and files too in 3.13: here it means all that lies below.
     forms = (pattern, f"{pattern}/*") if pattern.endswith("**") else (pattern,)
     try:
+        named = directory / pattern
+        if named.is_symlink():  # a link to nothing is no match to a glob without wildcards
+            yield named
         yield from itertools.chain.from_iterable(list(directory.glob(form)) for form in forms)
     except (ValueError, NotImplementedError, IndexError, OSError) as error:
         raise table.wrong(f"[files] {key} = {pattern!r}: {error}") from error

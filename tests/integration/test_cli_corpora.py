@@ -96,6 +96,14 @@ class TestFunctions:
             "left out: b.php, line 2: not PHP: "
         )
 
+    def test_what_only_one_wording_asks_for(self, capsys: Captured) -> None:
+        """Twins whose signatures no quotation tells apart are named: the grid would leave them out."""
+        twin = php("twin").removeprefix("<?php\n")
+        blank = "\n" * 6
+        mine(a__php=f"<?php\n{blank}{twin}{blank}function other() {{\n{blank}{twin}}}\n")
+        said = "no quotation tells these apart, only --kv-prompt codeneedle asks for them: twin"
+        assert said in done(capsys, "functions", "mine")
+
     def test_mixed_languages(self, capsys: Captured) -> None:
         """One language a corpus; the message shows a file of each."""
         mine(a__php=php("first"), b__js="function f() {\n}\n")
@@ -119,7 +127,7 @@ class TestScore:
     def test_standard_input(self, capsys: Captured, monkeypatch: pytest.MonkeyPatch, dom_eval: Function) -> None:
         """An answer cut short, for people: the figures, the label, the diff."""
         monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(dom_eval.primary(18))))
-        lines = done(capsys, "score", "jquery", "DOMEval")
+        lines = done(capsys, "score", "jquery", "DOMEval", "--strict-indent", "-")
         assert "DOMEval: 18 of 20 lines matched; passes" == lines[0]
         assert "hallucinated 0, bonus 0, label truncated" == lines[2]
         assert "  ... 18 lines matched" in lines

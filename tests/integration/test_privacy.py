@@ -85,6 +85,15 @@ def test_redacted_reports_hold_no_line_of_code(lab: Lab) -> None:
     assert asked == [line.strip() for line in lab.about()["functions"][-1]["primary"]]
 
 
+def test_a_test_of_the_users_own_shows_no_code_either(lab: Lab) -> None:
+    """Pytest prints the values that a failing test holds: they do not print the code that they hold."""
+    asked, other = private(lab)
+    tests = lab.pytester.makepyfile(test_own="def test_own(recall):\n    assert recall.score.primary_matched == 21\n")
+    result = lab.grid(*ARGUMENTS, "-vv", "-l", "--kv-redact", str(tests), corpus="mine")
+    assert {"failed": 1, "deselected": 1} == result.parseoutcomes()
+    assert [] == shown([*asked, *other], reports(lab, result))
+
+
 def test_both_contradict_each_other(lab: Lab) -> None:
     """A usage error."""
     message = lab.refused("--kv-embed-source", "--kv-redact")

@@ -238,3 +238,15 @@ def test_jquery_has_its_known_functions() -> None:
     for function in found:
         assert function.name in lines[function.signature_line - 1]
         assert "{" in lines[function.start_line - 2]
+
+
+def test_what_esprima_only_tolerates_is_no_javascript() -> None:
+    """It goes on after such mistakes, as the public harness has it; that must not make code of what is none."""
+    with pytest.raises(CorpusError, match=r"^demo\.js, line 1: not JavaScript: "):
+        extract("var o = {a: 1 b: 2};", "javascript", source="demo.js")
+
+
+def test_half_a_character_in_a_name_is_replaced() -> None:
+    """It could not be written to a file."""
+    (found,) = extract('var o = {"\\ud83d": function() {\n  a;\n}};', "javascript", source="demo.js", min_lines=1)
+    assert "?" == found.name

@@ -22,6 +22,9 @@ FILES = (
     SourceFile("c.js", "var third = () => {\n  a;\n};\n", "javascript"),
 )
 
+#: An entry whose function begins at another line.
+PLACES = '[{{"functions": [["f", {0}, 1, 1]], "problem": null}}, {{"functions": [], "problem": null}}, {{}}]'
+
 
 def entries(cache: Path) -> list[Path]:
     """The files of the cache."""
@@ -76,7 +79,20 @@ def test_another_parser_is_asked_anew(tmp_path: Path, monkeypatch: pytest.Monkey
     assert 2 == len(entries(tmp_path))
 
 
-@pytest.mark.parametrize("damage", ["", "[", "[]", "{}", '[{"functions": [[1]], "problem": null}, 2, 3]', "\xff"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "",
+        "[",
+        "[" * 100_000,
+        PLACES.format(-5),
+        PLACES.format(99),
+        "[]",
+        "{}",
+        '[{"functions": [[1]], "problem": null}, 2, 3]',
+        "\xff",
+    ],
+)
 def test_a_damaged_entry_is_made_anew(tmp_path: Path, damage: str) -> None:
     """It is a cache: what is wrong with it costs time and nothing else."""
     expected = found_in(FILES, tmp_path)

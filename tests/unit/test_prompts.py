@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_codeneedle.extraction import extract
 from pytest_codeneedle.functions import BONUS_LINES, Function
-from pytest_codeneedle.prompts import MAX_LINES_ABOVE, Rows, Task, questions, quotation
+from pytest_codeneedle.prompts import MAX_LINES_ABOVE, WORDINGS, Rows, Task, Wording, questions, quotation
 
 
 def function(name: str, *, signature_line: int, start_line: int, body: int = 3) -> Function:
@@ -234,3 +234,14 @@ def test_a_suffix_stands_above_the_quotation() -> None:
     (question,) = questions(TEXT, [named(TEXT, "first")], Task(2, suffix="/no_think")).asked
 
     assert question.message.endswith("no code fence.\n/no_think\n\nThe quotation:\ndef first(a):")
+
+
+@pytest.mark.parametrize("wording", WORDINGS)
+def test_blank_lines_cannot_be_asked_for(wording: Wording) -> None:
+    """The right answer would be none at all."""
+    asked = function("f", signature_line=1, start_line=2)
+    blank = Function("g", 2, ("", "  ", "x = 1"), "python", "demo.py", 1)
+    found = questions("def f():\n", [asked, blank], Task(2, wording))
+
+    assert ("g",) == found.ambiguous
+    assert [asked] == [question.function for question in found.asked]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 from typing import Any
 
@@ -124,3 +125,18 @@ def test_lines_that_continue_the_file_are_counted_where_an_answer_ran_on() -> No
     assert 7 == result.run_on_lines
     assert 0 == recall(text).run_on_lines
     assert "run-on" == result.label
+
+
+def test_no_repr_shows_code() -> None:
+    """A user's own test that fails prints the values that it holds."""
+    shown = repr(recall(WRONG)) + repr(judge()._chosen)
+    assert "one" in shown
+    assert "first_line" not in shown
+    assert "not asked for" not in shown
+
+
+def test_a_name_that_is_no_text_for_a_terminal_is_escaped() -> None:
+    """It comes from the code, too."""
+    result = recall(WRONG)
+    odd = dataclasses.replace(result, function=dataclasses.replace(result.function, name="\x1b[31mred"))
+    assert odd.explain().startswith("\\x1b[31mred: 10 of 20 lines")

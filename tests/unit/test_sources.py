@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_codeneedle.corpus import Corpus, load_corpus
 from pytest_codeneedle.errors import CorpusError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CODE = "def {name}():\n    a = 1\n    b = 2\n"
 
@@ -109,6 +114,92 @@ def test_a_folder_behind_a_link_and_dots_leave_too(tree: Path) -> None:
     for glob in ("linked/*.py", "../elsewhere/*.py"):
         with pytest.raises(CorpusError, match="leaves the corpus directory"):
             files(tree, f'glob = "{glob}"')
+
+
+def test_a_link_to_nothing_is_refused(tree: Path) -> None:
+    """Unless it is excluded."""
+    (tree / "src" / "gone.py").symlink_to(tree / "nowhere.py")
+    with pytest.raises(CorpusError, match=r"src/gone\.py is a link to nothing; exclude it$"):
+        files(tree, 'glob = "*.py"')
+    assert ("a.py", "b.py") == files(tree, 'glob = "*.py"\nexclude = "gone.py"')
+
+
+def test_what_was_passed_over_is_noted(tree: Path) -> None:
+    """An exclusion that matches nothing may be a slip; `**` does not follow links to folders."""
+    (tree / "src" / "linked").symlink_to(tree / "src" / "lib")
+    found = corpus(tree, '[files]\ndirectory = "src"\nglob = "**/*.py"\nexclude = ["src/vendor", "vendor"]\n')
+
+    assert ("a.py", "b.py", "lib/c.py", "lib/tests/test_d.py") == found.files
+    assert ("exclude 'src/vendor' matches nothing in src", "links to folders are not followed: linked") == found.notes
+    assert () == corpus(tree, '[files]\ndirectory = "src"\nglob = "*.py"\n').notes
+
+
+def test_a_folder_that_cannot_be_read_is_named(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files would be missing without a word. The refusal is a fake: root may read all."""
+    real = os.scandir
+
+    def scandir(path: str) -> Iterator[os.DirEntry[str]]:
+        if str(path).endswith("lib"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(CorpusError, match=r"src/lib: Permission denied; exclude the folder$"):
+        files(tree, 'glob = "**/*.py"')
+    assert ("a.py", "b.py", "vendor/f.py", "vendor/x/e.py") == files(tree, 'glob = "**/*.py"\nexclude = "lib"')
+
+
+@pytest.mark.parametrize(
+    ("directory", "said"),
+    [
+        ("nowhere", "[files] directory {root}/nowhere is not there"),
+        ("~no-such-user/x", "[files] directory {root}/~no-such-user/x is not there"),
+        ("src/a.py", "[files] directory {root}/src/a.py is a file: name the folder, and the file as glob"),
+    ],
+)
+def test_a_directory_that_is_none(tree: Path, directory: str, said: str) -> None:
+    """Not there, or something else."""
+    with pytest.raises(CorpusError) as caught:
+        corpus(tree, f'[files]\ndirectory = "{directory}"\nglob = "*.py"\n')
+    assert said.format(root=tree) in str(caught.value)
+
+
+def test_names_of_files_are_one_line_of_text_in_a_header(tmp_path: Path) -> None:
+    """Whatever bytes the file system takes."""
+    for name in (b"b\xff.py", b"new\nline\x1b[31m.py"):
+        Path(os.fsdecode(bytes(tmp_path) + b"/src/" + name)).parent.mkdir(exist_ok=True)
+        Path(os.fsdecode(bytes(tmp_path) + b"/src/" + name)).write_text(CODE.format(name="f"), encoding="utf-8")
+    found = corpus(tmp_path, '[files]\ndirectory = "src"\nglob = "*.py"\n')
+
+    assert ("b\ufffd.py", "new\\nline\\x1b[31m.py") == found.files
+    assert "# ====== new\\nline\\x1b[31m.py ======\n" in found.text
+    assert 64 == len(found.sha256)
+
+
+@pytest.mark.parametrize(("name", "label"), [("os", "os.py"), ("json", "json/__init__.py"), ("ast", "ast.py")])
+def test_modules_of_the_standard_library(tmp_path: Path, name: str, label: str) -> None:
+    """Those that the interpreter has frozen into itself, too."""
+    found = corpus(tmp_path, f'[module]\nname = "{name}"\n')
+    assert (label,) == found.files
+    assert found.functions
+
+
+def test_a_parser_quotes_no_code_where_none_may_be_shown(tmp_path: Path) -> None:
+    """File and line are told all the same."""
+    write(tmp_path, "src/a.js", 'const password := "hunter2";\n')
+    write(tmp_path, "corpora/mine.toml", '[files]\ndirectory = "src"\nglob = "*.js"\n')
+    with pytest.raises(CorpusError, match="hunter2"):
+        load_corpus("mine", tmp_path)
+    with pytest.raises(CorpusError, match=r": a\.js, line 1: not JavaScript; exclude the file, or leave out"):
+        load_corpus("mine", tmp_path, quote=False)
+
+
+def test_no_repr_shows_code(tmp_path: Path) -> None:
+    """Failing tests print the values that they hold."""
+    write(tmp_path, "src/a.py", "def f():\n    secret = 1\n    b = 2\n")
+    found = corpus(tmp_path, '[files]\ndirectory = "src"\nglob = "*.py"\n')
+    assert "secret" in found.functions[0].body[0]
+    assert "secret" not in repr(found)
 
 
 def test_the_directory_itself_may_be_a_link(tree: Path) -> None:
