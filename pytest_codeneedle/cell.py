@@ -104,7 +104,7 @@ class RunningCell:
         if self._prepared.prompt_tokens + answer > there:
             msg = (
                 f"the longest prompt ({self._prepared.prompt_tokens} tokens) and its answer ({answer}) do not fit the "
-                f"context of {there} tokens; raise or leave out --kv-n-ctx, or take a shorter corpus"
+                f"context of {there} tokens; raise it (--kv-n-ctx, -c), leave that out, or shorten the corpus"
             )
             raise PromptTooLongError(msg)
 

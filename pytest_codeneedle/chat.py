@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 #: llama.cpp's words for the two reasons that it has a word for.
 _STOPS = {"stop": "eos", "length": "limit"}
 _FILTERED = "content_filter"
+#: Some engines send a character at a time.
+_CHUNKS_ASIDE = 64
 
 
 class Chat:
@@ -29,8 +31,11 @@ class Chat:
     `predicted_ms` that from the first to the last.
     """
 
-    def __init__(self, primary: Sequence[str], clock: Callable[[], float], began: float) -> None:
+    def __init__(
+        self, primary: Sequence[str], clock: Callable[[], float], began: float, budget: float = math.inf
+    ) -> None:
         self.finish: str | None = None
+        self._budget = budget
         self._watch = AnswerWatch(primary)
         self._thinking = ""
         self._timings: Mapping[str, Any] = {}
@@ -38,6 +43,11 @@ class Chat:
         self._chunks = 0
         self._clock = clock
         self._began = self._first = self._last = began
+
+    @property
+    def overran(self) -> bool:
+        """Whether far more came than its budget of tokens: a chunk is a token or several, and some keep to no limit."""
+        return self._chunks > 2 * self._budget + _CHUNKS_ASIDE
 
     @property
     def text(self) -> str:
@@ -55,6 +65,7 @@ class Chat:
         choice = _first_choice(chunk)
         delta = _mapping(choice.get("delta")) or _mapping(choice.get("message"))
         content, thinking = _parted(delta.get("content"))
+        content += _text(delta.get("refusal"))  # OpenAI's place for a model that declines
         thinking += _text(delta.get("reasoning_content")) or _text(delta.get("reasoning"))
         if content or thinking:
             self._count()
@@ -70,7 +81,7 @@ class Chat:
     def answer(self, *, closed: bool) -> Answer:
         """The answer as it stands; `closed` says that this side closed the stream."""
         text, after = self._watch.parts if closed else (self._watch.text, "")
-        finish = self.finish or "none"
+        finish = self.finish or ("length" if self.overran else "none")
         cached = _number(_mapping(self._usage.get("prompt_tokens_details")), "cached_tokens") or 0
         prompt = _number(self._usage, "prompt_tokens") or 0
         tokens = _number(self._usage, "completion_tokens")

@@ -148,7 +148,7 @@ def _refused(response: httpx.Response) -> AnswerError | PromptTooLongError:
     if isinstance(error, dict) and error.get("type") == "exceed_context_size_error":
         asked, there = error.get("n_prompt_tokens"), error.get("n_ctx")
         return PromptTooLongError(
-            f"the prompt has {asked} tokens and the context {there}; raise --kv-n-ctx or leave it out"
+            f"the prompt has {asked} tokens and the context {there}; raise it (--kv-n-ctx, -c), or leave that out"
         )
     said = error.get("message", error) if isinstance(error, dict) else error
     return AnswerError(f"HTTP {response.status_code}: {said}")

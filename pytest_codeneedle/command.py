@@ -32,6 +32,7 @@ _SERVER = re.compile(r"llama-server(?:[-_][\w.+-]*)?(?:\.exe)?")
 _NAMES_A_FILE = ("-m", "--model", "-a", "--alias", "--log-file")
 _ELSEWHERE = ("docker", "podman", "nerdctl", "docker-compose", "kubectl", "ssh")
 _OTHER_USER = ("sudo", "doas", "su")
+_SHELLS = ("sh", "bash", "dash", "zsh", "ksh", "fish")
 _QUOTED = re.compile(r"""\\.|'[^']*'|"(?:\\.|[^"\\])*\"""", re.DOTALL)
 _OPERATOR = re.compile(r"^(?:\d*|&)[<>]|^[|&;]|[|&;]$|`|\$[\w({]")
 
@@ -103,7 +104,7 @@ def parse_command(text: str) -> UserCommand:
     if end == 0:
         msg = f"--kv-server {_shown(words)!r} names no program to start; {_WAY_OUT}"
         raise ConfigurationError(msg)
-    _refuse_elsewhere(rest[:end])
+    _refuse_elsewhere(rest[:end], rest[end:])
     assigned, arguments = [_assigned(word) for word in words[:before]], list(_grouped(rest[end:]))
     given = [*assigned, *arguments]
     remote = _remote(given)
@@ -172,7 +173,13 @@ def _file_name(word: str) -> str:
     return re.split(r"[/\\]", word)[-1].lower()
 
 
-def _refuse_elsewhere(program: Sequence[str]) -> None:
+def _refuse_elsewhere(program: Sequence[str], rest: Sequence[str]) -> None:
+    if _file_name(program[-1]) in _SHELLS and rest[:1] == ["-c"]:
+        msg = (
+            f"--kv-server: {program[-1]} -c hides a command from the grid, which has to change it; give that command "
+            "itself, or a script"
+        )
+        raise ConfigurationError(msg)
     for name in map(_file_name, program):
         if name in _ELSEWHERE:
             msg = (

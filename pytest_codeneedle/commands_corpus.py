@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.errors import CellError, ConfigurationError, CorpusError
+from pytest_codeneedle.grid import ERROR, FAILED, PASSED
 from pytest_codeneedle.printable import printable
 from pytest_codeneedle.prompts import Task, questions
 
@@ -73,10 +74,11 @@ def _summary(corpus: Corpus, listed: Sequence[Function], asked_lines: int, *, tr
 def score(flags: argparse.Namespace) -> None:
     """Score one answer to one function of a corpus."""
     from pytest_codeneedle.labels import label_answer, label_error  # noqa: PLC0415 - each command pays for its own
-    from pytest_codeneedle.rescore import score_facts  # noqa: PLC0415 - as above
+    from pytest_codeneedle.rescore import NOTHING_TO_SCORE, score_facts  # noqa: PLC0415 - as above
     from pytest_codeneedle.scoring import aligned_diff, confused_with, confusing, render_diff  # noqa: PLC0415 - as above
     from pytest_codeneedle.scoring import score as scored  # noqa: PLC0415 - as above
 
+    check_threshold(flags.threshold, flags.lines)
     corpus = _corpus(flags)
     function = _function(corpus, flags.function, flags.lines)
     answer = _answer(flags.answer)
@@ -86,12 +88,15 @@ def score(flags: argparse.Namespace) -> None:
     confused = confused_with(
         answer, bodies, function.name, lines=flags.lines, relax_indent=relax, at_least=confusing(flags.lines)
     )
-    label = label_error(primary, answer, bonus=bonus) or label_answer(
-        primary, answer, result, bonus=bonus, confused_with=confused, relax_indent=relax
-    )
+    unusable = label_error(primary, answer, bonus=bonus)
+    label = unusable or label_answer(primary, answer, result, bonus=bonus, confused_with=confused, relax_indent=relax)
     if flags.json:
-        facts = {**score_facts(result), "passed": result.passed, "label": label, "confused_with": confused}
+        outcome = ERROR if unusable else PASSED if result.passed else FAILED
+        facts = {**score_facts(result), "outcome": outcome, "label": label, "confused_with": confused}
         print(json.dumps({"corpus": corpus.name, "function": function.name, **facts}, indent=1, ensure_ascii=False))
+        return
+    if unusable:
+        print(f"{function.name}: {NOTHING_TO_SCORE[unusable]}: an ERROR, not a miss (label {unusable})")
         return
     verdict = "passes" if result.passed else "fails"
     print(f"{function.name}: {result.primary_matched} of {result.primary_total} lines matched; {verdict}")
@@ -127,6 +132,13 @@ def project_root() -> Path:
     """The nearest folder with `corpora/` in it, from here upwards; here where there is none."""
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / "corpora").is_dir()), here)
+
+
+def check_threshold(threshold: int, lines: int) -> None:
+    """Raise ConfigurationError for more lines to match than there are."""
+    if threshold > lines:
+        msg = f"--pass {threshold} is out of range; give 1 to {lines}, the lines that are asked for"
+        raise ConfigurationError(msg)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.commands_corpus import project_root, write_text
+from pytest_codeneedle.commands_corpus import check_threshold, project_root, write_text
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.grid import ERROR
 from pytest_codeneedle.kvtypes import parse_pair
-from pytest_codeneedle.store import RESULTS, RunFolder
+from pytest_codeneedle.store import RESULTS, RunFolder, unused
 from pytest_codeneedle.summary import run_lines
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def rescore(flags: argparse.Namespace) -> None:
     about, rows = folder.about(), folder.rows()
     relax = about["relax_indent"] if flags.relax_indent is None else flags.relax_indent
     threshold = about["pass"] if flags.threshold is None else flags.threshold
+    check_threshold(threshold, about["lines"])
     anew = rescored(about, rows, relax_indent=relax, threshold=threshold)
     changed = sum(old != new for old, new in zip(rows, anew, strict=True))
     if flags.output is not None:
@@ -59,6 +60,9 @@ def import_results(flags: argparse.Namespace) -> None:
     name = flags.corpus or _only({dump.path.stem.partition("__")[0] for dump in dumps})
     corpus = load_corpus(name, project_root(), cache=cache_folder())
     imported = as_run(dumps, corpus, relax_indent=flags.relax_indent)
+    if not imported.about["functions"]:
+        msg = f"no answer in these files is about a function of {name!r}; name their corpus with --corpus"
+        raise ConfigurationError(msg)
     folder = RunFolder.create(_folder(flags.output, imported.about), imported.about)
     for row in imported.rows:
         folder.append(row)
@@ -87,7 +91,7 @@ def _folder(given: Path | None, about: dict[str, Any]) -> Path:
         return given
     stamp = time.strftime("%Y%m%d-%H%M%S")
     model = "".join(char if char.isalnum() or char in "-_.+" else "-" for char in about["model_name"])
-    return Path("codeneedle-runs") / f"{about['corpus']}__{model}__{stamp}"
+    return unused(Path("codeneedle-runs") / f"{about['corpus']}__{model}__{stamp}")
 
 
 def _print_grid(about: dict[str, Any], rows: Sequence[dict[str, Any]], *, verbose: bool) -> None:

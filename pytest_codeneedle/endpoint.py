@@ -8,6 +8,7 @@ waited for.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import re
 import time
 from dataclasses import dataclass
@@ -142,10 +143,12 @@ class ChatClient:
         """
 
         def read(response: httpx.Response, began: float) -> Answer:
-            return self._read(response, Chat(primary, self._clock, began), full=full)
+            return self._read(response, Chat(primary, self._clock, began, budget), full=full)
 
         with self._hiding():
-            return self._ask("POST", _COMPLETIONS, read, self._fields(messages, budget))
+            answer = self._ask("POST", _COMPLETIONS, read, self._fields(messages, budget))
+        # An echo service, or a model that was told too much: the key is not recorded with the answer.
+        return dataclasses.replace(answer, text=self._hide_key(answer.text), after=self._hide_key(answer.after))
 
     def _fields(self, messages: list[dict[str, str]], budget: int) -> dict[str, Any]:
         """The fields that are this package's own."""
@@ -191,7 +194,7 @@ class ChatClient:
             self._sleep(pause)
 
     def _read(self, response: httpx.Response, chat: Chat, *, full: bool) -> Answer:
-        """The answer in a response, be it streamed or whole."""
+        """The answer in a response, be it streamed or whole; one that goes on past its budget is closed."""
         kind = response.headers.get("content-type", "")
         if kind.startswith("text/html"):
             msg = f"{response.url}: the answer is a page ({kind}); is this an OpenAI-compatible endpoint?"
@@ -200,8 +203,9 @@ class ChatClient:
             if kind.startswith("application/json"):
                 return self._whole(self._decoded(response), chat)
             for event in events(response.iter_bytes()):
-                if chat.take(event) and chat.finish is None and not full:
-                    return chat.answer(closed=True)
+                runs_on = chat.take(event)
+                if chat.overran or (runs_on and chat.finish is None and not full):
+                    return chat.answer(closed=not chat.overran)
         except httpx.RequestError as error:
             if chat.finish is None:  # else only the counts at the end are missing
                 msg = f"the connection broke after {len(chat.text)} characters: {str(error) or type(error).__name__}"
@@ -255,6 +259,9 @@ class ChatClient:
 
     def _hide(self, words: str) -> str:
         return words if self._key is None else self._key.hide_echo(words)
+
+    def _hide_key(self, text: str) -> str:
+        return text if self._key is None else self._key.hide(text)
 
     @contextlib.contextmanager
     def _hiding(self) -> Iterator[None]:

@@ -20,6 +20,7 @@ from pytest_codeneedle.kvtypes import AS_SERVED, BITS, KVPair, default_reference
 from pytest_codeneedle.plan import Cell
 from pytest_codeneedle.rescore import scored_facts
 from pytest_codeneedle.scoring import PASS_THRESHOLD, PRIMARY_LINES, confused_with, confusing
+from pytest_codeneedle.sse import encodable
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
 _TYPES = "|".join(sorted(BITS, key=len, reverse=True))
 #: A cache type as a word of its own in a file's name, and what may stand between that of K and that of V.
 _TYPE = re.compile(rf"(?<![a-z0-9])(?:{_TYPES})(?![a-z0-9])")
+#: What the harness says of an answer besides; kept beside our own figures.
+_HARNESS_KEYS = (
+    *("passed", "error", "primary_matched", "primary_total", "hallucinated", "bonus_matched"),
+    *("latency_s", "prompt_chars", "source_file"),
+)
 _BETWEEN = re.compile(r"[^a-z0-9]*(?:ctv|v)?[^a-z0-9]*")
 
 
@@ -68,7 +74,7 @@ def read_dump(path: Path, pair: KVPair | None = None) -> Dump:
     try:
         dump = json.loads(path.read_text(encoding="utf-8-sig"))
         written = path.stat().st_mtime
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         msg = f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"
         raise RunFolderError(msg) from error
     results = dump.get("results") if isinstance(dump, dict) else None
@@ -78,7 +84,7 @@ def read_dump(path: Path, pair: KVPair | None = None) -> Dump:
     return Dump(
         path=path,
         pair=pair or pair_in(path.stem) or AS_SERVED,
-        model=str(dump.get("model", "unknown")),
+        model=encodable(str(dump.get("model") or "unknown")),
         base_url=re.sub(r"//[^/@]*@", "//", str(dump.get("base_url", ""))),  # no password is kept
         relax_indent=bool(dump.get("relax_indent", False)),
         results=tuple(results),
@@ -145,7 +151,7 @@ class _Truth:
 
 
 def _row(result: Mapping[str, Any], cell: Cell, truth: _Truth, *, relax_indent: bool) -> dict[str, Any]:
-    name, response = str(result["function"]), str(result.get("response") or "")
+    name, response = encodable(str(result["function"])), encodable(str(result.get("response") or ""))
     function = truth.functions.get(name)
     row: dict[str, Any] = {
         "corpus": cell.corpus,
@@ -155,11 +161,11 @@ def _row(result: Mapping[str, Any], cell: Cell, truth: _Truth, *, relax_indent: 
         "replicate": cell.replicate,
         **({} if function is None else cell_facts(cell, function, truth.corpus.total_lines)),
         "response": response,
-        "harness": {key: value for key, value in result.items() if key not in ("function", "response")},
+        "harness": {key: value for key, value in result.items() if key in _HARNESS_KEYS},
     }
     problem = result.get("error")
     if problem or function is None:
-        said = str(problem or f"{name}: the corpus {cell.corpus!r} has no such function")
+        said = encodable(str(problem)) if problem else (f"{name}: the corpus {cell.corpus!r} has no such function")
         scores = dict.fromkeys(("primary_matched", "lcs_matched", "hallucinated", "bonus_matched"))
         return {**row, **scores, "outcome": ERROR, "error": said}
     confused = confused_with(response, truth.bodies, name, relax_indent=relax_indent, at_least=confusing(PRIMARY_LINES))

@@ -10,6 +10,7 @@ import ctypes
 import itertools
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from pytest_codeneedle.client import Client
 from pytest_codeneedle.errors import ServerStartError
 from pytest_codeneedle.program import HOST, ServerArgs
 from pytest_codeneedle.validity import Validity, read_validity
+from pytest_codeneedle.watchdog import MARK, end_marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +36,11 @@ _ATTEMPTS = 3
 _POLL_SECONDS = 0.01
 _PORT_TAKEN = re.compile(r"couldn't bind|address already in use|bind.*fail", re.IGNORECASE)
 #: llama-server reads arguments from these: with them /health and the requests of a cell would not be answered.
-_NOT_INHERITED = {"LLAMA_API_KEY", "LLAMA_ARG_API_PREFIX", "LLAMA_ARG_SSL_KEY_FILE", "LLAMA_ARG_SSL_CERT_FILE"}
+_NOT_INHERITED = {
+    *("LLAMA_API_KEY", "LLAMA_ARG_API_KEY_FILE", "LLAMA_ARG_API_PREFIX"),
+    *("LLAMA_ARG_SSL_KEY_FILE", "LLAMA_ARG_SSL_CERT_FILE"),
+    *("LLAMA_ARG_HF_REPO", "LLAMA_ARG_HF_FILE", "LLAMA_ARG_MODEL_URL", "LLAMA_ARG_DOCKER_REPO"),  # go before -m
+}
 _LISTENING = "listening on"
 _PR_SET_PDEATHSIG = 1
 
@@ -42,8 +48,9 @@ _PR_SET_PDEATHSIG = 1
 class LlamaServer:
     """One running server. `load_seconds` is the time from its start until /health said ok."""
 
-    def __init__(self, args: ServerArgs, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    def __init__(self, args: ServerArgs, process: subprocess.Popen[bytes], port: int, log: Path, mark: str) -> None:
         self.args = args
+        self._mark = mark
         self.process = process
         self.log = log
         self.url = f"http://{HOST}:{port}"
@@ -92,6 +99,8 @@ class LlamaServer:
                 self.process.wait(STOP_SECONDS)
             self._signal("SIGKILL")
             self.process.wait()
+        if self.args.program.may_wrap:
+            end_marked(self._mark)
         if self._watchdog is not None and self._watchdog.stdin is not None:
             self._watchdog.terminate()
             self._watchdog.stdin.close()
@@ -108,7 +117,7 @@ class LlamaServer:
     def guard(self) -> None:
         """Where the kernel does not end orphans, have a watchdog process do it."""
         self._watchdog = subprocess.Popen(  # noqa: S603 - this package's own module, no shell
-            [sys.executable, "-P", "-m", "pytest_codeneedle.watchdog", str(self.process.pid)],
+            [sys.executable, "-P", "-m", "pytest_codeneedle.watchdog", str(self.process.pid), self._mark],
             stdin=subprocess.PIPE,
             start_new_session=True,  # a Ctrl-C in the terminal is not meant for it
         )
@@ -163,6 +172,7 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
     environment = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
     environment.update(args.program.environment)
     environment["PYTHONUNBUFFERED"] = "1"
+    environment[MARK] = mark = secrets.token_hex(8)
     with log.open("xb") as output:
         try:
             process = subprocess.Popen(  # noqa: S603 - the user's own server, no shell
@@ -177,9 +187,9 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
         except OSError as error:
             msg = f"{args.pair}: the server {argv[0]} could not be started: {error.strerror}"
             raise ServerStartError(msg) from error
-    server = LlamaServer(args, process, port, log)
-    if not sys.platform.startswith("linux") or args.program.given is not None:
-        server.guard()  # of a user's command the kernel may end no more than a wrapper
+    server = LlamaServer(args, process, port, log, mark)
+    if not sys.platform.startswith("linux") or args.program.may_wrap:
+        server.guard()  # of a script or a command the kernel may end no more than a wrapper
     return server
 
 

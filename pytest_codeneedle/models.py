@@ -69,6 +69,9 @@ class Model:
             return
         path = self._path(start)
         if not path.is_file():
+            if self.label:
+                msg = f"model file {path} is not there; set path in the profile {self.label!r}"
+                raise ModelError(msg)
             known = ", ".join([*profiles, DEFAULT_MODEL])
             msg = f"model file {path} is not there; name a GGUF file with --kv-model PATH, or {known}"
             raise ModelError(msg)
@@ -78,6 +81,9 @@ class Model:
         except OSError as error:
             msg = f"model file {path} cannot be read: {error.strerror}"
             raise ModelError(msg) from error
+        if path.suffix == ".toml":
+            msg = f"{path} is no model; if it is a profile in models/, write --kv-model {path.stem}"
+            raise ModelError(msg)
         if magic != _MAGIC:
             msg = f"model file {path} is not GGUF (it begins with {magic!r}); convert it, or name another"
             raise ModelError(msg)

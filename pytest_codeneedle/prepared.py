@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.store import RunFolder
+from pytest_codeneedle.store import RunFolder, unused
 from pytest_codeneedle.thinking import Technique, Thinking
 
 if TYPE_CHECKING:
@@ -71,9 +70,7 @@ def run_folders(plan: Plan, moment: time.struct_time) -> dict[str, RunFolder]:
     for name in plan.corpora:
         if out is None:
             stamp = time.strftime("%Y%m%d-%H%M%S", moment)
-            base = plan.settings.start / "codeneedle-runs" / f"{name}__{plan.model.name}__{stamp}"
-            later = (base.with_name(f"{base.name}-{number}") for number in itertools.count(2))
-            path = next(one for one in itertools.chain((base,), later) if not one.exists())
+            path = unused(plan.settings.start / "codeneedle-runs" / f"{name}__{plan.model.name}__{stamp}")
         else:
             path = out / name if len(plan.corpora) > 1 else out
         folders[name] = RunFolder(path)

@@ -22,7 +22,7 @@ import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.errors import ModelError
+from pytest_codeneedle.errors import ConfigurationError, ModelError
 from pytest_codeneedle.machine import expanded
 from pytest_codeneedle.program import parse_server_args
 from pytest_codeneedle.tables import Table
@@ -118,7 +118,10 @@ def _think(table: Table) -> Think | None:
 def _server_args(table: Table) -> tuple[str, ...]:
     given = table.values.get("server_args", "")
     words = given if isinstance(given, str) else shlex.join(table.texts("server_args"))
-    return parse_server_args(words)
+    try:
+        return parse_server_args(words)
+    except ConfigurationError as error:
+        raise table.wrong(f"server_args: {error}") from error
 
 
 def _request(table: Table) -> Mapping[str, Any]:

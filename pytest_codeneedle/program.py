@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -59,7 +60,8 @@ _RESERVED = {
 }
 #: Pinned where the build knows them; older builds do not, and need no pinning there.
 _IF_KNOWN = (("--cache-ram", "0"), ("--fit", "off"), ("--no-warmup", None), ("--offline", None))
-_FIT_LEFT_ON = "--fit left on: cells may differ; give -ngl N"
+_ADDRESS = re.compile(r"[\w.-]+:\d+(/|$)|localhost\b")
+_FIT_LEFT_ON = "--fit may choose other layers for the GPU in each cell; -ngl N would pin them"
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ class ServerProgram:
 
     `command` starts it; `optional` are the arguments out of `_IF_KNOWN` that it knows. The rest is of a user's
     command, as `UserCommand` has it: `arguments` for every server, its model, its context in tokens; `own_threads`
-    where it says how many, and `given`, its text.
+    where it says how many, `given`, its text, and `advice` on it. `may_wrap`: the process that is started may not be
+    the server itself.
     """
 
     command: tuple[str, ...]
@@ -82,6 +85,8 @@ class ServerProgram:
     n_ctx: int | None = None
     own_threads: bool = False
     given: str | None = None
+    advice: tuple[str, ...] = ()
+    may_wrap: bool = True
 
     def with_n_ctx(self, n_ctx: int | None) -> ServerProgram:
         """The same with --kv-n-ctx, which wins over the command's -c."""
@@ -155,7 +160,8 @@ def find_program(setting: str | None) -> ServerProgram:
     if setting:
         path = shutil.which(setting) or shutil.which(str(expanded(setting)))
         if path is None:
-            msg = f"no server at {setting!r}: give the path of an executable llama-server, or 'embedded'"
+            url = f", or http://{setting} for one that runs already" if _ADDRESS.match(setting) else ""
+            msg = f"no server at {setting!r}: give the path of an executable llama-server, or 'embedded'{url}"
             raise ServerNotFoundError(msg)
         return _binary(path)
     path = shutil.which("llama-server")
@@ -180,7 +186,8 @@ def _embedded() -> ServerProgram:
         raise ServerNotFoundError(msg)
     version = importlib.metadata.version("xllamacpp")
     command = (sys.executable, "-P", "-m", "pytest_codeneedle.embedded")  # -P: nothing in the user's folder shadows
-    return ServerProgram(command, f"embedded (xllamacpp {version})", _pinned("--cache-ram --fit --no-warmup"))
+    pinned = _pinned("--cache-ram --fit --no-warmup")
+    return ServerProgram(command, f"embedded (xllamacpp {version})", pinned, may_wrap=False)
 
 
 def _binary(path: str) -> ServerProgram:
@@ -208,7 +215,8 @@ def _commanded(user: UserCommand) -> ServerProgram:
         _pinned(known, without),
         arguments=tuple(map(_at_home, user.arguments)),
         environment=user.environment,
-        changes=(*user.changes, *([_FIT_LEFT_ON] if user.fitted and "--fit" in known else [])),
+        changes=user.changes,
+        advice=(_FIT_LEFT_ON,) if user.fitted and "--fit" in known else (),
         model=user.model,
         remote_model=user.remote_model,
         n_ctx=user.n_ctx,

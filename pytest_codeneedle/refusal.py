@@ -20,7 +20,10 @@ _REFUSAL = re.compile(
     r"|i (?:cannot|can not|can't|could not|couldn't|will not|won't)\b"
     r"|i (?:do not|don't|did not|didn't) (?:have|see|know|find)\b"
     r"|as an? (?:ai|artificial intelligence|(?:large )?language model)\b"
-    r"|unfortunately,? (?:i|i'm)\b",
+    r"|unfortunately,? (?:i|i'm|there|the)\b"
+    r"|there (?:is|are) no (?:such )?(?:functions?|methods?|source code)\b"
+    r"|(?:the|this|that) (?:requested |given |named )?(?:function|method)\b.{0,80}"
+    r"\b(?:does not|doesn't|could not|couldn't|cannot|can't|is not|isn't|was not|wasn't)\b",
     re.IGNORECASE,
 )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_codeneedle.apikey import read_api_key
 from pytest_codeneedle.endpoint import ChatClient, Endpoint
 from pytest_codeneedle.errors import CellError, ConfigurationError, CorpusError
+from pytest_codeneedle.models import CONTROL
 from pytest_codeneedle.thinking import Thinking
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ def open_endpoint(settings: Settings, url: str) -> ChatClient:
 
     Raises ConfigurationError: no key where one is named, an endpoint that does not answer, several models.
     """
+    if settings.model is not None and settings.model.startswith(CONTROL):
+        msg = f"--kv-model {settings.model}: an endpoint asks its own models; give the name of one, or leave it out"
+        raise ConfigurationError(msg)
     key = read_api_key(variable=settings.api_key_env, file=settings.api_key_file)
     kwargs = settle_served(settings).template_kwargs
     request = {**({"chat_template_kwargs": kwargs} if settings.think == "template" else {}), **settings.request}
@@ -35,7 +39,7 @@ def _listed(client: ChatClient) -> str:
     try:
         models = client.models()
     except CellError as error:
-        msg = f"the endpoint does not say which model it serves ({error}); name it with --kv-model"
+        msg = f"the endpoint does not say which model it serves: {error} (one without such a list: --kv-model NAME)"
         raise ConfigurationError(msg) from error
     finally:
         client.close()

@@ -88,7 +88,8 @@ def read_settings(config: pytest.Config) -> Settings:
     pairs = _own_server(config) if endpoint is None else _as_served(config)
     out, key_file = _text(config, "kv_out"), _text(config, "kv_api_key_file")
     start, rootdir = config.invocation_params.dir, _corpora_root(config)
-    given = _model(config)
+    # A default model of the project's or the machine's is a file: an endpoint has its own.
+    given = _model(config) if endpoint is None else config.getoption("kv_model", default=None)
     profile = find_profile(given, start, (rootdir, config.rootpath, start)) if given else None
     return Settings(
         corpora=tuple(dict.fromkeys(option_value(config, "corpus") or [DEFAULT_CORPUS])),

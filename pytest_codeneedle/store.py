@@ -6,6 +6,7 @@ that it has recorded.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from dataclasses import dataclass
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from pytest_codeneedle.kvtypes import KVPair
 
 RUN, RESULTS, SERVERS, CORPUS = "run.json", "results.jsonl", "servers", "corpus.txt"
+
+
+def unused(path: Path) -> Path:
+    """The path itself, or the first of `NAME-2`, `NAME-3` and so on where nothing is yet."""
+    later = (path.with_name(f"{path.name}-{number}") for number in itertools.count(2))
+    return next(one for one in itertools.chain((path,), later) if not one.exists())
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ class RunFolder:
             folder.write_about(about)
             (path / RESULTS).touch()
         except OSError as error:
-            msg = f"the run folder {path} cannot be written: {error.strerror}; name another with --kv-out"
+            msg = f"the run folder {path} cannot be written: {error.strerror}; name another (--kv-out, -o)"
             raise RunFolderError(msg) from error
         return folder
 
@@ -53,10 +60,10 @@ class RunFolder:
     def refuse_existing(self) -> None:
         """Raise RunFolderError where this folder holds a run."""
         if (self.path / RUN).exists() or (self.path / RESULTS).exists():
-            msg = f"{self.path} already holds a run; name another folder with --kv-out, or read it: codeneedle grid"
+            msg = f"{self.path} already holds a run; name another (--kv-out, -o), or read it: codeneedle grid"
             raise RunFolderError(msg)
         if self.path.exists() and not self.path.is_dir():
-            msg = f"{self.path} is not a folder; name another with --kv-out"
+            msg = f"{self.path} is not a folder; name another (--kv-out, -o)"
             raise RunFolderError(msg)
 
     def discard(self) -> None:
@@ -78,7 +85,7 @@ class RunFolder:
             part.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
             part.replace(self.path / RUN)
         except OSError as error:
-            msg = f"the run folder {self.path} cannot be written: {error.strerror}; name another with --kv-out"
+            msg = f"the run folder {self.path} cannot be written: {error.strerror}; name another (--kv-out, -o)"
             raise RunFolderError(msg) from error
 
     def write_corpus(self, text: str) -> None:
@@ -86,7 +93,7 @@ class RunFolder:
         try:
             (self.path / CORPUS).write_text(text, encoding="utf-8", newline="\n")
         except OSError as error:
-            msg = f"the run folder {self.path} cannot be written: {error.strerror}; name another with --kv-out"
+            msg = f"the run folder {self.path} cannot be written: {error.strerror}; name another (--kv-out, -o)"
             raise RunFolderError(msg) from error
 
     def about(self) -> dict[str, Any]:

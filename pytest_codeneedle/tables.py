@@ -28,6 +28,9 @@ class Table:
                 known = ", ".join(keys if shown is None else shown)
                 raise self.wrong(f"unknown key {key!r} in {self.name}; there is {known}")
 
+    def _place(self, key: str) -> str:
+        return f"{self.name} {key}" if self.name.startswith("[") else key
+
     def table(self, key: str) -> Table:
         """The table below `key`, empty where there is none."""
         value = self.values.get(key, {})
@@ -39,14 +42,14 @@ class Table:
         """A whole number of `low` or more."""
         value = self.values.get(key, default)
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
-            raise self.wrong(f"{self.name} {key} = {value!r} is not a whole number of {low} or more")
+            raise self.wrong(f"{self._place(key)} = {value!r} is not a whole number of {low} or more")
         return value
 
     def text(self, key: str, default: str | None) -> str | None:
         """A string, or the default where there is none."""
         value = self.values.get(key, default)
         if value is not None and not isinstance(value, str):
-            raise self.wrong(f"{self.name} {key} = {value!r} is not a string")
+            raise self.wrong(f"{self._place(key)} = {value!r} is not a string")
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
@@ -54,14 +57,14 @@ class Table:
         value = self.values.get(key, ())
         listed = (value,) if isinstance(value, str) else value
         if not isinstance(listed, Sequence) or not all(isinstance(one, str) for one in listed):
-            raise self.wrong(f"{self.name} {key} = {value!r} is not a string or a list of strings")
+            raise self.wrong(f"{self._place(key)} = {value!r} is not a string or a list of strings")
         return tuple(one for one in listed if one)
 
     def switch(self, key: str) -> bool | None:
         """True or false, None where it is not said."""
         value = self.values.get(key)
         if value is not None and not isinstance(value, bool):
-            raise self.wrong(f"{self.name} {key} = {value!r} is neither true nor false")
+            raise self.wrong(f"{self._place(key)} = {value!r} is neither true nor false")
         return value
 
     def encoding(self, key: str) -> str:
@@ -71,7 +74,9 @@ class Table:
             found = codecs.lookup(given)
             "a".encode(given)  # a codec such as base64 is no encoding of text
         except (LookupError, ValueError):
-            raise self.wrong(f"{self.name} {key} = {given!r} is no text encoding; for instance utf-8, cp1252") from None
+            raise self.wrong(
+                f"{self._place(key)} = {given!r} is no text encoding; for instance utf-8, cp1252"
+            ) from None
         return found.name
 
     def shown(self, key: str, default: object) -> str:

@@ -60,8 +60,12 @@ def announce(plan: Plan, workers: int) -> list[str]:
         lines += [f"kv-grid: {name} is your own code, and is sent to that endpoint" for name in private]
     elif plan.model.remote:
         lines.append("kv-grid: the first start fetches the model where it is not there yet")
-    for change in plan.program.changes:
-        said = f"kv-grid: your command, changed: {change}"
+    told = [f"your command, changed: {change}" for change in plan.program.changes]
+    told += [f"your command: {advice}" for advice in plan.program.advice]
+    if plan.settings.server and plan.model.is_control and not plan.model.chosen:
+        told.append("no model is named (--kv-model, or -m in the command): the control model is asked, not yours")
+    for one in told:
+        said = f"kv-grid: {one}"
         lines += textwrap.wrap(said, _COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     return lines
 

@@ -136,12 +136,20 @@ class TestScore:
         """All figures under their names."""
         Path("answer.txt").write_text("\n".join(line.strip() for line in dom_eval.primary(20)), encoding="utf-8")
         facts = json.loads("\n".join(done(capsys, "score", "jquery", "DOMEval", "answer.txt", "--json")))
-        assert (20, 3, True, "re-indented") == tuple(
-            facts[key] for key in ("primary_matched", "strict_matched", "passed", "label")
+        assert (20, 3, "passed", "re-indented") == tuple(
+            facts[key] for key in ("primary_matched", "strict_matched", "outcome", "label")
         )
         strict = done(capsys, "score", "jquery", "DOMEval", "answer.txt", "--json", "--strict-indent", "--pass", "4")
         facts = json.loads("\n".join(strict))
-        assert (3, False) == (facts["primary_matched"], facts["passed"])
+        assert (3, "failed") == (facts["primary_matched"], facts["outcome"])
+
+    def test_nothing_to_score(self, capsys: Captured) -> None:
+        """It is an ERROR, and said to be none of the misses."""
+        Path("answer.txt").write_text("I'm sorry, but I can't see that function.\n", encoding="utf-8")
+        (line,) = done(capsys, "score", "jquery", "DOMEval", "answer.txt")
+        assert line.endswith("would not or could not answer: an ERROR, not a miss (label refused)")
+        facts = json.loads("\n".join(done(capsys, "score", "jquery", "DOMEval", "answer.txt", "--json")))
+        assert ("error", "refused") == (facts["outcome"], facts["label"])
 
     def test_another_functions_body(self, capsys: Captured) -> None:
         """It is named."""
@@ -152,7 +160,10 @@ class TestScore:
         assert any(line.endswith("label confused") for line in lines)
 
     def test_errors(self, capsys: Captured) -> None:
-        """A function, a file or a corpus that is not there."""
+        """A function, a file or a corpus that is not there, or more lines than there are."""
+        assert "--pass 21 is out of range; give 1 to 20" in refused(
+            capsys, "score", "jquery", "DOMEval", "--pass", "21", "x"
+        )
         assert "has no function 'gone' of 20 lines" in refused(capsys, "score", "jquery", "gone", "x")
         assert "x cannot be read: No such file" in refused(capsys, "score", "jquery", "DOMEval", "x")
         assert "unknown corpus 'gone'" in refused(capsys, "score", "gone", "DOMEval", "x")
@@ -202,6 +213,22 @@ class TestImport:
         lines = done(capsys, "import", path, "--corpus", "jquery", "--pair", "q8_0/q4_0", "-o", "two")
         assert ["q8_0", "20.00"] in [line.split() for line in lines]
 
+    def test_answers_about_nothing_in_the_corpus(self, capsys: Captured) -> None:
+        """Files of another corpus are no run of this one."""
+        path = dump("http_server__a.json", sample(2))
+        assert "no answer in these files is about a function of 'http_server'" in refused(capsys, "import", path)
+
+    def test_text_that_cannot_be_encoded(self, capsys: Captured) -> None:
+        """Half a character in an answer is replaced; a file that is nested too deeply is refused."""
+        path = dump("jquery__a.json", sample(1))
+        path.write_text(
+            path.read_text(encoding="utf-8").replace('"response": "', '"response": "\\ud800'), encoding="utf-8"
+        )
+        done(capsys, "import", path, "-o", "run")
+        assert '"response": "?' in Path("run/results.jsonl").read_text(encoding="utf-8")
+        path.write_text("[" * 100_000, encoding="utf-8")
+        assert "jquery__a.json cannot be read: " in refused(capsys, "import", path)
+
     def test_the_default_folder(self, capsys: Captured) -> None:
         """Below codeneedle-runs, called by corpus, model and time."""
         dump("jquery__qwen.json", sample(1))
@@ -209,6 +236,8 @@ class TestImport:
         (folder,) = Path("codeneedle-runs").iterdir()
         assert f"run: {folder}" == lines[-1]
         assert folder.name.startswith("jquery__qwen__")
+        done(capsys, "import", "jquery__qwen.json")  # within a second: a folder of its own all the same
+        assert 2 == len(list(Path("codeneedle-runs").iterdir()))
 
     def test_errors(self, capsys: Captured) -> None:
         """An existing run, files of two corpora, a pair for two files, no file of the harness."""

@@ -258,6 +258,7 @@ def test_second_start_has_a_log_of_its_own(args: ServerArgs, tmp_path: Path) -> 
 
 
 #: As `time`, `strace` or a person's own script: it starts the server and stays beside it.
+EMBEDDED = "pytest_codeneedle.embedded"
 BESIDE = f"""#!{sys.executable}
 import pathlib
 import subprocess
@@ -299,10 +300,31 @@ def test_sigkill_behind_a_wrapper(lab: Lab, started: list[subprocess.Popen[str]]
     wait_until(lambda: not runs(child))
 
 
+def test_sigkill_behind_a_script(lab: Lab, started: list[subprocess.Popen[str]]) -> None:
+    """A script that is named like a server is a wrapper, too."""
+    script = lab.write("server.sh", f'#!/bin/sh\n{beside(lab.path)} {sys.executable} -m {EMBEDDED} "$@"\n')
+    script.chmod(0o755)
+    process, _ = hold(lab, started, "--kv-server", str(script))
+    child = int((lab.path / "beside.pid").read_text(encoding="ascii"))
+    assert runs(child)
+    process.terminate()
+    process.wait()
+    wait_until(lambda: not runs(child))
+
+
+def test_server_that_left_its_group(lab: Lab) -> None:
+    """A wrapper may start a session of its own: its server ends with its cell all the same."""
+    script = lab.write("apart.sh", f'#!/bin/sh\nsetsid {beside(lab.path)} {sys.executable} -m {EMBEDDED} "$@"\n')
+    script.chmod(0o755)
+    result = lab.grid("--kv-pairs", "q8_0/q4_0", "--kv-server", str(script))
+    assert {("q8_0", "q4_0"): "20.00"} == matched(result)
+    assert not runs(int((lab.path / "beside.pid").read_text(encoding="ascii")))
+
+
 def test_watchdog() -> None:
     """Where the kernel does not end orphans: the watchdog kills its process once its standard input closes."""
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"]) as sleeper:
-        command = [sys.executable, "-m", "pytest_codeneedle.watchdog", str(sleeper.pid)]
+        command = [sys.executable, "-m", "pytest_codeneedle.watchdog", str(sleeper.pid), "no-mark"]
         with subprocess.Popen(command, stdin=subprocess.PIPE) as watchdog:
             assert watchdog.stdin is not None
             assert sleeper.poll() is None

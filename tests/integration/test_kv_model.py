@@ -151,4 +151,4 @@ def test_mistake_in_a_profile(lab: Lab) -> None:
     """A usage error that names the file."""
     profile(lab, "max_tokens = 'many'\n")
     message = lab.refused(*PAIR, "--kv-model", "mine")
-    assert "models/mine.toml: the file max_tokens = 'many' is not a whole number of 1 or more" in message
+    assert "models/mine.toml: max_tokens = 'many' is not a whole number of 1 or more" in message

@@ -79,6 +79,19 @@ def test_embedded_not_installed(lab: Lab, no_xllamacpp: None) -> None:
     assert "pip install 'pytest-codeneedle[embedded]'" in lab.refused(*PAIR, "--kv-server", "embedded")
 
 
+def test_an_address_may_be_meant_for_a_url(lab: Lab) -> None:
+    """The way out says what is missing."""
+    message = lab.refused(*PAIR, "--kv-server", "127.0.0.1:8080")
+    assert "or http://127.0.0.1:8080 for one that runs already" in message
+
+
+def test_a_server_of_the_users_without_a_model(lab: Lab) -> None:
+    """The control model is asked then, which may not be what was meant: it is said."""
+    said = "kv-grid: no model is named (--kv-model, or -m in the command): the control"
+    assert said in lab.grid(*PAIR, "--kv-server", "embedded").stdout.str()
+    assert said not in lab.grid(*PAIR, "--kv-server", "embedded", "--kv-model", "control:robust").stdout.str()
+
+
 def test_no_such_server(lab: Lab) -> None:
     """A path where nothing is, is a usage error with the path."""
     assert "no server at 'gone/llama-server'" in lab.refused(*PAIR, "--kv-server", "gone/llama-server")

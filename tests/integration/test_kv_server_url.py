@@ -101,6 +101,18 @@ def test_a_key_in_a_file_and_a_profile(lab: Lab, url: str) -> None:
     assert ("their-model", ["END"], {"seed": 7}) == (about["model"], about["stop"], about["request"])
 
 
+def test_a_model_file_of_the_machine_is_not_asked_for(
+    lab: Lab, url: str, key: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An endpoint has its own: neither the variable nor the ini file names it, and a control model is refused."""
+    monkeypatch.setenv("CODENEEDLE_MODEL", "/gone/own.gguf")
+    lab.pytester.makeini("[pytest]\nkv_model = other.gguf\n")
+    assert SERVED == matched(lab.grid("--kv-server", url, *key))
+    assert lab.about()["model_name"].startswith("control-robust")
+    message = lab.refused("--corpus", "tiny", "--kv-server", url, *key, "--kv-model", "control:robust")
+    assert "an endpoint asks its own models" in message
+
+
 def test_nothing_there(lab: Lab) -> None:
     """An address where nothing listens is a usage error, before anything is asked."""
     message = lab.refused("--corpus", "tiny", "--kv-server", "http://127.0.0.1:9")

@@ -75,6 +75,7 @@ def trimmed(root: Path, count: object) -> tuple[Corpus, Corpus]:
     return whole, whole.trimmed(count)  # type: ignore[arg-type]  # the client's method
 
 
+@pytest.mark.slow
 def test_the_trimmed_tree_through_a_grid(tree: Path, lab: Lab) -> None:
     """On two pairs of a real server: every line is recalled, or the miss has its label."""
     path = tree / "corpora" / "proprietary.toml"

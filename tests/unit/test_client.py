@@ -225,7 +225,9 @@ def test_a_prompt_that_does_not_fit_is_told_with_both_numbers() -> None:
 
     with pytest.raises(PromptTooLongError) as caught:
         talk.complete("", PRIMARY, budget=5)
-    assert "the prompt has 5000 tokens and the context 4096; raise --kv-n-ctx or leave it out" == str(caught.value)
+    assert "the prompt has 5000 tokens and the context 4096; raise it (--kv-n-ctx, -c), or leave that out" == str(
+        caught.value
+    )
 
 
 def test_a_stream_that_is_not_json() -> None:

@@ -370,3 +370,11 @@ def test_secrets_are_not_repeated() -> None:
 def test_what_looks_like_a_command(text: str, command: bool) -> None:
     """More than one word, and no URL; whether it is a path is for the caller to see."""
     assert command == looks_like_command(text)
+
+
+@pytest.mark.parametrize("shell", ["bash", "/bin/sh"])
+def test_a_shell_hides_the_command(shell: str) -> None:
+    """What is in quotes cannot be changed; a script that a shell runs is a program like others."""
+    with pytest.raises(ConfigurationError, match="-c hides a command from the grid"):
+        parse_command(f"{shell} -c 'llama-server -m a.gguf'")
+    assert (shell, "start.sh") == parse_command(f"{shell} start.sh -ngl 9").program

@@ -516,6 +516,31 @@ def test_an_answer_that_repeats_the_key() -> None:
     assert "/***** [key] *****/" == error.response
 
 
+@pytest.mark.parametrize("pieces", [[KEY], list(KEY)])
+def test_a_whole_answer_that_repeats_the_key(pieces: list[str]) -> None:
+    """It is recorded, and shown where lines were lost: without the key, however it was cut."""
+    answer = Talk(streamed(*map(chunk, ["a = ", *pieces, "\nb = 2\n"]), chunk(finish="stop"), DONE)).complete()
+    assert "a = [key]\nb = 2\n" == answer.text
+
+    answer = Talk(streamed(*map(chunk, ["a = 1\nb = 2\n", KEY, " more"]))).complete()
+    assert ("closed", "[key]") == (answer.stop, answer.after)
+
+
+def test_an_engine_that_keeps_to_no_budget_is_closed() -> None:
+    """It would go on for ever; what came is an answer that its limit ended."""
+    endless = streamed(*[chunk("x ")] * 10_000)
+    answer = Talk(endless).complete(full=True)
+    assert "limit" == answer.stop
+    assert 50 < answer.tokens < 500
+
+
+def test_a_refusal_in_a_place_of_its_own_is_an_answer() -> None:
+    """OpenAI's models decline in `refusal`, beside empty content."""
+    choice = {"index": 0, "delta": {"refusal": "I'm sorry, no."}, "finish_reason": None}
+    piece = f"data: {json.dumps({'choices': [choice]})}\n\n".encode()
+    assert "I'm sorry, no." == Talk(streamed(piece, chunk(finish="stop"), DONE)).complete().text
+
+
 def test_a_client_does_not_show_its_key() -> None:
     """Not what it is made of, as a traceback with local variables shows it."""
     client = Talk(answered()).client

@@ -10,6 +10,10 @@ from pytest_codeneedle.refusal import REFUSAL_LINES, is_refusal
 
 PRIMARY = ("    if sorry:", "        return 'I cannot'", "    return None")
 OPENINGS = (
+    "The function alpha does not exist in the code you gave.",
+    "The requested function could not be found in the file provided.",
+    "There is no function named alpha in the file.",
+    "Unfortunately, the file does not contain it.",
     "I'm sorry, but I cannot repeat copyrighted code.",
     "I am very sorry.",
     "I\N{RIGHT SINGLE QUOTATION MARK}m sorry, I can\N{RIGHT SINGLE QUOTATION MARK}t do that.",

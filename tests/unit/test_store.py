@@ -120,7 +120,7 @@ def test_no_results_yet(tmp_path: Path) -> None:
 def test_a_folder_that_holds_a_run_is_not_written_over(tmp_path: Path, name: str) -> None:
     """Either file is a run; the message names the folder and the way out, and nothing is changed."""
     (tmp_path / name).write_text("kept", encoding="utf-8")
-    reason = f"{tmp_path} already holds a run; name another folder with --kv-out, or read it: codeneedle grid"
+    reason = f"{tmp_path} already holds a run; name another (--kv-out, -o), or read it: codeneedle grid"
 
     with pytest.raises(RunFolderError, match=f"^{re.escape(reason)}$"):
         RunFolder.create(tmp_path, {})
@@ -140,7 +140,11 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.touch()
 
-    with pytest.raises(RunFolderError, match=f"^{re.escape(str(path))} is not a folder; name another with --kv-out$"):
+    with pytest.raises(
+        RunFolderError,
+        match=f"^{re.escape(str(path))} is not a folder; name another "
+        rf"\(--kv-out, -o\)$",
+    ):
         RunFolder.create(path, {})
 
 
@@ -151,7 +155,7 @@ def test_a_folder_below_a_file_cannot_be_written(tmp_path: Path) -> None:
 
     with pytest.raises(RunFolderError) as caught:
         RunFolder.create(path, {})
-    assert f"the run folder {path} cannot be written: Not a directory; name another with --kv-out" == str(caught.value)
+    assert f"the run folder {path} cannot be written: Not a directory; name another (--kv-out, -o)" == str(caught.value)
 
 
 def test_a_folder_without_a_run_cannot_be_opened(tmp_path: Path) -> None:
