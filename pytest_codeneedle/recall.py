@@ -111,7 +111,7 @@ class Judge:
         )
         unusable = label_error(primary, answer.text, bonus=bonus)
         if unusable:
-            msg = f"{name}: {NOTHING_TO_SCORE[unusable]} ({answer.tokens} tokens, stop: {answer.stop})"
+            msg = f"{printable(name)}: {NOTHING_TO_SCORE[unusable]} ({answer.tokens} tokens, stop: {answer.stop})"
             raise AnswerError(msg, answer.text, unusable)
         confused = confused_with(
             answer.text,
