@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 _CACHE = str(cache_folder().parent)
 #: A person's own settings are none of these tests' business.
 _FOREIGN = ("CODENEEDLE_MODEL", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "LLAMA_ATTN_ROT_DISABLE")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _interruptible() -> None:
+    """Processes that are started here can be interrupted, also where a shell started pytest in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
