@@ -10,6 +10,7 @@ from pytest_codeneedle.prepared import BUDGET_EXTRA, FULL_ANSWER_TOKENS, THINKIN
 from pytest_codeneedle.recall import Judge, Recall
 from pytest_codeneedle.served import settle_served
 from pytest_codeneedle.store import RunFolder
+from pytest_codeneedle.thinking import EMPTY_BLOCK
 
 if TYPE_CHECKING:
     from pytest_codeneedle.endpoint import ChatClient
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 _CHARACTERS_PER_TOKEN = 1.5
 #: Budget of the request that is thrown away; some services refuse very small ones before they read the prompt.
 _WARM_UP_TOKENS = 16
-_EMPTY_BLOCK = "<think>\n\n</think>\n\n"
 
 
 def prepare_served(plan: Plan) -> dict[str, Prepared]:
@@ -91,5 +91,5 @@ class ServedCell:
     def _messages(self, message: str) -> list[dict[str, str]]:
         messages = [{"role": "user", "content": message}]
         if self._prepared.technique == "prefill":
-            messages.append({"role": "assistant", "content": _EMPTY_BLOCK})
+            messages.append({"role": "assistant", "content": EMPTY_BLOCK})
         return messages

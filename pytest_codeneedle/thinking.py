@@ -21,7 +21,7 @@ THINK: tuple[Think, ...] = ("auto", "template", "no-think", "prefill", "on")
 NO_THINK = "/no_think"
 _OPEN, _CLOSE = "<think>", "</think>"
 #: What a template's own switch leaves in the prompt, for instance Qwen3's.
-_EMPTY_BLOCK = f"{_OPEN}\n\n{_CLOSE}\n\n"
+EMPTY_BLOCK = f"{_OPEN}\n\n{_CLOSE}\n\n"
 _SWITCH = re.compile(r"\benable_thinking\b")
 
 
@@ -66,7 +66,7 @@ class Thinking:
             return prompt
         if end.endswith(_OPEN):
             return f"{end}\n\n{_CLOSE}\n\n"
-        return prompt + _EMPTY_BLOCK if self.technique == "prefill" else prompt
+        return prompt + EMPTY_BLOCK if self.technique == "prefill" else prompt
 
     def opening(self, prompt: str) -> str:
         """What an answer to this finished prompt begins with unseen: the tag of a block that the prompt opened."""

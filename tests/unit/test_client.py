@@ -11,35 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from streams import Stream
 
 from pytest_codeneedle.client import Client
 from pytest_codeneedle.errors import AnswerError, PromptTooLongError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
 PRIMARY = ("a = 1", "b = 2")
 TIMINGS = {"cache_n": 40, "prompt_n": 3, "prompt_ms": 1.5, "predicted_n": 9, "predicted_ms": 4.25}
-
-
-class Stream(httpx.SyncByteStream):
-    """A body in pieces that remembers how many were taken, and whether it was closed."""
-
-    def __init__(self, pieces: Iterable[bytes | Exception]) -> None:
-        self.pieces = list(pieces)
-        self.taken = 0
-        self.closed = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        for piece in self.pieces:
-            self.taken += 1
-            if isinstance(piece, Exception):
-                raise piece
-            yield piece
-
-    def close(self) -> None:
-        """Told by httpx when the response is done with."""
-        self.closed = True
 
 
 def event(content: str = "", **more: object) -> bytes:

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import json
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from streams import Stream
 
 from pytest_codeneedle.apikey import ApiKey
 from pytest_codeneedle.endpoint import ChatClient, Endpoint, normalised_url
 from pytest_codeneedle.errors import AnswerError, CellError, ConfigurationError, PromptTooLongError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 PRIMARY = ("a = 1", "b = 2")
 MESSAGES = [{"role": "user", "content": "the task"}]
@@ -28,26 +26,6 @@ URL = "http://host:8080/v1"
 KEY = "sk-Geheim/0123"
 DONE = b"data: [DONE]\n\n"
 USAGE = {"prompt_tokens": 43, "completion_tokens": 9, "prompt_tokens_details": {"cached_tokens": 40}}
-
-
-class Stream(httpx.SyncByteStream):
-    """A body in pieces that remembers how many were taken, and whether it was closed."""
-
-    def __init__(self, pieces: Iterable[bytes | Exception]) -> None:
-        self.pieces = list(pieces)
-        self.taken = 0
-        self.closed = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        for piece in self.pieces:
-            self.taken += 1
-            if isinstance(piece, Exception):
-                raise piece
-            yield piece
-
-    def close(self) -> None:
-        """Told by httpx when the response is done with."""
-        self.closed = True
 
 
 class Server:
