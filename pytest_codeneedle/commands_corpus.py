@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_codeneedle.errors import CellError, ConfigurationError, CorpusError
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
 from pytest_codeneedle.printable import printable
-from pytest_codeneedle.prompts import Task, questions
+from pytest_codeneedle.prompts import Task, unaskable
 
 if TYPE_CHECKING:
     import argparse
@@ -56,7 +56,7 @@ def functions(flags: argparse.Namespace) -> None:
 
 def _summary(corpus: Corpus, listed: Sequence[Function], asked_lines: int, *, trimmed: bool) -> list[str]:
     lines = [f"{len(listed)} of {len(corpus.functions)} functions; sha256 {corpus.sha256}", *corpus.notes]
-    ambiguous = questions(corpus.text, listed, Task(asked_lines)).ambiguous
+    ambiguous = unaskable(corpus.text, listed, Task(asked_lines))
     if ambiguous:
         names = ", ".join(map(printable, ambiguous))
         lines.append(f"no quotation tells these apart, only --kv-prompt codeneedle asks for them: {names}")
@@ -95,15 +95,16 @@ def score(flags: argparse.Namespace) -> None:
         facts = {**score_facts(result), "outcome": outcome, "label": label, "confused_with": confused}
         print(json.dumps({"corpus": corpus.name, "function": function.name, **facts}, indent=1, ensure_ascii=False))
         return
+    name = printable(function.name)
     if unusable:
-        print(f"{function.name}: {NOTHING_TO_SCORE[unusable]}: an ERROR, not a miss (label {unusable})")
+        print(f"{name}: {NOTHING_TO_SCORE[unusable]}: an ERROR, not a miss (label {unusable})")
         return
     verdict = "passes" if result.passed else "fails"
-    print(f"{function.name}: {result.primary_matched} of {result.primary_total} lines matched; {verdict}")
+    print(f"{name}: {result.primary_matched} of {result.primary_total} lines matched; {verdict}")
     print(f"longest common subsequence {result.lcs_matched}, in place {result.position_exact}")
     print(f"hallucinated {result.hallucinated}, bonus {result.bonus_matched}, label {label or 'none: it is perfect'}")
     if confused:
-        print(f"reads like {confused}")
+        print(f"reads like {printable(confused)}")
     print(render_diff(aligned_diff(primary, bonus, answer, relax_indent=relax)))
 
 

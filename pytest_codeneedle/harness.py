@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 _TYPES = "|".join(sorted(BITS, key=len, reverse=True))
 #: A cache type as a word of its own in a file's name, and what may stand between that of K and that of V.
 _TYPE = re.compile(rf"(?<![a-z0-9])(?:{_TYPES})(?![a-z0-9])")
+_BETWEEN = re.compile(r"[^a-z0-9]*(?:ctv|v)?[^a-z0-9]*")
 #: What the harness says of an answer besides; kept beside our own figures.
 _HARNESS_KEYS = (
     *("passed", "error", "primary_matched", "primary_total", "hallucinated", "bonus_matched"),
     *("latency_s", "prompt_chars", "source_file"),
 )
-_BETWEEN = re.compile(r"[^a-z0-9]*(?:ctv|v)?[^a-z0-9]*")
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def read_dump(path: Path, pair: KVPair | None = None) -> Dump:
         path=path,
         pair=pair or pair_in(path.stem) or AS_SERVED,
         model=encodable(str(dump.get("model") or "unknown")),
-        base_url=re.sub(r"//[^/@]*@", "//", str(dump.get("base_url", ""))),  # no password is kept
+        base_url=re.sub(r"//[^/@]*@", "//", encodable(str(dump.get("base_url", "")))),  # no password is kept
         relax_indent=bool(dump.get("relax_indent", False)),
         results=tuple(results),
         written=written,
@@ -161,7 +161,7 @@ def _row(result: Mapping[str, Any], cell: Cell, truth: _Truth, *, relax_indent: 
         "replicate": cell.replicate,
         **({} if function is None else cell_facts(cell, function, truth.corpus.total_lines)),
         "response": response,
-        "harness": {key: value for key, value in result.items() if key in _HARNESS_KEYS},
+        "harness": {key: _plain(result[key]) for key in _HARNESS_KEYS if key in result},
     }
     problem = result.get("error")
     if problem or function is None:
@@ -177,6 +177,10 @@ def _row(result: Mapping[str, Any], cell: Cell, truth: _Truth, *, relax_indent: 
         confused_with=confused,
     )
     return {**row, **facts, "confused_with": confused}
+
+
+def _plain(value: object) -> object:
+    return encodable(value) if isinstance(value, str) else value
 
 
 def _about(

@@ -97,17 +97,25 @@ def questions(text: str, functions: Sequence[Function], task: Task) -> Questions
 
     Functions whose lines are all blank are left out and named; with the wording `quoted`, ambiguous ones too.
     """
-    rows = Rows(text.split("\n") if task.wording == "quoted" else ())
-    asked, ambiguous = [], []
-    for function in functions:
-        message = None
-        if any(line.strip() for line in function.primary(task.lines)):
-            message = _by_name(function, task) if task.wording == "codeneedle" else _quoted(rows, function, task)
-        if message is None:
-            ambiguous.append(function.name)
-        else:
-            asked.append(Question(function, text + message))
-    return Questions(tuple(asked), tuple(ambiguous))
+    rows = Rows(text.split("\n"))
+    told = [(function, _told(rows, function, task)) for function in functions]
+    return Questions(
+        tuple(Question(function, text + words) for function, words in told if words is not None),
+        tuple(function.name for function, words in told if words is None),
+    )
+
+
+def unaskable(text: str, functions: Sequence[Function], task: Task) -> list[str]:
+    """The names of those that `questions` leaves out, without a copy of the text for each of the others."""
+    rows = Rows(text.split("\n"))
+    return [function.name for function in functions if _told(rows, function, task) is None]
+
+
+def _told(rows: Rows, function: Function, task: Task) -> str | None:
+    """The task as it stands below the text; None for a function that cannot be asked for."""
+    if not any(line.strip() for line in function.primary(task.lines)):
+        return None
+    return _by_name(function, task) if task.wording == "codeneedle" else _quoted(rows, function, task)
 
 
 def _quoted(rows: Rows, function: Function, task: Task) -> str | None:

@@ -124,6 +124,12 @@ def test_what_cannot_be_scored_is_an_error_and_kept(tmp_path: Path, corpus: Corp
     assert ["as-served"] == run.about["pairs"]
 
 
+def test_whatever_an_error_says_can_be_written(tmp_path: Path, corpus: Corpus) -> None:
+    """Half a character in the harness's own words, too."""
+    run = as_run([read_dump(write(tmp_path, "mini.json", result(corpus.functions[0], error="\ud800")))], corpus)
+    assert ("?", "?") == (run.rows[0]["error"], run.rows[0]["harness"]["error"])
+
+
 def test_other_figures_than_the_files_are_named(tmp_path: Path, corpus: Corpus) -> None:
     """As far as both scored alike: with another indentation rule they may differ."""
     first = corpus.functions[0]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_codeneedle.extraction import extract
 from pytest_codeneedle.functions import BONUS_LINES, Function
-from pytest_codeneedle.prompts import MAX_LINES_ABOVE, WORDINGS, Rows, Task, Wording, questions, quotation
+from pytest_codeneedle.prompts import MAX_LINES_ABOVE, WORDINGS, Rows, Task, Wording, questions, quotation, unaskable
 
 
 def function(name: str, *, signature_line: int, start_line: int, body: int = 3) -> Function:
@@ -244,4 +244,5 @@ def test_blank_lines_cannot_be_asked_for(wording: Wording) -> None:
     found = questions("def f():\n", [asked, blank], Task(2, wording))
 
     assert ("g",) == found.ambiguous
+    assert ["g"] == unaskable("def f():\n", [asked, blank], Task(2, wording))
     assert [asked] == [question.function for question in found.asked]
