@@ -26,6 +26,7 @@ LANGUAGES: Mapping[str, str] = {
     ".inc": "php",
 }
 
+#: What a parser quotes of the code stands behind these words, in every extraction.
 _QUOTES = re.compile(r"(: not (?:Python|JavaScript|PHP)): .*", re.DOTALL)
 
 #: What ends a line. `str.splitlines` also splits at form feeds and U+2028, which would shift every line
