@@ -12,8 +12,10 @@ from pytest_codeneedle.machine import describe
 from pytest_codeneedle.program import ServerArgs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from pytest_codeneedle.identity import Identity
     from pytest_codeneedle.plan import Plan
     from pytest_codeneedle.prepared import Prepared
 
@@ -31,12 +33,21 @@ _PACKAGES = (
     "xllamacpp",
     "gguf",
 )
+#: What is kept of a state of the run that other answers came from.
+_OF_AN_IDENTITY = (
+    *("key", "identity", "pairs", "cells", "shard", "functions", "budgets", "expected_tokens"),
+    *("server_build", "versions"),
+)
 
 
 def about_session(
-    plan: Plan, model: Path | None, model_sha256: str | None, threads: int, moment: time.struct_time
+    plan: Plan, model: Path | None, model_sha256: str | None, workers: tuple[int, int], moment: time.struct_time
 ) -> dict[str, Any]:
-    """The model, the server, what was asked for, the versions and the machine."""
+    """The model, the server, what was asked for, the versions and the machine.
+
+    `workers` is (servers at once, threads of each).
+    """
+    at_once, threads = workers
     settings = plan.settings
     versions: dict[str, str | None] = {}
     for package in _PACKAGES:
@@ -57,9 +68,11 @@ def about_session(
         "server_changes": list(plan.program.changes),
         "server_args": list(settings.server_args),
         "request": dict(settings.request),
+        "workers": at_once,
         "threads": None if plan.program.own_threads else threads,
         "pairs": [str(pair) for pair in settings.pairs],
         "reference": str(settings.reference),
+        "shard": None if settings.shard is None else str(settings.shard),
         "order": settings.order,
         "lines": settings.lines,
         "pass": settings.threshold,
@@ -89,6 +102,7 @@ def about_corpus(plan: Plan, name: str) -> dict[str, Any]:
         "trim": {"max_tokens": corpus.max_tokens, "dropped": list(corpus.dropped)} if corpus.max_tokens else None,
         "same_names": corpus.same_names,
         "ambiguous": list(chosen.ambiguous),
+        "asked": [question.function.name for question in chosen.asked],
         "sample_k": settings.functions or corpus.sample_k,
         "sample_seed": corpus.sample_seed if settings.seed is None else settings.seed,
         "cells": [str(cell.pair) for cell in plan.cells if cell.corpus == name],
@@ -103,6 +117,7 @@ def settled(plan: Plan, name: str, one: Prepared, model_sha256: str | None) -> d
     )
     return {
         "n_ctx": one.n_ctx,
+        "files": one.files,
         "tokens": {
             "model_sha256": model_sha256,
             "corpus_sha256": plan.corpora[name].corpus.sha256,
@@ -115,3 +130,41 @@ def settled(plan: Plan, name: str, one: Prepared, model_sha256: str | None) -> d
         "thinking": one.technique,
         "problem": one.problem,
     }
+
+
+def identified(identity: Identity) -> dict[str, Any]:
+    """What the answers depend on, and the key that stands for it in each row."""
+    return {"key": identity.key, "identity": dict(identity.parts)}
+
+
+def gone_on(stored: Mapping[str, Any] | None, about: Mapping[str, Any]) -> dict[str, Any]:
+    """run.json of a run that is gone on with: the new facts, with the pairs and functions that it had before.
+
+    Where its answers are of another identity, that is kept under `earlier`, and its cells are no longer counted.
+    """
+    if stored is None:
+        return dict(about)
+    again = {
+        **about,
+        "started": stored.get("started"),
+        "resumed": [*stored.get("resumed", ()), about["started"]],
+        "wall_seconds": stored.get("wall_seconds", 0.0),
+        "earlier": list(stored.get("earlier", ())),
+    }
+    states = [*again["earlier"], {key: stored.get(key) for key in _OF_AN_IDENTITY}]
+    same = next((state for state in states if state["key"] == about["key"]), None)
+    again["earlier"] = [state for state in states if state is not same]
+    if same is None:
+        return again
+    return {
+        **again,
+        **{key: list(dict.fromkeys([*same[key], *about[key]])) for key in ("pairs", "cells")},
+        "functions": _joined([*same["functions"], *about["functions"]]),
+        "shard": about["shard"] if same["shard"] == about["shard"] else None,
+        **{key: {**(same[key] or {}), **(about[key] or {})} or None for key in ("budgets", "expected_tokens")},
+    }
+
+
+def _joined(functions: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Each function once, where it came first."""
+    return list({function["name"]: function for function in functions}.values())

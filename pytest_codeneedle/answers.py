@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.cleaning import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _FENCE = "```"
 
@@ -94,6 +94,12 @@ class Answer:
     predicted_ms: float
     truncated: bool
     after: str = field(default="", repr=False)
+
+    @classmethod
+    def recorded(cls, row: Mapping[str, Any]) -> Answer:
+        """The answer of a result row, as `facts`, `response` and `after` hold it."""
+        names = ("stop", "run_on", "tokens", "cache_n", "prompt_n", "prompt_ms", "predicted_ms", "truncated")
+        return cls(text=row["response"], after=row.get("after") or "", **{name: row[name] for name in names})
 
     def facts(self) -> dict[str, str | int | float | bool]:
         """Flat and plain, without the text, for a result row and for `user_properties`."""

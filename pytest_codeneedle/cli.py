@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_codeneedle import commands_corpus, commands_run
+from pytest_codeneedle import commands_corpus, commands_run, commands_stored
 from pytest_codeneedle.errors import CodeneedleError
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_score(commands)
     _add_grid(commands)
     _add_rescore(commands)
+    _add_status(commands)
+    _add_merge(commands)
     _add_import(commands)
     _add_generate(commands)
     _add_model(commands)
@@ -89,6 +91,20 @@ def _add_rescore(commands: _Commands) -> None:
     rescore.add_argument("--pass", type=_one_or_more, dest="threshold", metavar="N", help="lines that must match")
     rescore.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the new rows as JSON lines")
     rescore.set_defaults(run=commands_run.rescore)
+
+
+def _add_status(commands: _Commands) -> None:
+    status = commands.add_parser("status", help="what of a run is done, what is left, and how long that will take")
+    status.add_argument("run_folder", metavar="RUN", type=Path)
+    status.add_argument("--json", action="store_true", help="as JSON")
+    status.set_defaults(run=commands_stored.status)
+
+
+def _add_merge(commands: _Commands) -> None:
+    merge = commands.add_parser("merge", help="join the runs of several --kv-shard into one")
+    merge.add_argument("run_folders", metavar="RUN", type=Path, nargs="+")
+    merge.add_argument("-o", "--output", metavar="RUN", type=Path, required=True, help="the folder of the new run")
+    merge.set_defaults(run=commands_stored.merge)
 
 
 def _add_import(commands: _Commands) -> None:

@@ -11,7 +11,7 @@ from pytest_codeneedle.commands_corpus import check_threshold, project_root, wri
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.grid import ERROR
 from pytest_codeneedle.kvtypes import parse_pair
-from pytest_codeneedle.store import RESULTS, RunFolder, unused
+from pytest_codeneedle.store import RESULTS, RUNS, RunFolder, unused
 from pytest_codeneedle.summary import run_lines
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def grid(flags: argparse.Namespace) -> None:
     """Print the grids of a stored run, complete or partial."""
     folder = RunFolder.open(flags.run_folder)
-    _print_grid(folder.about(), folder.rows(), verbose=flags.verbose)
+    _print_grid(folder.about(), folder.current_rows(), verbose=flags.verbose)
 
 
 def rescore(flags: argparse.Namespace) -> None:
@@ -30,7 +30,7 @@ def rescore(flags: argparse.Namespace) -> None:
     from pytest_codeneedle.rescore import rescored  # noqa: PLC0415 - each command pays for its own imports
 
     folder = RunFolder.open(flags.run_folder)
-    about, rows = folder.about(), folder.rows()
+    about, rows = folder.about(), folder.current_rows()
     relax = about["relax_indent"] if flags.relax_indent is None else flags.relax_indent
     threshold = about["pass"] if flags.threshold is None else flags.threshold
     check_threshold(threshold, about["lines"])
@@ -91,7 +91,7 @@ def _folder(given: Path | None, about: dict[str, Any]) -> Path:
         return given
     stamp = time.strftime("%Y%m%d-%H%M%S")
     model = "".join(char if char.isalnum() or char in "-_.+" else "-" for char in about["model_name"])
-    return unused(Path("codeneedle-runs") / f"{about['corpus']}__{model}__{stamp}")
+    return unused(Path(RUNS) / f"{about['corpus']}__{model}__{stamp}")
 
 
 def _print_grid(about: dict[str, Any], rows: Sequence[dict[str, Any]], *, verbose: bool) -> None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
 
     from pytest_codeneedle.cell import RunningCell
     from pytest_codeneedle.corpus import Corpus
@@ -145,11 +146,19 @@ def running_cell(kv_cell: Cell, request: pytest.FixtureRequest) -> RunningCell |
 
 
 @pytest.fixture
-def recall(running_cell: RunningCell | ServedCell, kv_function: str, request: pytest.FixtureRequest) -> Recall:
-    """The answer to one question, scored and recorded. No answer is an ERROR, which is why it is asked here."""
+def recall(kv_cell: Cell, kv_function: str, request: pytest.FixtureRequest) -> Recall:
+    """The answer to one question, scored and recorded. No answer is an ERROR, which is why it is asked here.
+
+    One that a resumed run has on record is judged anew, and no server is started for it.
+    """
     from pytest_codeneedle.errors import CellError  # noqa: PLC0415 - as above
     from pytest_codeneedle.session import add_to_row  # noqa: PLC0415 - as above
 
+    session = _session(request.config)
+    row = session.recorded(request.node, kv_cell, kv_function)
+    if row is not None:
+        return _recalled(session, row, request.node)
+    running_cell: RunningCell | ServedCell = request.getfixturevalue("running_cell")
     try:
         result = running_cell.ask(kv_function)
     except CellError as error:
@@ -158,4 +167,21 @@ def recall(running_cell: RunningCell | ServedCell, kv_function: str, request: py
         raise _item_error(running_cell.told(str(error))) from None
     add_to_row(request.node, running_cell.facts)
     add_to_row(request.node, {**result.facts(), "response": result.answer.text, "after": result.answer.after})
+    return result
+
+
+def _recalled(session: GridSession, row: Mapping[str, Any], item: pytest.Item) -> Recall:
+    """A recorded answer, judged as this session has it; its row says all that was recorded."""
+    from pytest_codeneedle.answers import Answer  # noqa: PLC0415 - as above
+    from pytest_codeneedle.errors import CellError  # noqa: PLC0415 - as above
+    from pytest_codeneedle.record import RECORDED  # noqa: PLC0415 - as above
+    from pytest_codeneedle.session import ROW, add_to_row  # noqa: PLC0415 - as above
+
+    known = item.stash[ROW]
+    add_to_row(item, {key: value for key, value in row.items() if key not in known} | {RECORDED: True})
+    try:
+        result = session.judge(row["corpus"]).judge(row["function"], Answer.recorded(row), row["prompt_cache"])
+    except CellError as error:
+        raise _item_error(str(error)) from None
+    add_to_row(item, result.facts())
     return result

@@ -120,6 +120,14 @@ _OPTIONS = (
     ),
     _Option("--kv-redact", "Show no line of code in reports, not even those asked for.", "bool", action="flag"),
     _Option("--kv-out", "Run folder. Default: codeneedle-runs/<corpus>__<model>__<time>.", metavar="DIR"),
+    _Option(
+        "--kv-resume",
+        "Go on with the run in --kv-out, else with the newest one that was asked the same: what is answered is not "
+        "asked again.",
+        "bool",
+        action="flag",
+    ),
+    _Option("--kv-shard", "Only every N-th pair, from the I-th on; codeneedle merge joins the runs.", metavar="I/N"),
 )
 
 

@@ -67,7 +67,8 @@ class CorpusPlan:
 class Plan:
     """All of a session. `cells` are in the order in which they are asked.
 
-    `program` starts the servers; where a running `endpoint` is measured as it is served, it starts none.
+    `program` starts the servers; where a running `endpoint` is measured as it is served, it starts none. `whole` is
+    the SHA-256 of each corpus before it is trimmed.
     """
 
     settings: Settings
@@ -76,6 +77,7 @@ class Plan:
     endpoint: ChatClient | None
     corpora: dict[str, CorpusPlan]
     cells: tuple[Cell, ...]
+    whole: Mapping[str, str]
 
     @property
     def items(self) -> list[Ask]:
@@ -110,7 +112,7 @@ def make_plan(settings: Settings, kept: Mapping[str, int] | None = None) -> Plan
         program = ServerProgram((), f"endpoint {endpoint.endpoint.url}", ())
         model = Model(endpoint.endpoint.model, settings.model_name, chosen=True, remote=True)
     model.check(settings.start, known_profiles(settings.rootdir))
-    corpora = {}
+    corpora, whole = {}, {}
     for name in settings.corpora:
         corpus = load_corpus(
             name,
@@ -123,13 +125,14 @@ def make_plan(settings: Settings, kept: Mapping[str, int] | None = None) -> Plan
         model.check_copies(corpus)
         if endpoint is not None:
             refuse_trim(corpus)
+        whole[name] = corpus.sha256
         corpora[name] = plan_corpus(settings, corpus if kept is None else corpus.first(kept[name]))
     cells = tuple(
         Cell(name, pair)
         for name, plan in corpora.items()
         for pair in (_ordered(settings, plan) if settings.order == "shuffled" else settings.pairs)
     )
-    return Plan(settings, model, program, endpoint, corpora, cells)
+    return Plan(settings, model, program, endpoint, corpora, cells, whole)
 
 
 def _model(settings: Settings, program: ServerProgram) -> Model:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.about import about_corpus, about_session, settled
+from pytest_codeneedle.about import about_corpus, about_session, gone_on, identified, settled
 from pytest_codeneedle.errors import CellError, ConfigurationError, CorpusError
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.launch import LOAD_DEADLINE_SECONDS, LlamaServer, launched
@@ -22,16 +22,18 @@ from pytest_codeneedle.prepared import (
     FULL_ANSWER_TOKENS,
     THINKING_TOKENS,
     Prepared,
-    run_folders,
+    stored_counts,
 )
 from pytest_codeneedle.program import ServerArgs
+from pytest_codeneedle.resume import Target, identity_of, open_targets, release
 from pytest_codeneedle.store import RunFolder
-from pytest_codeneedle.thinking import Thinking, settle
+from pytest_codeneedle.thinking import settle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_codeneedle.plan import CorpusPlan, Plan
+    from pytest_codeneedle.thinking import Thinking
 
 #: The first start may have to download a model.
 FETCH_DEADLINE_SECONDS = 24 * 3600.0
@@ -39,53 +41,129 @@ _CONTEXT_STEP = 256
 _COUNTING_CONTEXT = 512
 #: Questions differ in their quotation only; the longest by characters may not be the longest by tokens.
 _LONGEST_SLACK = 64
+_SERVER_FACTS = ("server_build", "chat_template", "model_file", "model_sha256")
 
 
-def prepare(plan: Plan, workers: int) -> tuple[Plan, dict[str, Prepared]]:
-    """Make the run folders, trim corpora that want it, count tokens. `workers` servers will share the cores.
+def prepare(plan: Plan, workers: int) -> tuple[Plan, dict[str, Prepared], dict[str, Target]]:
+    """Open the run folders, trim corpora that want it, count tokens. `workers` servers will share the cores.
 
+    A run that is gone on with and says all of this needs no server. The folders are held until they are released.
     Raises ConfigurationError. A server that does not come up is no error here: every cell will tell.
     """
     moment = time.localtime()
-    folders = run_folders(plan, moment)
     cache = cache_folder()
     model = plan.model.file(plan.settings.start, cache)
-    threads = plan.model.threads(cores() // workers)
-    about = about_session(plan, model, None if model is None else file_sha256(model, cache), threads, moment)
-    for name, folder in folders.items():
-        RunFolder.create(folder.path, {**about, **about_corpus(plan, name)})
-    log = next(iter(folders.values())).path / "tokenize.log"
-    server_facts: dict[str, Any] = {}
-    problem = None
-    technique = Thinking("close-only")
-    counts: dict[str, dict[str, Any]] = {name: {} for name in folders}
+    sha256 = None if model is None else file_sha256(model, cache)
+    given_n_ctx = plan.settings.n_ctx or plan.program.n_ctx
+    early = {name: identity_of(plan, name, sha256, given_n_ctx) for name in plan.corpora}
+    unknown = [*(["n_ctx"] if given_n_ctx is None else []), *(["model_sha256"] if model is None else [])]
+    targets = open_targets(plan, moment, early, but=unknown)
+    stored = {name: target.stored_as(early[name], but=unknown) for name, target in targets.items()}
     try:
-        with launched(_counting(plan, model, threads), log, deadline_seconds=_deadline(model)) as server:
-            props = server.client.props()
-            server_facts = _server_facts(props)
-            technique = settle(plan.settings.think, server_facts["chat_template"])
-            plan = trimmed(plan, server)
-            counts = {name: _counted(plan, plan.corpora[name], server, technique) for name in folders}
-    except ConfigurationError:
-        for folder in folders.values():  # nothing was asked: the name is free for the next try
-            folder.discard()
+        settling = _Settling(plan, model, workers, plan.model.threads(cores() // workers), targets, moment)
+        settled_before = model is not None and all(_says_all(plan, name, about) for name, about in stored.items())
+        return settling.from_record(stored, sha256) if settled_before else settling.by_server(stored, sha256, cache)
+    except BaseException as error:
+        release(targets)
+        if isinstance(error, ConfigurationError):
+            for target in targets.values():  # nothing was asked: the name is free for the next try
+                if target.stored is None and target.folder.exists:
+                    target.folder.discard()
         raise
-    except CellError as error:
-        problem = f"no cell was started: the server that counts tokens failed: {error}"
-    else:
-        if model is None:  # the server is gone: hashing a large file would compete with it
-            server_facts |= _fetched(props, cache)
-    given = None if model is None else str(model)
-    ready = {}
-    for name, folder in folders.items():
-        files = len(plan.corpora[name].corpus.parts)
-        one = Prepared(str(folder.path), given, threads, files, technique.technique, problem=problem)
-        ready[name] = replace(one, **counts[name])
-        facts = {**folder.about(), **about_corpus(plan, name), **server_facts}
-        folder.write_about({**facts, **settled(plan, name, ready[name], facts["model_sha256"])})
-        if plan.settings.embed_source:
-            folder.write_corpus(plan.corpora[name].corpus.text)
-    return plan, ready
+
+
+def _says_all(plan: Plan, name: str, about: Mapping[str, Any]) -> bool:
+    """Whether the record of a run says what a server would have to count."""
+    if not about or about.get("problem") or not about.get("n_ctx"):
+        return False
+    return {question.function.name for question in _cut(plan, name, about).asked} <= set(about["budgets"] or ())
+
+
+def _cut(plan: Plan, name: str, about: Mapping[str, Any]) -> CorpusPlan:
+    """The corpus with as many files as its run had."""
+    chosen = plan.corpora[name]
+    corpus = chosen.corpus.first(about["files"])
+    return chosen if corpus is chosen.corpus else plan_corpus(plan.settings, corpus)
+
+
+@dataclass(frozen=True)
+class _Settling:
+    """What is known before tokens are counted."""
+
+    plan: Plan
+    model: Path | None
+    workers: int
+    threads: int
+    targets: dict[str, Target]
+    moment: time.struct_time
+
+    def from_record(
+        self, stored: Mapping[str, Mapping[str, Any]], sha256: str | None
+    ) -> tuple[Plan, dict[str, Prepared], dict[str, Target]]:
+        """Everything as the runs' own records have it: no server is started."""
+        plan = self.plan.with_corpora({name: _cut(self.plan, name, about) for name, about in stored.items()})
+        facts = about_session(plan, self.model, sha256, (self.workers, self.threads), self.moment)
+        kept = {name: {key: about.get(key) for key in _SERVER_FACTS} for name, about in stored.items()}
+        counts = {name: stored_counts(about) for name, about in stored.items()}
+        return plan, self._write(plan, facts, kept, counts, sha256), self.targets
+
+    def by_server(
+        self, stored: Mapping[str, Mapping[str, Any]], sha256: str | None, cache: Path
+    ) -> tuple[Plan, dict[str, Prepared], dict[str, Target]]:
+        """A server counts tokens and shows its chat template."""
+        plan = self.plan
+        facts = about_session(plan, self.model, sha256, (self.workers, self.threads), self.moment)
+        for name, target in self.targets.items():
+            if target.stored is None:
+                RunFolder.create(target.folder.path, {**facts, **about_corpus(plan, name)})
+                target.lock.take()
+        log = next(iter(self.targets.values())).folder.path / "tokenize.log"
+        server_facts: dict[str, Any] = {}
+        counts: dict[str, dict[str, Any]]
+        try:
+            args = _counting(plan, self.model, self.threads)
+            with launched(args, log, deadline_seconds=_deadline(self.model)) as server:
+                props = server.client.props()
+                server_facts = _server_facts(props)
+                technique = settle(plan.settings.think, server_facts["chat_template"])
+                plan = trimmed(plan, server)
+                counts = {
+                    name: _counted(plan, plan.corpora[name], server, technique, stored[name].get("n_ctx") or 0)
+                    for name in self.targets
+                }
+        except CellError as error:
+            problem = f"no cell was started: the server that counts tokens failed: {error}"
+            counts = {name: {"problem": problem} for name in self.targets}
+        else:
+            if self.model is None:  # the server is gone: hashing a large file would compete with it
+                server_facts |= _fetched(props, cache)
+                sha256 = server_facts.get("model_sha256")
+        facts |= server_facts
+        return plan, self._write(plan, facts, dict.fromkeys(self.targets, server_facts), counts, sha256), self.targets
+
+    def _write(
+        self,
+        plan: Plan,
+        facts: Mapping[str, Any],
+        server_facts: Mapping[str, Mapping[str, Any]],
+        counts: Mapping[str, dict[str, Any]],
+        sha256: str | None,
+    ) -> dict[str, Prepared]:
+        """Bring run.json up to date; the settled facts of each corpus."""
+        ready = {}
+        for name, target in self.targets.items():
+            corpus = plan.corpora[name].corpus
+            model = None if self.model is None else str(self.model)
+            one = Prepared(
+                str(target.folder.path), corpus.private, model, self.threads, len(corpus.parts), **counts[name]
+            )
+            identity = identity_of(plan, name, sha256, one.n_ctx or plan.settings.n_ctx or plan.program.n_ctx)
+            ready[name] = replace(one, identity=dict(identity.parts))
+            about = {**facts, **about_corpus(plan, name), **server_facts[name], **settled(plan, name, one, sha256)}
+            target.folder.write_about(gone_on(target.stored, {**about, **identified(identity)}))
+            if plan.settings.embed_source:
+                target.folder.write_corpus(corpus.text)
+        return ready
 
 
 def trim_alone(plan: Plan) -> Plan:
@@ -123,7 +201,10 @@ def _counting(plan: Plan, model: Path | None, threads: int) -> ServerArgs:
     return ServerArgs(plan.program, model, KVPair("f16", "f16"), _COUNTING_CONTEXT, threads, plan.settings.server_args)
 
 
-def _counted(plan: Plan, corpus: CorpusPlan, server: LlamaServer, thinking: Thinking) -> dict[str, Any]:
+def _counted(
+    plan: Plan, corpus: CorpusPlan, server: LlamaServer, thinking: Thinking, least_n_ctx: int
+) -> dict[str, Any]:
+    """The token counts, and the context: that of the run's answers so far (`least_n_ctx`) where it is enough."""
     count, settings = server.client.count_tokens, plan.settings
     longest = max(corpus.asked, key=lambda question: len(question.message))
     rendered = thinking.finish(server.client.render(longest.message, thinking.template_kwargs))
@@ -139,12 +220,17 @@ def _counted(plan: Plan, corpus: CorpusPlan, server: LlamaServer, thinking: Thin
     }
     needed = prompt + max(budgets.values())
     return {
-        "n_ctx": settings.n_ctx or plan.program.n_ctx or _CONTEXT_STEP * math.ceil(needed / _CONTEXT_STEP),
+        "technique": thinking.technique,
+        "n_ctx": settings.n_ctx or plan.program.n_ctx or max(least_n_ctx, _rounded_up(needed)),
         "file_tokens": count(corpus.corpus.text),
         "prompt_tokens": prompt,
         "budgets": budgets,
         "expected": expected,
     }
+
+
+def _rounded_up(tokens: int) -> int:
+    return _CONTEXT_STEP * math.ceil(tokens / _CONTEXT_STEP)
 
 
 def _fetched(props: Mapping[str, Any], cache: Path) -> dict[str, Any]:

@@ -1,17 +1,17 @@
-"""What is settled of one corpus before its first cell, and the folder that its run goes into."""
+"""What is settled of one corpus before its first cell, from a server or from the record of its run."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.store import RunFolder, unused
+from pytest_codeneedle.identity import Identity
+from pytest_codeneedle.store import RunFolder
 from pytest_codeneedle.thinking import Technique, Thinking
 
 if TYPE_CHECKING:
-    from pytest_codeneedle.plan import Plan
+    from collections.abc import Mapping
 
 #: An answer may have a preamble, a fence and other line ends; one that needs twice the tokens is wrong.
 BUDGET_FACTOR, BUDGET_EXTRA = 2, 128
@@ -28,13 +28,16 @@ class Prepared:
     `n_ctx`, `file_tokens`, `prompt_tokens` (the longest prompt), `budgets` and `expected` (per function: the
     answer may have, the lines asked for have) are in tokens, and zero or empty where `problem` says why the server
     that counts tokens did not come up. `files` of the corpus are in its text; `[trim]` leaves out the others.
-    `model` is None where the server fetches it.
+    `model` is None where the server fetches it. `identity` holds the parts that
+    every answer depends on.
     """
 
     folder: str
+    private: bool
     model: str | None
     threads: int
     files: int
+    identity: Mapping[str, Any] = field(default_factory=dict)
     technique: Technique = "close-only"
     n_ctx: int = 0
     file_tokens: int = 0
@@ -51,28 +54,30 @@ class Prepared:
     @property
     def run(self) -> RunFolder:
         """The run folder."""
-        return RunFolder(Path(self.folder))
+        return RunFolder(Path(self.folder), private=self.private)
 
     @property
     def thinking(self) -> Thinking:
         """What is done about thinking."""
         return Thinking(self.technique)
 
+    @property
+    def key(self) -> str:
+        """The key of the identity, which every row has."""
+        return Identity(self.identity).key
+
     def asdict(self) -> dict[str, Any]:
         """Plain, for xdist's `workerinput`."""
         return asdict(self)
 
 
-def run_folders(plan: Plan, moment: time.struct_time) -> dict[str, RunFolder]:
-    """Where each corpus's run goes; raises RunFolderError for one that holds a run already."""
-    out = plan.settings.out
-    folders = {}
-    for name in plan.corpora:
-        if out is None:
-            stamp = time.strftime("%Y%m%d-%H%M%S", moment)
-            path = unused(plan.settings.start / "codeneedle-runs" / f"{name}__{plan.model.name}__{stamp}")
-        else:
-            path = out / name if len(plan.corpora) > 1 else out
-        folders[name] = RunFolder(path)
-        folders[name].refuse_existing()
-    return folders
+def stored_counts(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What a server counted for this run before, as fields of `Prepared`."""
+    return {
+        "technique": about["thinking"],
+        "n_ctx": about["n_ctx"],
+        "file_tokens": about["tokens"]["file"],
+        "prompt_tokens": about["tokens"]["longest_prompt"],
+        "budgets": about["budgets"],
+        "expected": about["expected_tokens"],
+    }

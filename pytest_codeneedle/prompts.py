@@ -10,6 +10,7 @@ figures are compared with it.
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -90,6 +91,12 @@ class Task:
     wording: Wording = "quoted"
     suffix: str = ""
     several_files: bool = False
+
+
+def task_sha256(task: Task) -> str:
+    """SHA-256 of the words of a task without its corpus and function: another wording is another question."""
+    words = _QUOTED if task.wording == "quoted" else f"{_CODENEEDLE}{_ANCHORS}{_SIGNATURES}"
+    return hashlib.sha256(f"{MAX_LINES_ABOVE}{words}{task.suffix}".encode()).hexdigest()
 
 
 def questions(text: str, functions: Sequence[Function], task: Task) -> Questions:

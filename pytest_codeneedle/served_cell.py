@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.about import about_corpus, about_session
-from pytest_codeneedle.prepared import BUDGET_EXTRA, FULL_ANSWER_TOKENS, THINKING_TOKENS, Prepared, run_folders
+from pytest_codeneedle.about import about_corpus, about_session, gone_on, identified
+from pytest_codeneedle.prepared import BUDGET_EXTRA, FULL_ANSWER_TOKENS, THINKING_TOKENS, Prepared
 from pytest_codeneedle.recall import Judge, Recall
+from pytest_codeneedle.resume import Target, identity_of, open_targets, release
 from pytest_codeneedle.served import settle_served
 from pytest_codeneedle.store import RunFolder
 from pytest_codeneedle.thinking import EMPTY_BLOCK
 
 if TYPE_CHECKING:
     from pytest_codeneedle.endpoint import ChatClient
+    from pytest_codeneedle.identity import Identity
     from pytest_codeneedle.plan import CorpusPlan, Plan
+    from pytest_codeneedle.prompts import Question
     from pytest_codeneedle.settings import Settings
 
 #: No tokenizer is known: so few characters a token are rare in code, and the budget is rather too large.
@@ -23,25 +26,47 @@ _CHARACTERS_PER_TOKEN = 1.5
 _WARM_UP_TOKENS = 16
 
 
-def prepare_served(plan: Plan) -> dict[str, Prepared]:
-    """Make the run folders. Raises ConfigurationError."""
+def prepare_served(plan: Plan) -> tuple[dict[str, Prepared], dict[str, Target]]:
+    """Open the run folders, which are held until they are released. Raises ConfigurationError."""
     moment = time.localtime()
-    folders = run_folders(plan, moment)
     thinking = settle_served(plan.settings)
-    about = about_session(plan, None, None, 0, moment)
+    facts = {**about_session(plan, None, None, (1, 0), moment), "thinking": thinking.technique}
+    identities = {name: _identity(plan, name) for name in plan.corpora}
+    targets = open_targets(plan, moment, identities, but=())
     ready = {}
-    for name, folder in folders.items():
-        chosen = plan.corpora[name]
-        RunFolder.create(folder.path, {**about, **about_corpus(plan, name), "thinking": thinking.technique})
-        if plan.settings.embed_source:
-            folder.write_corpus(chosen.corpus.text)
-        budgets = {q.function.name: _budget(plan, q.function.primary(plan.settings.lines)) for q in chosen.asked}
-        ready[name] = Prepared(str(folder.path), None, 0, len(chosen.corpus.parts), thinking.technique, budgets=budgets)
-    return ready
+    try:
+        for name, target in targets.items():
+            corpus, folder = plan.corpora[name].corpus, target.folder
+            budgets = {q.function.name: _budget(plan, q) for q in plan.corpora[name].asked}
+            counted = {"budgets": budgets, "expected_tokens": None}
+            about = {**facts, **about_corpus(plan, name), **identified(identities[name]), **counted}
+            if target.stored is None:
+                RunFolder.create(folder.path, about)
+                target.lock.take()
+            else:
+                folder.write_about(gone_on(target.stored, about))
+            if plan.settings.embed_source:
+                folder.write_corpus(corpus.text)
+            ready[name] = Prepared(
+                *(str(folder.path), corpus.private, None, 0, len(corpus.parts)),
+                identity=dict(identities[name].parts),
+                technique=thinking.technique,
+                budgets=budgets,
+            )
+    except BaseException:
+        release(targets)
+        raise
+    return ready, targets
 
 
-def _budget(plan: Plan, primary: tuple[str, ...]) -> int:
+def _identity(plan: Plan, name: str) -> Identity:
+    """That of a model behind an endpoint: its name stands for its hash, which nobody tells."""
+    return identity_of(plan, name, None, None)
+
+
+def _budget(plan: Plan, question: Question) -> int:
     settings = plan.settings
+    primary = question.function.primary(settings.lines)
     extra = BUDGET_EXTRA + (THINKING_TOKENS if settings.think == "on" else 0)
     tokens = int(len("\n".join(primary)) / _CHARACTERS_PER_TOKEN) + extra
     return settings.max_tokens or max(FULL_ANSWER_TOKENS, tokens)

@@ -11,12 +11,17 @@ import pytest
 from pytest_codeneedle.cell import cell_facts
 from pytest_codeneedle.errors import ConfigurationError, RunFolderError
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
+from pytest_codeneedle.identity import Identity
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.machine import cores
 from pytest_codeneedle.plan import Ask, Cell, Plan, make_plan
 from pytest_codeneedle.prepare import prepare, trim_alone
-from pytest_codeneedle.prepared import Prepared, run_folders
+from pytest_codeneedle.prepared import Prepared
+from pytest_codeneedle.recall import Judge
+from pytest_codeneedle.record import RECORDED, Record
+from pytest_codeneedle.resume import Target, release, run_path
 from pytest_codeneedle.served_cell import prepare_served
+from pytest_codeneedle.store import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,7 +33,7 @@ ROW = pytest.StashKey[dict[str, Any]]()
 SESSION = pytest.StashKey["GridSession"]()
 #: The name under which a row travels in a TestReport from worker to controller.
 REPORT_FIELD = "codeneedle_row"
-_WORKER_INPUT = "codeneedle"
+_WORKER_INPUT, _RECORDED = "codeneedle", "codeneedle_recorded"
 #: Kept out of `user_properties`: the response belongs into the run folder alone.
 _NOT_PROPERTIES = ("response", "after")
 #: The keys that every row has; an ERROR has no score.
@@ -36,20 +41,27 @@ _SCORED = ("primary_matched", "lcs_matched", "hallucinated", "bonus_matched")
 
 
 class GridSession:
-    """The plan, the settled facts, and on the controller the rows that came in."""
+    """The plan, the settled facts, the answers that are recorded already, and on the controller all rows."""
 
     def __init__(self, settings: Settings, config: pytest.Config) -> None:
         self.config = config
         self.prepared: dict[str, Prepared] = {}
+        self._targets: dict[str, Target] = {}
+        self._judges: dict[str, Judge] = {}
+        self._asked: set[Cell] = set()
+        self.notes: list[str] = []
         worker = getattr(config, "workerinput", None)
         self.is_worker = worker is not None
         if worker is not None:
             self.prepared = {name: Prepared(**facts) for name, facts in worker[_WORKER_INPUT].items()}
             self.plan: Plan = make_plan(settings, {name: one.files for name, one in self.prepared.items()})
+            self.record = Record(worker[_RECORDED])
         else:
             self.plan = make_plan(settings)
-            run_folders(self.plan, time.localtime())  # a folder in use is a usage error, told before anything starts
-        self.rows: dict[str, list[dict[str, Any]]] = {name: [] for name in self.plan.corpora}
+            self.record = Record(())
+            if not settings.resume:  # a folder in use is a usage error, told before anything starts
+                for name in self.plan.corpora:
+                    RunFolder(run_path(settings, name, self.plan.model.name, time.localtime())).refuse_existing()
         self.began = time.monotonic()
         self._left: Counter[Cell] = Counter(ask.cell for ask in self.plan.items)
 
@@ -70,9 +82,15 @@ class GridSession:
     def prepare(self) -> None:
         """On the controller, before the first item: run folders, trimming, token counts, the context size."""
         if self.plan.endpoint is None:
-            self.plan, self.prepared = prepare(self.plan, self.workers)
+            self.plan, self.prepared, self._targets = prepare(self.plan, self.workers)
         else:
-            self.prepared = prepare_served(self.plan)
+            self.prepared, self._targets = prepare_served(self.plan)
+        recorded = []
+        for name, target in self._targets.items():
+            identity = Identity(self.prepared[name].identity)
+            recorded += target.answers(identity)
+            self.notes += [f"{name}: {note}" for note in (*target.notes, *target.changes(identity))]
+        self.record = Record(recorded)
         self._left = Counter(ask.cell for ask in self.plan.items)
 
     def collect(self) -> None:
@@ -82,7 +100,10 @@ class GridSession:
 
     def worker_input(self) -> dict[str, Any]:
         """What workers need of it, plain."""
-        return {_WORKER_INPUT: {name: one.asdict() for name, one in self.prepared.items()}}
+        return {
+            _WORKER_INPUT: {name: one.asdict() for name, one in self.prepared.items()},
+            _RECORDED: self.record.recorded,
+        }
 
     def begin_item(self, item: pytest.Item) -> None:
         """Start the item's row, so that an item whose server fails says what it was all the same."""
@@ -92,26 +113,54 @@ class GridSession:
         ask = callspec.params.get("kv_function")
         if isinstance(ask, Ask):
             chosen = self.plan.corpora[ask.cell.corpus]
-            item.stash[ROW] = {}
+            item.stash[ROW] = {"test": getattr(item, "originalname", item.name)}
             add_to_row(item, cell_facts(ask.cell, chosen.question(ask.function).function, chosen.corpus.total_lines))
 
-    def take(self, report: pytest.TestReport) -> tuple[Cell, bool] | None:
-        """Record the row of a finished item; (its cell, whether the cell is complete), None for other reports.
+    def recorded(self, item: pytest.Item, cell: Cell, function: str) -> dict[str, Any] | None:
+        """The recorded row of an item that need not be asked for, None for one that has to be."""
+        key = (cell.corpus, cell.pair.ctk, cell.pair.ctv, cell.replicate, function)
+        return self.record.answer(key, item.stash[ROW]["test"])
 
+    def judge(self, corpus: str) -> Judge:
+        """Judges recorded answers to this corpus's questions."""
+        if corpus not in self._judges:
+            self._judges[corpus] = Judge(self.plan.corpora[corpus], self.plan.settings)
+        return self._judges[corpus]
+
+    def take(self, report: pytest.TestReport) -> tuple[Cell, bool] | None:
+        """Record the row of a finished item; (its cell, whether to say that it is complete), None for other reports.
+
+        Of a cell that was on record as a whole nothing is said.
         Only on the controller. A row that cannot be written ends the session, with those before it intact.
         """
         row = getattr(report, REPORT_FIELD, None)
         if row is None or self.is_worker:
             return None
         cell = Cell(row["corpus"], KVPair(row["ctk"], row["ctv"]), row["replicate"])
-        self.rows[cell.corpus].append(row)
-        try:
-            self.prepared[cell.corpus].run.append(row)
-        except OSError as error:
-            msg = f"a result could not be written to {self.prepared[cell.corpus].folder}: {error.strerror}"
-            raise pytest.exit.Exception(msg, returncode=pytest.ExitCode.INTERNAL_ERROR) from error
+        row["key"] = self.prepared[cell.corpus].key
+        if not row.get(RECORDED):
+            self._asked.add(cell)
+        if self.record.take(row):
+            self._write(cell.corpus, {**row, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
         self._left[cell] -= 1
-        return cell, self._left[cell] == 0
+        return cell, self._left[cell] == 0 and cell in self._asked
+
+    def _write(self, corpus: str, row: Mapping[str, Any]) -> None:
+        try:
+            self.prepared[corpus].run.append(row)
+        except OSError as error:
+            msg = (
+                f"a result could not be written to {self.prepared[corpus].folder}: {error.strerror}; "
+                "what was recorded before is there: go on with --kv-resume"
+            )
+            # Interrupted: the only status of a broken-off session for which pytest prints its summary.
+            raise pytest.exit.Exception(msg, returncode=pytest.ExitCode.INTERRUPTED) from error
+
+    def rows(self, corpus: str) -> list[dict[str, Any]]:
+        """All rows of what this session asks of a corpus: recorded before, and taken since."""
+        asked = {(ask.cell, ask.function) for ask in self.plan.items if ask.cell.corpus == corpus}
+        rows = self.record.rows(corpus)
+        return [r for r in rows if (Cell(corpus, KVPair(r["ctk"], r["ctv"]), r["replicate"]), r["function"]) in asked]
 
     def expect(self, items: Iterable[pytest.Item]) -> None:
         """Count what was collected, where this process collects: -k and -m may have left items out."""
@@ -130,19 +179,20 @@ class GridSession:
     def finish(self) -> None:
         """Note in run.json when the run ended and how many items it has."""
         for name, one in self.prepared.items():
-            counts = Counter(row["outcome"] for row in self.rows[name])
+            counts = Counter(row["outcome"] for row in self.record.rows(name))
             try:
                 about = one.run.about()
                 one.run.write_about(
                     {
                         **about,
                         "ended": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-                        "wall_seconds": round(time.monotonic() - self.began, 3),
+                        "wall_seconds": round(about.get("wall_seconds", 0.0) + time.monotonic() - self.began, 3),
                         "outcomes": {key: counts[key] for key in (PASSED, FAILED, ERROR)},
                     }
                 )
             except (OSError, RunFolderError):  # the results are what counts, and they are there
                 continue
+        release(self._targets)
 
 
 def local_workers(specs: Iterable[str]) -> int:

@@ -15,6 +15,7 @@ from pytest_codeneedle.kvtypes import (
     grid_pairs,
     parse_pair,
     parse_pairs,
+    parse_shard,
     parse_types,
 )
 from pytest_codeneedle.machine import expanded
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_codeneedle.kvtypes import KVPair
+    from pytest_codeneedle.kvtypes import KVPair, Shard
     from pytest_codeneedle.prompts import Wording
     from pytest_codeneedle.thinking import Think
 
@@ -41,9 +42,10 @@ _C = TypeVar("_C", bound=str)
 class Settings:
     """What was asked for, checked as far as it can be without files.
 
-    `pairs` are in grid order. None stands for "as the corpus, the model or the machine has it". `model` is a path or
-    a control model's name as the user or a profile gave it, `model_name` how the profile calls it. `endpoint` is the
-    URL where `server` is one, without secrets. `stop`, `max_tokens` and `request` come from the profile.
+    `pairs` are in grid order, those of the `shard` alone. None stands for "as the corpus, the model or the machine
+    has it". `model` is a path or a control model's name as the user or a profile gave it, `model_name` how the
+    profile calls it. `endpoint` is the URL where `server` is one, without secrets. `stop`, `max_tokens` and `request`
+    come from the profile.
     """
 
     corpora: tuple[str, ...]
@@ -73,6 +75,8 @@ class Settings:
     embed_source: bool
     redact: bool
     out: Path | None
+    resume: bool
+    shard: Shard | None
     rootdir: Path
     start: Path
 
@@ -85,7 +89,10 @@ def read_settings(config: pytest.Config) -> Settings:
     lines = _number(config, "kv_lines", 20)
     server = _text(config, "kv_server")
     endpoint = normalised_url(server) if server and is_url(server) else None
-    pairs = _own_server(config) if endpoint is None else _as_served(config)
+    every = _own_server(config) if endpoint is None else _as_served(config)
+    shard_text = _text(config, "kv_shard")
+    shard = parse_shard(shard_text, every) if shard_text else None
+    pairs = every if shard is None else shard.of(every)
     out, key_file = _text(config, "kv_out"), _text(config, "kv_api_key_file")
     start, rootdir = config.invocation_params.dir, _corpora_root(config)
     # A default model of the project's or the machine's is a file: an endpoint has its own.
@@ -104,7 +111,7 @@ def read_settings(config: pytest.Config) -> Settings:
             *parse_server_args(_text(config, "kv_server_args") or ""),
         ),
         pairs=pairs,
-        reference=_reference(config, pairs) if endpoint is None else AS_SERVED,
+        reference=_reference(config, every) if endpoint is None else AS_SERVED,
         functions=_optional_number(config, "kv_functions"),
         seed=_optional_number(config, "kv_seed", low=0),
         lines=lines,
@@ -121,6 +128,8 @@ def read_settings(config: pytest.Config) -> Settings:
         skip_unparsable=bool(option_value(config, "kv_skip_unparsable")),
         **_privacy(config),
         out=start / out if out else None,
+        resume=bool(option_value(config, "kv_resume")),
+        shard=shard,
         rootdir=rootdir,
         start=start,
     )
@@ -196,7 +205,7 @@ def _own_server(config: pytest.Config) -> tuple[KVPair, ...]:
 
 def _as_served(config: pytest.Config) -> tuple[KVPair, ...]:
     """The one cell of an endpoint; what is set when a server is started cannot be set of one that runs."""
-    for key in ("kv_types", "ctk", "ctv", "kv_pairs", "kv_reference", "kv_n_ctx", "kv_server_args"):
+    for key in ("kv_types", "ctk", "ctv", "kv_pairs", "kv_reference", "kv_n_ctx", "kv_server_args", "kv_shard"):
         if config.getoption(key, default=None) is not None:
             flag = "--" + key.replace("_", "-")
             msg = f"{flag} cannot be set of an endpoint that already runs: it is one cell, as served; leave it out"

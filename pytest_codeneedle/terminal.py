@@ -64,10 +64,12 @@ def announce(plan: Plan, workers: int) -> list[str]:
     told += [f"your command: {advice}" for advice in plan.program.advice]
     if plan.settings.server and plan.model.is_control and not plan.model.chosen:
         told.append("no model is named (--kv-model, or -m in the command): the control model is asked, not yours")
-    for one in told:
-        said = f"kv-grid: {one}"
-        lines += textwrap.wrap(said, _COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
-    return lines
+    return lines + [line for one in told for line in wrapped(f"kv-grid: {one}")]
+
+
+def wrapped(text: str) -> list[str]:
+    """The text in lines of 80 columns; words stay whole."""
+    return textwrap.wrap(text, _COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _notes(plan: Plan, chosen: CorpusPlan) -> list[str]:
@@ -90,8 +92,9 @@ def _notes(plan: Plan, chosen: CorpusPlan) -> list[str]:
 
 def settled(session: GridSession) -> list[str]:
     """The facts that needed a server: tokens and context; or why it did not come up."""
-    lines = []
+    lines = [line for note in session.notes for line in wrapped(f"kv-grid: {note}")]
     for name, one in session.prepared.items():
+        lines += _recorded(session, name)
         if session.plan.endpoint is not None:
             lines.append(f"kv-grid: thinking: {one.thinking.said}")
             continue
@@ -110,9 +113,20 @@ def settled(session: GridSession) -> list[str]:
     return lines
 
 
+def _recorded(session: GridSession, name: str) -> list[str]:
+    """How many answers of a resumed run are there already."""
+    if not session.plan.settings.resume:
+        return []
+    there = len(session.rows(name))
+    total = sum(ask.cell.corpus == name for ask in session.plan.items)
+    said = f"{there} of {total} answers are recorded" if there else f"none of {total} answers is recorded"
+    folder = shown(session.prepared[name].run.path, session.plan.settings.start)
+    return [f"kv-grid: {name}: {said} in {folder}"]
+
+
 def cell_line(session: GridSession, cell: Cell) -> str:
     """One finished cell: its place, its types, its figures, and the time that is left."""
-    rows = [row for row in session.rows[cell.corpus] if (row["ctk"], row["ctv"]) == (cell.pair.ctk, cell.pair.ctv)]
+    rows = [row for row in session.rows(cell.corpus) if (row["ctk"], row["ctv"]) == (cell.pair.ctk, cell.pair.ctv)]
     grid_cell = make_grid(rows, [cell.pair]).cells[cell.pair]
     done, total = session.cells_done(), session.cells_total
     matched = "err" if grid_cell.mean_matched is None else f"{grid_cell.mean_matched:.2f}"
@@ -140,7 +154,7 @@ def summary(session: GridSession) -> list[tuple[str, list[str]]]:
     for name, chosen in plan.corpora.items():
         if name not in session.prepared:
             continue
-        rows = session.rows[name]
+        rows = session.rows(name)
         lines = run_lines(
             rows,
             plan.settings.pairs,

@@ -22,7 +22,7 @@ def test_existing_run(lab: Lab) -> None:
     assert [] == lab.folders()
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
     message = lab.refused(*PAIR, "--corpus", "tiny", "--kv-out", "kept/here")
-    assert f"{out} already holds a run; name another (--kv-out, -o)" in message
+    assert f"{out} already holds a run; go on with it (--kv-resume), or name another" in message
     assert before == {path: path.stat().st_mtime_ns for path in out.rglob("*")}
 
 

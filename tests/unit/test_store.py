@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.kvtypes import KVPair
-from pytest_codeneedle.store import RESULTS, RUN, SERVERS, RunFolder
+from pytest_codeneedle.store import RESULTS, RUN, RUNS, SERVERS, TORN, RunFolder, current
 
 #: Characters at which something or other ends a line, beside ordinary ones.
 TEXT = st.text(st.sampled_from('ab"\\\n\r\t\v\f\x1c\x1d\x1e\x85\u2028\u2029\0äß漢😀'), max_size=12)
@@ -120,7 +121,7 @@ def test_no_results_yet(tmp_path: Path) -> None:
 def test_a_folder_that_holds_a_run_is_not_written_over(tmp_path: Path, name: str) -> None:
     """Either file is a run; the message names the folder and the way out, and nothing is changed."""
     (tmp_path / name).write_text("kept", encoding="utf-8")
-    reason = f"{tmp_path} already holds a run; name another (--kv-out, -o), or read it: codeneedle grid"
+    reason = f"{tmp_path} already holds a run; go on with it (--kv-resume), or name another (--kv-out, -o)"
 
     with pytest.raises(RunFolderError, match=f"^{re.escape(reason)}$"):
         RunFolder.create(tmp_path, {})
@@ -208,3 +209,104 @@ def test_rows_are_plain_json(tmp_path: Path) -> None:
 
     assert '{"response": "ä\\n"}\n' == (tmp_path / RESULTS).read_text(encoding="utf-8")
     assert {"response": "ä\n"} == json.loads((tmp_path / RESULTS).read_text(encoding="utf-8"))
+
+
+@settings(max_examples=60)
+@given(ROWS.filter(bool), st.data())
+def test_a_torn_end_is_repaired(rows: list[dict[str, Any]], data: st.DataObject) -> None:
+    """However a crash cuts the file: whole rows stay, more can be added, and what was torn off is kept beside it."""
+    with TemporaryDirectory() as folder:
+        run = RunFolder.create(Path(folder), {})
+        for row in rows:
+            run.append(row)
+        whole = (Path(folder) / RESULTS).read_bytes()
+        cut = data.draw(st.integers(0, len(whole)))
+        (Path(folder) / RESULTS).write_bytes(whole[:cut])
+        before = run.rows()
+
+        said = run.repair()
+        assert (said is None) == (cut == 0 or whole[cut - 1 : cut] == b"\n")
+        assert before == run.rows()
+        assert run.repair() is None
+        run.append({"after": True})
+        assert [*before, {"after": True}] == run.rows()
+        if said is not None and "torn" in said:
+            kept = (Path(folder) / TORN).read_bytes()
+            assert whole[:cut].rpartition(b"\n")[2].decode("utf-8", "replace").encode() + b"\n" == kept
+
+
+def test_a_repair_is_said(tmp_path: Path) -> None:
+    """With the number of bytes and where they went."""
+    run = RunFolder.create(tmp_path, {})
+    run.append({"a": 1})
+    with (tmp_path / RESULTS).open("ab") as results:
+        results.write(b'{"a": 2, "respon')
+
+    said = "results.jsonl: its last line was torn: 16 bytes went to torn.txt, and that item is asked again"
+    assert said == run.repair()
+    (tmp_path / RESULTS).write_bytes(b'{"a": 3}')
+    assert "results.jsonl: its last line had no end: added" == run.repair()
+    assert [{"a": 3}] == run.rows()
+
+
+def test_a_row_that_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk leaves no half of a line. A fake: the disk is said to be full after the bytes are there."""
+    run = RunFolder.create(tmp_path, {})
+    run.append({"a": 1})
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        run.append({"a": 2})
+    monkeypatch.undo()
+    assert [{"a": 1}] == run.rows()
+    assert run.repair() is None
+
+
+@pytest.mark.parametrize(("private", "file", "folder"), [(True, 0o600, 0o700), (False, 0o644, 0o755)])
+def test_private_runs_are_for_the_user_alone(tmp_path: Path, private: bool, file: int, folder: int) -> None:
+    """Every file and folder of the run, also after it was opened again; others are as the user's mask has it."""
+    old = os.umask(0o022)
+    try:
+        path = tmp_path / "run"
+        RunFolder.create(path, {"private": private})
+        run = RunFolder.open(path)
+        run.append({"a": 1})
+        run.extend([{"a": 2}])
+        run.write_about({"private": private, "more": 1})
+        run.write_corpus("text")
+    finally:
+        os.umask(old)
+
+    assert {folder} == {one.stat().st_mode & 0o777 for one in (path, path / SERVERS)}
+    assert {file} == {one.stat().st_mode & 0o777 for one in path.iterdir() if one.is_file()}
+    assert 3 == sum(one.is_file() for one in path.iterdir())
+
+
+def test_default_runs_are_no_part_of_a_repository(tmp_path: Path) -> None:
+    """Answers are code, and may be private: git does not see them. What the user wrote there stays."""
+    RunFolder.create(tmp_path / RUNS / "one", {})
+    ignore = tmp_path / RUNS / ".gitignore"
+    assert "*\n" == ignore.read_text(encoding="utf-8")
+
+    ignore.write_text("mine\n", encoding="utf-8")
+    RunFolder.create(tmp_path / RUNS / "two", {})
+    assert "mine\n" == ignore.read_text(encoding="utf-8")
+    RunFolder.create(tmp_path / "elsewhere" / "three", {})
+    assert not (tmp_path / "elsewhere" / ".gitignore").exists()
+
+
+def test_current_rows_are_of_the_state_that_the_run_is_in() -> None:
+    """Rows of another key, and of functions that are no longer asked for, are left out; rows without a key stay."""
+    rows = [
+        {"key": "k1", "function": "f"},
+        {"key": "k2", "function": "f"},
+        {"key": "k2", "function": "g"},
+        {"function": "f"},
+    ]
+
+    assert [rows[1], rows[3]] == current({"key": "k2", "asked": ["f"]}, rows)
+    assert [rows[1], rows[2], rows[3]] == current({"key": "k2"}, rows)
+    assert [rows[3]] == current({}, rows)

@@ -1,0 +1,61 @@
+"""`codeneedle status`, `merge`: how far a run is, and several shards of one sweep as one run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+from pytest_codeneedle.errors import RunFolderError
+from pytest_codeneedle.lock import FolderLock, holder
+from pytest_codeneedle.merging import merged
+from pytest_codeneedle.standing import standing, standing_lines
+from pytest_codeneedle.store import SERVERS, RunFolder
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+
+def status(flags: argparse.Namespace) -> None:
+    """Print what of a run is done, what is left, and how long that will take."""
+    folder = RunFolder.open(flags.run_folder)
+    about = folder.about()
+    stands = standing(about, folder.current_rows())
+    if flags.json:
+        print(json.dumps({**stands.facts(), "in_use_by": holder(folder.path)}, indent=1, ensure_ascii=False))
+        return
+    print(f"{about['corpus']}, {about['model_name']}, {about['started']}")
+    print("\n".join(standing_lines(stands, folder.path, holder(folder.path))))
+
+
+def merge(flags: argparse.Namespace) -> None:
+    """Join runs of one corpus, model and build into a new one."""
+    folders = [RunFolder.open(path) for path in flags.run_folders]
+    if len({folder.path.resolve() for folder in folders}) != len(folders):
+        msg = "a run is named twice; name each once"
+        raise RunFolderError(msg)
+    about, rows = merged([(str(folder.path), folder.about(), folder.current_rows()) for folder in folders])
+    joined = RunFolder.create(flags.output, about)
+    lock = FolderLock(joined.path)
+    lock.take()
+    try:
+        joined.extend(rows)
+        for folder in folders:
+            _copy_logs(folder, joined)
+    finally:
+        lock.release()
+    stands = standing(about, rows)
+    print(f"{len(folders)} runs, {len(rows)} answers, {stands.cells_done} of {len(stands.cells)} cells")
+    print(f"run: {joined.path}")
+
+
+def _copy_logs(source: RunFolder, target: RunFolder) -> None:
+    """The servers' logs, under other names where shards asked the same pair."""
+    for log in sorted((source.path / SERVERS).glob("*.log")):
+        _copy(log, target.path / SERVERS, f"{source.path.name}.{log.name}")
+
+
+def _copy(log: Path, folder: Path, other_name: str) -> None:
+    place = folder / log.name
+    shutil.copy(log, folder / other_name if place.exists() else place)

@@ -1,0 +1,75 @@
+"""Several runs of one sweep as one: shards that different machines asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.errors import RunFolderError
+from pytest_codeneedle.grid import ERROR, FAILED, PASSED
+from pytest_codeneedle.identity import Identity
+from pytest_codeneedle.kvtypes import by_precision, parse_pair
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_codeneedle.kvtypes import KVPair
+
+Run = tuple[str, "Mapping[str, Any]", "Sequence[Mapping[str, Any]]"]
+#: Facts beside the identity that have to be the same: how answers were judged, and what a server said it is.
+_SAME = ("corpus", "corpus_sha256", "server_build", "pass", "relax_indent", "asked")
+
+
+def merged(runs: Sequence[Run]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """run.json and the rows of these runs, (name, run.json, rows) each, as one run.
+
+    Of several answers about one item the last run's counts, and an answer before an ERROR. Raises RunFolderError for
+    fewer than two runs, and for runs that differ in anything an answer depends on, with the part that differs.
+    """
+    if len(runs) < 2:  # noqa: PLR2004 - one is merged already
+        msg = "merging takes two runs or more"
+        raise RunFolderError(msg)
+    (first_name, first, _), *others = runs
+    for name, about, _ in others:
+        different = _differences(first, about)
+        if different:
+            msg = f"{name} cannot be joined with {first_name}: {'; '.join(different)}"
+            raise RunFolderError(msg)
+    abouts = [about for _, about, _ in runs]
+    rows = _rows(runs)
+    outcomes = [row["outcome"] for row in rows]
+    return {
+        **first,
+        "started": min(str(about["started"]) for about in abouts),
+        "ended": max((str(about["ended"]) for about in abouts if about.get("ended")), default=None),
+        "wall_seconds": round(sum(about.get("wall_seconds") or 0.0 for about in abouts), 3),
+        "shard": None,
+        "pairs": [str(pair) for pair in _in_grid_order(abouts)],
+        "cells": list(dict.fromkeys(cell for about in abouts for cell in about["cells"])),
+        "functions": list({one["name"]: one for about in abouts for one in about["functions"]}.values()),
+        "outcomes": {outcome: outcomes.count(outcome) for outcome in (PASSED, FAILED, ERROR)},
+        "merged": [{"run": name, "shard": about.get("shard"), "machine": about["machine"]} for name, about, _ in runs],
+    }, rows
+
+
+def _differences(first: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    if "identity" not in first or "identity" not in other:
+        return ["a run that does not say what its answers depend on (run.json has no identity)"]
+    parts = [Identity({**about["identity"], **{key: about.get(key) for key in _SAME}}) for about in (first, other)]
+    return parts[1].differences(parts[0])
+
+
+def _in_grid_order(abouts: Sequence[Mapping[str, Any]]) -> list[KVPair]:
+    pairs = list(dict.fromkeys(parse_pair(pair) for about in abouts for pair in about["pairs"]))
+    places = {name: at for at, name in enumerate(by_precision(name for pair in pairs for name in (pair.ctk, pair.ctv)))}
+    return sorted(pairs, key=lambda pair: (places[pair.ctk], places[pair.ctv]))
+
+
+def _rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Errors first: readers take the last row of an item."""
+    rows = {
+        (row["ctk"], row["ctv"], row["replicate"], row["function"], row.get("test"), row["outcome"] == ERROR): dict(row)
+        for _, _, all_rows in runs
+        for row in all_rows
+    }
+    answered = {place[:-1] for place in rows if not place[-1]}
+    return [row for place, row in rows.items() if not (place[-1] and place[:-1] in answered)]

@@ -1,0 +1,58 @@
+"""The rows of a session: those that were recorded before it and those that it takes, of each item the last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_ERROR = "error"
+#: What of a row depends on how an answer is judged, and may differ when it is judged anew.
+_JUDGED = ("outcome", "primary_matched", "lcs_matched", "hallucinated", "bonus_matched", "label", "confused_with")
+
+#: A row's mark while it travels: its answer was not asked for now.
+RECORDED = "recorded"
+
+Item = tuple[str, str, str, int, str]
+
+
+class Record:
+    """What is known of each item. `recorded` are the answers that are not asked for again."""
+
+    def __init__(self, recorded: Iterable[dict[str, Any]]) -> None:
+        self.recorded = [dict(row) for row in recorded]
+        self._answers: dict[Item, list[dict[str, Any]]] = {}
+        self._rows: dict[tuple[Item, str | None], dict[str, Any]] = {}
+        for row in self.recorded:
+            self._answers.setdefault(item_of(row), []).append(row)
+            self._rows[item_of(row), row.get("test")] = row
+
+    def answer(self, item: Item, test: str | None) -> dict[str, Any] | None:
+        """The recorded answer to (corpus, ctk, ctv, replicate, function): that of this test, else of another.
+
+        None where it has to be asked for.
+        """
+        rows = self._answers.get(item, [])
+        return next((row for row in rows if row.get("test") == test), rows[-1] if rows else None)
+
+    def take(self, row: dict[str, Any]) -> bool:
+        """Know this row from now on; whether it has to be written.
+
+        One that came out of the record (`RECORDED` in it, which is taken out) has not, unless it is judged otherwise.
+        """
+        place = item_of(row), row.get("test")
+        known = self._rows.get(place, {})
+        recorded = row.pop(RECORDED, False)
+        self._rows[place] = row
+        return not recorded or any(known.get(name) != row.get(name) for name in _JUDGED)
+
+    def rows(self, corpus: str) -> list[dict[str, Any]]:
+        """The last row of every item of a corpus, an answer behind an ERROR of the same item."""
+        rows = [row for row in self._rows.values() if row["corpus"] == corpus]
+        return sorted(rows, key=lambda row: row["outcome"] != _ERROR)
+
+
+def item_of(row: Mapping[str, Any]) -> Item:
+    """What a row is about: (corpus, ctk, ctv, replicate, function)."""
+    return row["corpus"], row["ctk"], row["ctv"], row["replicate"], row["function"]

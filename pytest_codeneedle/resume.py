@@ -1,0 +1,192 @@
+"""The folder that a run goes into: a new one, or one that is gone on with, and what of it can be used again."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.command import without_secrets
+from pytest_codeneedle.errors import RunFolderError
+from pytest_codeneedle.identity import Identity
+from pytest_codeneedle.lock import FolderLock
+from pytest_codeneedle.prompts import Task, task_sha256
+from pytest_codeneedle.store import RUNS, RunFolder, unused
+from pytest_codeneedle.thinking import suffix
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_codeneedle.plan import Plan
+    from pytest_codeneedle.settings import Settings
+
+_ROTATION_OFF = "LLAMA_ATTN_ROT_DISABLE"
+#: Arguments that decide how fast a server is and nothing else, each with a value.
+_THREADS = frozenset(("-t", "--threads", "-tb", "--threads-batch"))
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where one corpus's run goes; its lock is held until `lock.release()`.
+
+    `stored` is run.json as it was found and `rows` all its rows, None and empty for a new run. `notes` are what a
+    person should know of the choice.
+    """
+
+    folder: RunFolder
+    lock: FolderLock
+    stored: Mapping[str, Any] | None = None
+    rows: Sequence[dict[str, Any]] = ()
+    notes: tuple[str, ...] = ()
+
+    def stored_as(self, identity: Identity, *, but: Collection[str] = ()) -> Mapping[str, Any]:
+        """run.json as it was found where it is of this identity (parts of `but` aside), else nothing."""
+        if self.stored is None or "identity" not in self.stored:
+            return {}
+        return self.stored if not identity.differences(Identity(self.stored["identity"]), but=but) else {}
+
+    def answers(self, identity: Identity) -> list[dict[str, Any]]:
+        """The recorded rows that need not be asked again: of this identity, answered, of each item the last."""
+        found = {
+            (row["ctk"], row["ctv"], row["replicate"], row["function"], row.get("test")): row
+            for row in self.rows
+            if row.get("key") == identity.key and row["outcome"] != "error"
+        }
+        return list(found.values())
+
+    def changes(self, identity: Identity) -> list[str]:
+        """What a person should know of answers that are not used again: how many, and which part changed."""
+        if self.stored is None:
+            return []
+        rows = sum(row.get("key") == self.stored.get("key") for row in self.rows)
+        if "identity" not in self.stored:
+            return [f"its {rows} rows are not used again: they do not say what they were asked with"] if rows else []
+        different = identity.differences(Identity(self.stored["identity"]))
+        if not different or not rows:
+            return []
+        return [f"{rows} recorded rows are not used again: {'; '.join(different)}"]
+
+
+def identity_of(plan: Plan, name: str, model_sha256: str | None, n_ctx: int | None) -> Identity:
+    """What the answers about this corpus depend on. `n_ctx` is None before tokens were counted.
+
+    Of a corpus that is trimmed the whole text counts: the same tokenizer cuts it at the same place.
+    """
+    settings, corpus, program = plan.settings, plan.corpora[name].corpus, plan.program
+    task = Task(settings.lines, settings.wording, suffix(settings.think, settings.wording))
+    environment = dict(program.environment)
+    parts: dict[str, Any] = {
+        "corpus_sha256": plan.whole[name],
+        "trim": corpus.max_tokens,
+        "model": plan.model.given if plan.model.remote else None,
+        "model_sha256": model_sha256,
+        "server": plan.program.label,
+        "server_args": [
+            *without_secrets([f"{key}={value}" for key, value in program.environment]),
+            *_without_threads((*program.arguments, *program.optional, *settings.server_args)),
+        ],
+        "n_ctx": n_ctx,
+        "rotation": "off" if environment.get(_ROTATION_OFF, os.environ.get(_ROTATION_OFF)) else "default",
+        "lines": settings.lines,
+        "prompt": settings.wording,
+        "prompt_sha256": task_sha256(task),
+        "think": settings.think,
+        "stop": list(settings.stop),
+        "max_tokens": settings.max_tokens,
+        "full_answer": settings.full_answer,
+        "request": dict(settings.request),
+        "seed": corpus.sample_seed if settings.seed is None else settings.seed,
+    }
+    return Identity(parts)
+
+
+def _without_threads(words: Sequence[str]) -> list[str]:
+    kept = []
+    rest = iter(words)
+    for word in rest:
+        if word in _THREADS:
+            next(rest, None)
+        elif word.partition("=")[0] not in _THREADS:
+            kept.append(word)
+    return kept
+
+
+def open_targets(
+    plan: Plan, moment: time.struct_time, identities: Mapping[str, Identity], *, but: Collection[str]
+) -> dict[str, Target]:
+    """The folder of each corpus's run, held. `but` are the parts of its identity that are not known yet.
+
+    Raises RunFolderError for one that holds a run and is not to be gone on with, and for one that is in use.
+    """
+    targets: dict[str, Target] = {}
+    try:
+        for name in plan.corpora:
+            targets[name] = _open(plan, name, moment, identities[name], but)
+    except BaseException:
+        release(targets)
+        raise
+    return targets
+
+
+def release(targets: Mapping[str, Target]) -> None:
+    """Let all folders go."""
+    for target in targets.values():
+        target.lock.release()
+
+
+def run_path(settings: Settings, name: str, model: str, moment: time.struct_time) -> Path:
+    """Where a new run goes: --kv-out, with a folder per corpus in it where there are several, or a name of its own."""
+    if settings.out is not None:
+        return settings.out / name if len(settings.corpora) > 1 else settings.out
+    stamp = time.strftime("%Y%m%d-%H%M%S", moment)
+    shard = "" if settings.shard is None else f"__{settings.shard.number}of{settings.shard.count}"
+    return unused(settings.start / RUNS / f"{name}__{model}__{stamp}{shard}")
+
+
+def _open(plan: Plan, name: str, moment: time.struct_time, identity: Identity, but: Collection[str]) -> Target:
+    settings = plan.settings
+    path = run_path(settings, name, plan.model.name, moment)
+    notes: list[str] = []
+    if settings.resume and settings.out is None:
+        found, said = _newest(settings.start / RUNS, name, plan.model.name, identity, but)
+        notes += said
+        path = found or path
+    folder = RunFolder(path, private=plan.corpora[name].corpus.private)
+    if not (settings.resume and folder.exists):
+        folder.refuse_existing()
+        return Target(folder, FolderLock(path), notes=tuple(notes))
+    lock = FolderLock(path)
+    lock.take()
+    try:
+        repaired = folder.repair()
+        stored, rows = folder.about(), folder.rows()
+    except BaseException:
+        lock.release()
+        raise
+    notes += [f"{path.name}: {repaired}"] if repaired else []
+    return Target(folder, lock, stored, rows, tuple(notes))
+
+
+def _newest(
+    runs: Path, name: str, model: str, identity: Identity, but: Collection[str]
+) -> tuple[Path | None, list[str]]:
+    """The newest run that was asked the same, or None and why there is none."""
+    found = []
+    for path in runs.glob(f"{name}__{model}__*"):
+        try:
+            about = RunFolder.open(path).about()
+        except RunFolderError:  # a damaged one is not the one to go on with
+            continue
+        if about.get("corpus") == name and "identity" in about:
+            found.append((str(about.get("started")), path, Identity(about["identity"])))
+    found.sort(reverse=True, key=lambda one: one[:2])
+    for _, path, earlier in found:
+        if not identity.differences(earlier, but=but):
+            return path, []
+    if not found:
+        return None, ["nothing to resume: no run of it is there, a new one begins"]
+    _, path, earlier = found[0]
+    different = "; ".join(identity.differences(earlier, but=but))
+    return None, [f"nothing to resume, a new run begins; the newest, {path.name}, differs: {different}"]

@@ -1,0 +1,141 @@
+"""How far a stored run is: its cells, what is left of them, and how long that will take."""
+
+from __future__ import annotations
+
+import shlex
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.grid import ERROR
+from pytest_codeneedle.kvtypes import KVPair, parse_pair
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+_MILLISECONDS = 1000.0
+_FEW = 6
+
+
+@dataclass(frozen=True)
+class CellStanding:
+    """One cell: how many of its `items` are answered, and how many gave an ERROR and will be asked again."""
+
+    pair: KVPair
+    items: int
+    answered: int
+    errors: int
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to ask."""
+        return self.answered == self.items
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A run's cells in their order, and the seconds that its servers would still need.
+
+    `seconds_left` is the mean time of a cell's start and of an answer so far, times what is left, shared by `workers`
+    servers at once; None where nothing was measured yet.
+    """
+
+    cells: tuple[CellStanding, ...]
+    workers: int
+    seconds_left: float | None
+
+    @property
+    def cells_done(self) -> int:
+        """Cells with nothing left to ask."""
+        return sum(cell.done for cell in self.cells)
+
+    @property
+    def items(self) -> int:
+        """Questions in all."""
+        return sum(cell.items for cell in self.cells)
+
+    @property
+    def answered(self) -> int:
+        """Questions that need not be asked again."""
+        return sum(cell.answered for cell in self.cells)
+
+    @property
+    def errors(self) -> int:
+        """Questions that gave no answer to score, and will be asked again."""
+        return sum(cell.errors for cell in self.cells)
+
+    def facts(self) -> dict[str, Any]:
+        """Plain, for JSON."""
+        return {
+            "items": self.items,
+            "answered": self.answered,
+            "errors": self.errors,
+            "cells": len(self.cells),
+            "cells_done": self.cells_done,
+            "cells_left": {str(cell.pair): cell.items - cell.answered for cell in self.cells if not cell.done},
+            "seconds_left": None if self.seconds_left is None else round(self.seconds_left, 1),
+        }
+
+
+def standing(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Standing:
+    """The standing of the run that run.json and these rows tell of; of several rows for an item an answer counts."""
+    asked = set(about.get("asked") or (function["name"] for function in about["functions"]))
+    found: dict[tuple[KVPair, int], dict[str, bool]] = {
+        (parse_pair(pair), 0): {} for pair in about.get("cells") or about["pairs"]
+    }
+    for row in rows:
+        if row["function"] in asked:
+            cell = found.setdefault((KVPair(row["ctk"], row["ctv"]), row.get("replicate", 0)), {})
+            cell[row["function"]] = cell.get(row["function"], False) or row["outcome"] != ERROR
+    cells = tuple(
+        CellStanding(pair, len(asked), sum(items.values()), len(items) - sum(items.values()))
+        for (pair, _), items in found.items()
+    )
+    workers = int(about.get("workers") or 1)
+    return Standing(cells, workers, _seconds_left(cells, rows, workers))
+
+
+def _seconds_left(cells: Sequence[CellStanding], rows: Sequence[Mapping[str, Any]], workers: int) -> float | None:
+    left = [cell.items - cell.answered for cell in cells if not cell.done]
+    if not left:
+        return 0.0
+    answers = [row for row in rows if row["outcome"] != ERROR and row.get("predicted_ms") is not None]
+    if not answers:
+        return None
+    per_cell = {
+        (row["ctk"], row["ctv"]): (row.get("load_seconds") or 0.0) + (row.get("warm_up_ms") or 0.0) / _MILLISECONDS
+        for row in answers
+    }
+    start = statistics.fmean(per_cell.values())
+    answer = statistics.fmean((row["prompt_ms"] + row["predicted_ms"]) / _MILLISECONDS for row in answers)
+    return (len(left) * start + sum(left) * answer) / max(1, min(workers, len(left)))
+
+
+def standing_lines(stands: Standing, path: Path, in_use_by: str | None) -> list[str]:
+    """What `codeneedle status` prints."""
+    left = [cell for cell in stands.cells if not cell.done]
+    state = f"running, {in_use_by}" if in_use_by else "stopped" if left else "complete"
+    again = f" ({stands.errors} errors will be asked again)" if stands.errors else ""
+    lines = [
+        f"state    {state}",
+        f"answers  {stands.answered}/{stands.items}{again}",
+        f"cells    {stands.cells_done}/{len(stands.cells)}",
+    ]
+    if left:
+        named = [f"{cell.pair} ({cell.answered}/{cell.items})" if cell.answered else str(cell.pair) for cell in left]
+        more = f" and {len(named) - _FEW} more" if len(named) > _FEW else ""
+        lines.append(f"left     {' '.join(named[:_FEW])}{more}")
+        time = "not known before the first answer"
+        if stands.seconds_left is not None:
+            time = f"about {_duration(stands.seconds_left)}"
+        lines.append(f"time     {time}")
+    if left and not in_use_by:
+        lines.append(f"go on    the same pytest command, with --kv-out {shlex.quote(str(path))} --kv-resume")
+    return lines
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
