@@ -173,7 +173,7 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
     environment.update(args.program.environment)
     environment["PYTHONUNBUFFERED"] = "1"
     environment[MARK] = mark = secrets.token_hex(8)
-    with log.open("xb") as output:
+    with open(log, "xb", opener=_for_the_user_alone) as output:
         try:
             process = subprocess.Popen(  # noqa: S603 - the user's own server, no shell
                 argv,
@@ -191,6 +191,11 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
     if not sys.platform.startswith("linux") or args.program.may_wrap:
         server.guard()  # of a script or a command the kernel may end no more than a wrapper
     return server
+
+
+def _for_the_user_alone(path: str, flags: int) -> int:
+    """A log can hold prompts, and with them private code."""
+    return os.open(path, flags, 0o600)
 
 
 def _die_with_parent() -> Callable[[], None] | None:

@@ -75,6 +75,6 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
         timeout=PATIENCE_SECONDS,
         check=False,
     )
-    (folder,) = (path / RUNS).iterdir()
+    (folder,) = (one for one in (path / RUNS).iterdir() if one.is_dir())
     result = pytest.RunResult(done.returncode, done.stdout.splitlines(), done.stderr.splitlines(), 0.0)
     return SmallRun(result, folder, path / "junit.xml")

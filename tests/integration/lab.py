@@ -65,7 +65,7 @@ class Lab:
 
     def folders(self) -> list[Path]:
         """The run folders made by default, by name."""
-        return sorted((self.path / RUNS).iterdir()) if (self.path / RUNS).is_dir() else []
+        return sorted(path for path in (self.path / RUNS).glob("*") if path.is_dir())
 
     @property
     def folder(self) -> Path:

@@ -24,6 +24,7 @@ def test_existing_run(lab: Lab) -> None:
     message = lab.refused(*PAIR, "--corpus", "tiny", "--kv-out", "kept/here")
     assert f"{out} already holds a run; go on with it (--kv-resume), or name another" in message
     assert before == {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    assert "go on with it (--kv-resume)" in message
 
 
 def test_several_corpora(lab: Lab) -> None:

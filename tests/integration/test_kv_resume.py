@@ -1,0 +1,268 @@
+"""--kv-resume: what is answered is not asked again."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_codeneedle.lock import FolderLock
+
+from .lab import RUNS, matched, read_about, read_rows, said_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .lab import Lab
+
+PAIRS = ("--kv-pairs", "q8_0/q8_0,q4_0/q4_0", "--kv-order", "grid")
+ONE = ("--kv-pairs", "q8_0/q8_0")
+
+
+def logs(folder: Path) -> list[str]:
+    """Names of all server logs of a run: a start each."""
+    return sorted(path.name for path in (*folder.glob("*.log"), *(folder / "servers").glob("*.log")))
+
+
+def command(lab: Lab, *arguments: str) -> pytest.RunResult:
+    """Run `codeneedle ...`."""
+    return lab.pytester.run(sys.executable, "-m", "pytest_codeneedle.cli", *arguments)
+
+
+def drop_last_row(folder: Path) -> None:
+    """As if the run had been ended before its last answer."""
+    lines = (folder / "results.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (folder / "results.jsonl").write_text("".join(lines[:-1]), encoding="utf-8")
+
+
+def test_goes_on(lab: Lab) -> None:
+    """Afresh where there is no run; then only what is missing is asked, and of a complete run nothing: no server."""
+    first = lab.grid(*PAIRS, "--kv-out", "run", "--kv-resume")
+    folder = lab.path / "run"
+    whole, rows = matched(first), read_rows(folder)
+    assert "kv-grid: tiny: none of 4 answers is recorded in run" in first.outlines
+    drop_last_row(folder)
+    status = command(lab, "status", "run")
+    assert ["state    stopped", "answers  3/4", "cells    1/2", "left     q4_0/q4_0 (1/2)"] == status.outlines[1:5]
+
+    second = lab.grid(*PAIRS, "--kv-out", "run", "--kv-resume")
+    assert {"passed": 4} == second.parseoutcomes()
+    assert "kv-grid: tiny: 3 of 4 answers are recorded in run" in second.outlines
+    assert ["q4_0-q4_0.2.log", "q4_0-q4_0.log", "q8_0-q8_0.log", "tokenize.log"] == logs(folder)
+    assert [line for line in second.outlines if line.startswith("[")] == ["[2/2] q4_0/q4_0  20.00  2/2 passed"]
+
+    third = lab.grid(*PAIRS, "--kv-out", "run", "--kv-resume", "--junitxml", "junit.xml")
+    assert {"passed": 4} == third.parseoutcomes()
+    assert 4 == len(logs(folder))
+    assert whole == matched(second) == matched(third)
+    places = [(row["ctk"], row["function"]) for row in rows]
+    assert sorted(places) == sorted((row["ctk"], row["function"]) for row in read_rows(folder))
+    assert 'name="tokens"' in (lab.path / "junit.xml").read_text(encoding="utf-8")
+    about = read_about(folder)
+    assert 2 == len(about["resumed"])
+    assert "answers  4/4" in command(lab, "status", "run").outlines
+
+
+def test_judged_anew(lab: Lab) -> None:
+    """A recorded answer passes or fails by the options of now, without a server; what changed is recorded."""
+    lab.grid(*ONE, "--kv-out", "run")
+    results = lab.path / "run" / "results.jsonl"
+    first, second = read_rows(lab.path / "run")
+    lines = first["response"].splitlines(keepends=True)
+    lost = {**first, "response": "".join(lines[:15]), "primary_matched": 15}
+    results.write_text(json.dumps(lost) + "\n" + json.dumps(second) + "\n", encoding="utf-8")
+    result = lab.grid(*ONE, "--kv-out", "run", "--kv-pass", "16", "--kv-resume")
+    assert {"passed": 1, "failed": 1} == result.parseoutcomes()
+    assert any("15 of 20 lines recalled, 16 needed" in line for line in result.outlines)
+    assert ["q8_0-q8_0.log", "tokenize.log"] == logs(lab.path / "run")
+    *before, new = read_rows(lab.path / "run")
+    assert [lost, second] == before
+    assert ("failed", lost["response"], lost["tokens"]) == (new["outcome"], new["response"], new["tokens"])
+
+
+def test_changed_key(lab: Lab) -> None:
+    """Answers to other questions are not used, the part that changed is named, and going back finds them again."""
+    lab.grid(*ONE, "--kv-out", "run", "--kv-n-ctx", "1024")
+    changed = lab.grid(*ONE, "--kv-out", "run", "--kv-resume", "--kv-lines", "10")
+    said = "kv-grid: tiny: 2 recorded rows are not used again: lines was 20, is 10"
+    assert said in changed.outlines
+    assert {("q8_0", "q8_0"): "10.00"} == matched(changed, lines=10)
+    assert 4 == len(read_rows(lab.path / "run"))
+    grid = command(lab, "grid", "run")
+    assert "mean primary_matched /10" in grid.outlines
+
+    back = lab.grid(*ONE, "--kv-out", "run", "--kv-resume", "--kv-n-ctx", "1024")
+    assert "kv-grid: tiny: 2 of 2 answers are recorded in run" in back.outlines
+    assert {("q8_0", "q8_0"): "20.00"} == matched(back)
+    assert 4 == len(read_rows(lab.path / "run"))
+
+
+def test_newest(lab: Lab) -> None:
+    """Without --kv-out the newest run that was asked the same is gone on with, under -n too; else a new one begins."""
+    first = lab.grid(*PAIRS, "--kv-resume")
+    assert "kv-grid: tiny: nothing to resume: no run of it is there, a new one begins" in first.outlines
+    drop_last_row(lab.folder)
+    lab.grid(*ONE, "--kv-lines", "10")
+    same = lab.grid(*PAIRS, "--kv-resume", "-n", "2")
+    assert {"passed": 4} == same.parseoutcomes()
+    folder = said_folder(same.outlines, lab.path)
+    assert said_folder(first.outlines, lab.path) == folder
+    assert ["q4_0-q4_0.2.log", "q4_0-q4_0.log", "q8_0-q8_0.log", "tokenize.log"] == logs(folder)
+    assert 4 == len(read_rows(folder))
+
+    other = lab.grid(*ONE, "--kv-resume", "--kv-lines", "12", "--kv-functions", "1")
+    said = " ".join(" ".join(other.outlines).split())
+    assert "nothing to resume, a new run begins; the newest, tiny__control-robust__" in said
+    assert 3 == len(lab.folders())
+
+
+def test_errors_are_asked_again(lab: Lab) -> None:
+    """An ERROR is no answer."""
+    lab.pytester.makeconftest(
+        """
+        import os
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def llama_server_args(llama_server_args):
+            wrong = ("--no-such-flag",) if os.environ.get("BREAK") else ()
+            return llama_server_args.with_extra(*wrong)
+        """
+    )
+    lab.pytester._monkeypatch.setenv("BREAK", "1")
+    assert {"errors": 2} == lab.grid(*ONE, "--kv-out", "run").parseoutcomes()
+    lab.pytester._monkeypatch.delenv("BREAK")
+    result = lab.grid(*ONE, "--kv-out", "run", "--kv-resume")
+    assert {"passed": 2} == result.parseoutcomes()
+    assert "kv-grid: tiny: none of 2 answers is recorded in run" in result.outlines
+    assert ["error", "error", "passed", "passed"] == [row["outcome"] for row in read_rows(lab.path / "run")]
+
+
+def test_more_pairs_and_functions(lab: Lab) -> None:
+    """A run can be widened: more cells, then more functions, each asked once; the context stays where it is enough."""
+    lab.corpus("four", functions=4)
+    lab.grid(*ONE, "--kv-functions", "2", "--kv-out", "run", corpus="four")
+    lab.grid(*PAIRS, "--kv-functions", "2", "--kv-out", "run", "--kv-resume", corpus="four")
+    assert 4 == len(read_rows(lab.path / "run"))
+    result = lab.grid(*PAIRS, "--kv-functions", "4", "--kv-out", "run", "--kv-resume", corpus="four")
+    assert {"passed": 8} == result.parseoutcomes()
+    rows = read_rows(lab.path / "run")
+    assert 8 == len({(row["ctk"], row["function"]) for row in rows}) == len(rows)
+    assert 1 == len({row["key"] for row in rows})
+    assert ["q8_0/q8_0", "q4_0/q4_0"] == read_about(lab.path / "run")["pairs"]
+
+
+def test_trimmed_corpus(lab: Lab) -> None:
+    """What [trim] left of a corpus is known from the record: no server has to count again."""
+    for name in "ab":
+        text = command(lab, "generate", "random-bodies", "--functions", "2", "--seed", str(ord(name)))
+        lab.write(f"src/{name}.py", "\n".join(text.outlines) + "\n")
+    lab.write("corpora/cut.toml", '[files]\ndirectory = "src"\nglob = "*.py"\n[trim]\nmax_tokens = 400\n')
+    control = ("--kv-model", "control:robust")
+    lab.grid(*ONE, *control, "--kv-out", "run", corpus="cut")
+    assert ["b.py"] == read_about(lab.path / "run")["trim"]["dropped"]
+    result = lab.grid(*ONE, *control, "--kv-out", "run", "--kv-resume", corpus="cut")
+    assert {"passed": 2} == result.parseoutcomes()
+    assert ["q8_0-q8_0.log", "tokenize.log"] == logs(lab.path / "run")
+
+
+def test_in_use(lab: Lab) -> None:
+    """A folder that another session holds is a usage error, and nothing is changed."""
+    lab.grid(*ONE, "--kv-out", "run")
+    lock = FolderLock(lab.path / "run")
+    lock.take()
+    before = (lab.path / "run" / "run.json").read_bytes()
+    message = lab.refused(*ONE, "--corpus", "tiny", "--kv-out", "run", "--kv-resume")
+    lock.release()
+    assert f"run is in use by process {os.getpid()} on " in message
+    assert before == (lab.path / "run" / "run.json").read_bytes()
+
+
+def test_torn_line(lab: Lab) -> None:
+    """The half of a line that a crash left is put aside with a notice, and that item is asked again."""
+    lab.grid(*ONE, "--kv-out", "run")
+    results = lab.path / "run" / "results.jsonl"
+    whole = results.read_text(encoding="utf-8")
+    results.write_text(whole[:-40], encoding="utf-8")
+    result = lab.grid(*ONE, "--kv-out", "run", "--kv-resume")
+    assert any("results.jsonl: its last line was torn" in line for line in result.outlines)
+    assert "kv-grid: tiny: 1 of 2 answers are recorded in run" in result.outlines
+    assert 2 == len(read_rows(lab.path / "run"))
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["plain", "n1"])
+def test_disk_full(lab: Lab, workers: tuple[str, ...]) -> None:
+    """One clear error, the grids of what was answered, and a run that can be gone on with.
+
+    A fake: the disk is said to be full when the second row comes.
+    """
+    lab.pytester.makeconftest(
+        f"""
+        from pytest_codeneedle.store import RunFolder
+
+        write = RunFolder.append
+
+        def full(self, row):
+            if self.rows():
+                raise OSError({errno.ENOSPC}, "No space left on device")
+            write(self, row)
+
+        RunFolder.append = full
+        """
+    )
+    result = lab.grid(*PAIRS, "--kv-out", "run", *workers)
+    assert pytest.ExitCode.INTERRUPTED == result.ret
+    said = [line for line in (*result.outlines, *result.errlines) if "No space left on device" in line]
+    assert said
+    assert "go on with --kv-resume" in said[0]
+    assert "mean primary_matched /20" in result.outlines
+    assert 1 == len(read_rows(lab.path / "run"))
+    (lab.path / "conftest.py").unlink()
+    assert {"passed": 4} == lab.grid(*PAIRS, "--kv-out", "run", "--kv-resume").parseoutcomes()
+    assert 4 == len(read_rows(lab.path / "run"))
+
+
+def test_run_of_an_older_version(lab: Lab) -> None:
+    """A run whose rows do not say what they were asked with is kept and asked anew."""
+    lab.grid(*ONE, "--kv-out", "run")
+    folder = lab.path / "run"
+    about = {key: value for key, value in read_about(folder).items() if key not in ("key", "identity", "asked")}
+    (folder / "run.json").write_text(json.dumps(about), encoding="utf-8")
+    rows = [{key: value for key, value in row.items() if key != "key"} for row in read_rows(folder)]
+    (folder / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    result = lab.grid(*ONE, "--kv-out", "run", "--kv-resume")
+    assert {"passed": 2} == result.parseoutcomes()
+    assert any("2 rows are not used again" in line for line in result.outlines)
+    assert 4 == len(read_rows(folder))
+
+
+def test_private_run(lab: Lab) -> None:
+    """What is recorded of private code, logs too, is for the user's eyes alone; so is what is added later."""
+    text = command(lab, "generate", "random-bodies", "--functions", "2")
+    lab.write("src/own.py", "\n".join(text.outlines) + "\n")
+    lab.write("corpora/own.toml", '[files]\ndirectory = "src"\nglob = "*.py"\n')
+    arguments = ("--kv-model", "control:robust", "--kv-resume", "--kv-embed-source")
+    for pairs in (ONE, PAIRS):
+        lab.grid(*pairs, *arguments, corpus="own")
+    folder = lab.folder
+    assert "*\n" == (lab.path / RUNS / ".gitignore").read_text(encoding="utf-8")
+    paths = [folder, *folder.rglob("*")]
+    assert {0o700} == {path.stat().st_mode & 0o777 for path in paths if path.is_dir()}
+    assert {0o600} == {path.stat().st_mode & 0o777 for path in paths if path.is_file()}
+    assert {"run.json", "results.jsonl", "corpus.txt", "q8_0-q8_0.log"} <= {path.name for path in paths}
+
+
+def test_session_that_runs(lab: Lab) -> None:
+    """`codeneedle status` tells of a session that holds the folder."""
+    lab.grid(*ONE, "--kv-out", "run")
+    lock = FolderLock(lab.path / "run")
+    lock.take()
+    done = command(lab, "status", "run", "--json")
+    lock.release()
+    facts = json.loads("\n".join(done.outlines))
+    assert (2, 2, 1) == (facts["items"], facts["answered"], facts["cells_done"])
+    assert facts["in_use_by"].startswith(f"process {os.getpid()} on ")

@@ -1,0 +1,132 @@
+"""Shards of one sweep become one run; runs of different sweeps do not."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_codeneedle.errors import RunFolderError
+from pytest_codeneedle.kvtypes import DEFAULT_TYPES, Shard, grid_pairs
+from pytest_codeneedle.merging import merged
+
+IDENTITY = {"corpus_sha256": "c" * 64, "model_sha256": "m" * 64, "server": "embedded 1", "lines": 20}
+
+
+def about(*pairs: str, **more: Any) -> dict[str, Any]:
+    """run.json of a shard with these pairs."""
+    facts: dict[str, Any] = {
+        "corpus": "tiny",
+        "corpus_sha256": "c" * 64,
+        "server_build": "b1",
+        "pass": 8,
+        "relax_indent": True,
+        "asked": ["f", "g"],
+        "key": "k",
+        "identity": IDENTITY,
+        "started": "2026-01-02",
+        "ended": "2026-01-03",
+        "wall_seconds": 1.5,
+        "shard": "1/2",
+        "pairs": list(pairs),
+        "cells": list(pairs),
+        "functions": [{"name": "f"}, {"name": "g"}],
+        "machine": {"cores": 2},
+    }
+    return {**facts, **more}
+
+
+def row(pair: str, function: str, outcome: str = "passed", **more: Any) -> dict[str, Any]:
+    """A row of a shard."""
+    ctk, ctv = pair.split("/")
+    return {"ctk": ctk, "ctv": ctv, "replicate": 0, "function": function, "outcome": outcome, **more}
+
+
+def test_shards_are_joined() -> None:
+    """All pairs in grid order, all rows, the times together; each shard is named."""
+    first = ("s1", about("q4_0/q4_0"), [row("q4_0/q4_0", "f"), row("q4_0/q4_0", "g")])
+    second = ("s2", about("q8_0/q4_0", started="2026-01-01", shard="2/2"), [row("q8_0/q4_0", "f", "failed")])
+    joined, rows = merged([first, second])
+
+    assert ["q8_0/q4_0", "q4_0/q4_0"] == joined["pairs"]
+    assert [*first[2], *second[2]] == rows
+    assert {"passed": 2, "failed": 1, "error": 0} == joined["outcomes"]
+    assert ("2026-01-01", "2026-01-03", 3.0, None) == tuple(
+        joined[key] for key in ("started", "ended", "wall_seconds", "shard")
+    )
+    assert [("s1", "1/2"), ("s2", "2/2")] == [(one["run"], one["shard"]) for one in joined["merged"]]
+
+
+@pytest.mark.parametrize(
+    ("part", "other", "said"),
+    [
+        pytest.param("identity", {**IDENTITY, "model_sha256": "n" * 64}, "model_sha256 was mmmmmmmm", id="model"),
+        pytest.param("identity", {**IDENTITY, "server": "embedded 2"}, "server was embedded 1, is embed", id="server"),
+        pytest.param("identity", {**IDENTITY, "lines": 10}, "lines was 20, is 10", id="questions"),
+        pytest.param("corpus_sha256", "d" * 64, "corpus_sha256 was", id="corpus"),
+        pytest.param("server_build", "b2", "server_build was b1, is b2", id="build"),
+        pytest.param("pass", 16, "pass was 8, is 16", id="judgement"),
+        pytest.param("asked", ["f"], "asked was f g, is f", id="functions"),
+    ],
+)
+def test_runs_that_differ_are_refused(part: str, other: object, said: str) -> None:
+    """The message names both runs and the part that differs."""
+    with pytest.raises(RunFolderError, match=f"^s2 cannot be joined with s1: .*{said}"):
+        merged([("s1", about("q8_0/q4_0"), []), ("s2", about("q4_0/q4_0", **{part: other}), [])])
+
+
+def test_one_run_is_not_merged() -> None:
+    """It is merged already."""
+    with pytest.raises(RunFolderError, match="two runs or more"):
+        merged([("s1", about("q8_0/q4_0"), [])])
+
+
+def test_runs_without_an_identity_are_refused() -> None:
+    """Imported ones do not say what their answers depend on."""
+    plain = about("q8_0/q4_0")
+    del plain["identity"]
+    with pytest.raises(RunFolderError, match="has no identity"):
+        merged([("s1", plain, []), ("s2", plain, [])])
+
+
+def test_an_answer_counts_before_an_error() -> None:
+    """Of one item in several runs: the last answer, in whichever run; an ERROR only where there is no answer."""
+    runs = [
+        ("s1", about("q8_0/q4_0"), [row("q8_0/q4_0", "f", n=1), row("q8_0/q4_0", "g", "error", n=1)]),
+        ("s2", about("q8_0/q4_0"), [row("q8_0/q4_0", "f", "error", n=2), row("q8_0/q4_0", "g", "error", n=2)]),
+        ("s3", about("q8_0/q4_0"), [row("q8_0/q4_0", "f", n=3)]),
+    ]
+
+    assert {("f", "passed", 3), ("g", "error", 2)} == {(r["function"], r["outcome"], r["n"]) for r in merged(runs)[1]}
+
+
+@given(st.integers(1, 40), st.lists(st.sampled_from(grid_pairs(DEFAULT_TYPES, DEFAULT_TYPES)), min_size=1, unique=True))
+def test_shards_are_a_partition(count: int, pairs: list[Any]) -> None:
+    """Together they are all pairs, none twice, and no two differ in size by more than one."""
+    parts = [Shard(number, count).of(pairs) for number in range(1, count + 1)]
+
+    assert sorted(pairs) == sorted(pair for part in parts for pair in part)
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@given(st.integers(1, 6), st.integers(0, 1000))
+def test_merging_shards_in_any_order_is_the_whole(count: int, seed: int) -> None:
+    """The pairs, their order and the rows are those of a run that was never cut up."""
+    pairs = grid_pairs(("q8_0", "q4_0"), ("bf16", "q8_0", "q4_0"))
+    shards = [Shard(number, count).of(pairs) for number in range(1, count + 1)]
+    runs = [
+        (f"s{at}", about(*map(str, part)), [row(str(pair), name) for pair in part for name in "fg"])
+        for at, part in enumerate(shards)
+    ]
+    random.Random(seed).shuffle(runs)
+    joined, rows = merged([*runs, runs[0]] if count == 1 else runs)
+
+    assert [str(pair) for pair in grid_pairs(("q8_0", "q4_0"), ("bf16", "q8_0", "q4_0"))] == sorted(
+        joined["pairs"], key=[str(pair) for pair in pairs].index
+    )
+    assert {(str(pair), name) for pair in pairs for name in "fg"} == {
+        (f"{r['ctk']}/{r['ctv']}", r["function"]) for r in rows
+    }

@@ -1,0 +1,53 @@
+"""The rows of a session: recorded answers, and what is taken since."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_codeneedle.record import RECORDED, Record, item_of
+
+
+def row(function: str = "f", **more: Any) -> dict[str, Any]:
+    """A row of the tiny corpus."""
+    where = {"corpus": "tiny", "ctk": "q8_0", "ctv": "q4_0", "replicate": 0}
+    return {**where, "function": function, "test": "test_recall", "outcome": "passed", "primary_matched": 20, **more}
+
+
+def test_a_recorded_answer_is_found_by_its_item() -> None:
+    """That of the same test comes first; another test's serves too, for the question is the same."""
+    record = Record([row(), row(test="test_mine", outcome="failed")])
+
+    assert "passed" == (record.answer(item_of(row()), "test_recall") or {})["outcome"]
+    assert "failed" == (record.answer(item_of(row()), "test_mine") or {})["outcome"]
+    assert record.answer(item_of(row()), "test_other") is not None
+    assert record.answer(item_of(row("g")), "test_recall") is None
+
+
+def test_a_recalled_row_is_written_only_where_it_is_judged_otherwise() -> None:
+    """The same judgement is on record; another outcome is news. The mark does not get into the file."""
+    record = Record([row()])
+    same, other = row(**{RECORDED: True}), row(**{RECORDED: True}, outcome="failed")
+
+    assert not record.take(same)
+    assert record.take(other)
+    assert RECORDED not in same
+    assert RECORDED not in other
+    assert [other] == record.rows("tiny")
+
+
+def test_a_row_that_was_asked_now_is_always_written() -> None:
+    """Also where it says what an earlier one said: nothing that was asked is lost."""
+    record = Record([row()])
+
+    assert record.take(row())
+    assert [row()] == record.rows("tiny")
+
+
+def test_an_answer_counts_before_an_error_of_another_test() -> None:
+    """Readers take the last row of an item."""
+    record = Record([])
+    record.take(row())
+    record.take(row(test="test_mine", outcome="error", primary_matched=None))
+
+    assert ["error", "passed"] == [one["outcome"] for one in record.rows("tiny")]
+    assert [] == record.rows("other")

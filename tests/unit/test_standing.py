@@ -1,0 +1,109 @@
+"""How far a run is: done, left, and how long that takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_codeneedle.standing import standing, standing_lines
+
+PAIRS = ["q8_0/q8_0", "q8_0/q4_0", "q4_0/q4_0"]
+ABOUT = {"pairs": PAIRS, "cells": PAIRS, "asked": ["f", "g"], "functions": []}
+
+
+def row(pair: str, function: str, outcome: str = "passed", **more: Any) -> dict[str, Any]:
+    """A row with one second of loading, two of warming up, and an answer of half a second."""
+    ctk, ctv = pair.split("/")
+    timed = {"load_seconds": 1.0, "warm_up_ms": 2000.0, "prompt_ms": 100.0, "predicted_ms": 400.0}
+    if outcome == "error":
+        timed = {}
+    return {"ctk": ctk, "ctv": ctv, "function": function, "replicate": 0, "outcome": outcome, **timed, **more}
+
+
+def test_a_run_in_the_midst() -> None:
+    """Cells and answers are counted; the time is that of the starts and answers that are left."""
+    stands = standing(ABOUT, [row(PAIRS[0], "f"), row(PAIRS[0], "g"), row(PAIRS[1], "f")])
+
+    assert (6, 3, 0) == (stands.items, stands.answered, stands.errors)
+    assert [True, False, False] == [cell.done for cell in stands.cells]
+    assert pytest.approx(2 * 3.0 + 3 * 0.5) == stands.seconds_left
+
+
+def test_servers_at_once_share_the_time() -> None:
+    """As many as there are cells left, at most."""
+    rows = [row(PAIRS[0], "f"), row(PAIRS[0], "g")]
+
+    assert pytest.approx((2 * 3.0 + 4 * 0.5) / 2) == standing({**ABOUT, "workers": 2}, rows).seconds_left
+    assert pytest.approx((2 * 3.0 + 4 * 0.5) / 2) == standing({**ABOUT, "workers": 8}, rows).seconds_left
+
+
+def test_errors_will_be_asked_again() -> None:
+    """An ERROR is left to do; one that was answered later or before is not."""
+    stands = standing(
+        ABOUT,
+        [
+            row(PAIRS[0], "f", "error"),
+            row(PAIRS[0], "f"),
+            row(PAIRS[1], "f"),
+            row(PAIRS[1], "f", "error"),
+            row(PAIRS[2], "f", "error"),
+        ],
+    )
+
+    assert (2, 1) == (stands.answered, stands.errors)
+
+
+@given(st.lists(st.tuples(st.sampled_from(PAIRS), st.sampled_from("fgh"), st.sampled_from(["passed", "error"]))))
+def test_answered_and_left_are_all(rows: list[tuple[str, str, str]]) -> None:
+    """Whatever the rows are, in whatever order: the counts fit, and functions that are not asked for do not count."""
+    stands = standing(ABOUT, [row(*one) for one in rows])
+    answered = {one[:2] for one in rows if one[2] == "passed" and one[1] != "h"}
+    erring = {one[:2] for one in rows if one[2] == "error" and one[1] != "h"} - answered
+
+    assert (6, len(answered), len(erring)) == (stands.items, stands.answered, stands.errors)
+    assert stands.answered + sum(stands.facts()["cells_left"].values()) == stands.items
+
+
+@pytest.mark.parametrize(
+    ("rows", "in_use_by", "said"),
+    [
+        pytest.param(
+            [],
+            None,
+            [
+                "state    stopped",
+                "answers  0/6",
+                "cells    0/3",
+                "left     q8_0/q8_0 q8_0/q4_0 q4_0/q4_0",
+                "time     not known before the first answer",
+                "go on    the same pytest command, with --kv-out 'my run' --kv-resume",
+            ],
+            id="nothing yet",
+        ),
+        pytest.param(
+            [row(pair, name) for pair in PAIRS for name in "fg"],
+            None,
+            ["state    complete", "answers  6/6", "cells    3/3"],
+            id="complete",
+        ),
+        pytest.param(
+            [row(PAIRS[0], "f"), row(PAIRS[0], "g", "error")],
+            "process 7 on here",
+            [
+                "state    running, process 7 on here",
+                "answers  1/6 (1 errors will be asked again)",
+                "cells    0/3",
+                "left     q8_0/q8_0 (1/2) q8_0/q4_0 q4_0/q4_0",
+                "time     about 0:12",
+            ],
+            id="running",
+        ),
+    ],
+)
+def test_what_is_printed(rows: list[dict[str, Any]], in_use_by: str | None, said: list[str]) -> None:
+    """A line a fact; how to go on where nobody does."""
+    assert said == standing_lines(standing(ABOUT, rows), Path("my run"), in_use_by)
