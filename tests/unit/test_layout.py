@@ -65,6 +65,7 @@ FLOORS = {
         "plan",
         "prepare",
         "prepared",
+        "probe",
         "profiles",
         "program",
         "recall",
