@@ -23,7 +23,7 @@ need() {
 }
 
 if there; then echo "$built"; exit; fi
-need cmake "apt-get install cmake, or pip install cmake"
+need cmake "apt-get install cmake make, or pip install cmake"
 need c++ "apt-get install g++"
 need python3 "apt-get install python3-pip"
 

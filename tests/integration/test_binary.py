@@ -103,6 +103,7 @@ def test_same_grid(lab: Lab) -> None:
     assert dict.fromkeys(ALL_FOUR, "2") == passed(own, 2) == passed(packaged, 2)
     assert 8 == len(answers(runs["binary"]))
     assert answers(runs["binary"]) == answers(runs["embedded"])
+    assert {"enabled"} == {row["flash_attn"] for row in read_rows(runs["binary"])}
     about = {name: read_about(folder) for name, folder in runs.items()}
     assert BINARY == about["binary"]["server"]
     assert about["embedded"]["server"].startswith("embedded")
