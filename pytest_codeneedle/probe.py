@@ -27,6 +27,8 @@ _LEVELS = (
     (re.compile(r"verbosity will be\s+ignored\.\s+\(env: LLAMA_LOG_VERBOSITY\)"), "0"),
 )
 _LEVEL = "4"
+#: argparse colours its help from Python 3.14 on, a name at a time.
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _VERSION = re.compile(r"^version: (?P<version>\S.*?)\s*$", re.MULTILINE)
 
 
@@ -46,6 +48,7 @@ class Known:
 
 def known_arguments(said: str, without: Collection[str] = ()) -> Known:
     """What a server's help knows of the grid's arguments; those in `without` are not wanted in any case."""
+    said = _COLOUR.sub("", said)
     wanted = [(name, value) for name, value in _IF_KNOWN if name not in without]
     flash, level = knows(said, "--flash-attn"), knows(said, "--log-verbosity")
     missing = [name for name, there in (("-fa", flash), ("-lv", level)) if not there]
@@ -59,7 +62,7 @@ def known_arguments(said: str, without: Collection[str] = ()) -> Known:
 
 def knows(said: str, name: str) -> bool:
     """Whether a help text has an argument of that name; `--fit-target` is no `--fit`."""
-    return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", said) is not None
+    return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", _COLOUR.sub("", said)) is not None
 
 
 def ask_help(command: Sequence[str], label: str, environment: Sequence[tuple[str, str]] = ()) -> str:

@@ -73,9 +73,10 @@ ALL_LEFT_OUT = ("--cache-ram", "--fit", "--no-warmup", "--offline")
         (BEFORE, Known(("-fa",), ("-lv", "0"), (), ALL_LEFT_OUT)),
         ("-ctk, --cache-type-k TYPE", Known((), (), (), ("-fa", "-lv", *ALL_LEFT_OUT))),
         ("--flash-attn\n--log-verbosity N", Known(("-fa",), ("-lv", "4"), (), ALL_LEFT_OUT)),
+        ("--flash-attn\x1b[0m  enable\n", Known(("-fa",), (), (), ("-lv", *ALL_LEFT_OUT))),
         ("--flash-attn {on,off,auto}\n", Known(("-fa", "on"), (), (), ("-lv", *ALL_LEFT_OUT))),
     ],
-    ids=["2026", "2025", "before", "nothing", "switch", "value"],
+    ids=["2026", "2025", "before", "nothing", "switch", "colour", "value"],
 )
 def test_each_build_is_asked_in_its_own_words(said: str, known: Known) -> None:
     """Flash attention as a switch or with a value, the log's level by its names, the rest where it is there."""
@@ -95,6 +96,7 @@ def test_what_is_not_wanted_is_not_left_out_either() -> None:
         ("--fit [on|off]", True),
         ("-fit, --fit", True),
         ("(--fit)", True),
+        ("\x1b[1;36m--fit\x1b[0m \x1b[33m{on,off}", True),
         ("--fit-target N", False),
         ("--no--fit", False),
         ("", False),
