@@ -64,6 +64,8 @@ def about_session(
         "model_sha256": model_sha256,
         "server": plan.program.label,
         "server_build": None,
+        "server_version": plan.program.version,
+        "server_left_out": list(plan.program.left_out),
         "server_command": plan.program.given,
         "server_changes": list(plan.program.changes),
         "server_args": list(settings.server_args),

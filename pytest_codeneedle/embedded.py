@@ -7,10 +7,11 @@ It answers what llama-server answers, for it is the same C++ code; the wheel has
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_codeneedle.kvtypes import BITS
 
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _ON_OFF = ("on", "off")
+
+
+class _Version(argparse.Action):
+    """Print what llama-server prints, and end. The package is looked up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        parser.exit(message=f"version: xllamacpp {importlib.metadata.version('xllamacpp')}\n")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,7 +63,8 @@ def parser() -> argparse.ArgumentParser:
     add("--swa-full", action="store_true")
     add("--metrics", action="store_true")
     add("--slots", action=argparse.BooleanOptionalAction, default=True)
-    add("-lv", "--verbosity", "--log-verbosity", type=int)
+    add("-lv", "--verbosity", "--log-verbosity", type=int, help="2: warning, 3: info, 4: trace, 5: debug")
+    add("--version", action=_Version, nargs=0, help="print the version of xllamacpp")
     return flags
 
 

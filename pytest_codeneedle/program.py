@@ -8,24 +8,23 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_codeneedle import embedded
 from pytest_codeneedle.command import UserCommand, looks_like_command, parse_command, without_secrets
 from pytest_codeneedle.errors import ConfigurationError, ServerNotFoundError
 from pytest_codeneedle.machine import expanded
+from pytest_codeneedle.probe import Known, ask_help, ask_version, known_arguments, knows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
     from pytest_codeneedle.kvtypes import KVPair
 
 EMBEDDED = "embedded"
 HOST = "127.0.0.1"
-_HELP_SECONDS = 60
 #: Set by the grid: an argument of the user's that changed one of these would make the cells lie.
 _RESERVED = {
     "-m": "--kv-model",
@@ -58,8 +57,6 @@ _RESERVED = {
     "--log-file": "nothing: the log goes into the run folder",
     "--log-disable": "nothing: the validity of a cell is read from the log",
 }
-#: Pinned where the build knows them; older builds do not, and need no pinning there.
-_IF_KNOWN = (("--cache-ram", "0"), ("--fit", "off"), ("--no-warmup", None), ("--offline", None))
 _ADDRESS = re.compile(r"[\w.-]+:\d+(/|$)|localhost\b")
 _FIT_LEFT_ON = "--fit may choose other layers for the GPU in each cell; -ngl N would pin them"
 
@@ -68,10 +65,11 @@ _FIT_LEFT_ON = "--fit may choose other layers for the GPU in each cell; -ngl N w
 class ServerProgram:
     """A llama-server binary, the embedded one, or the command line that the user runs today.
 
-    `command` starts it; `optional` are the arguments out of `_IF_KNOWN` that it knows. The rest is of a user's
-    command, as `UserCommand` has it: `arguments` for every server, its model, its context in tokens; `own_threads`
-    where it says how many, `given`, its text, and `advice` on it. `may_wrap`: the process that is started may not be
-    the server itself.
+    `command` starts it. `flash_attn`, `log_level` and `optional` are the grid's arguments as this build knows them,
+    and `left_out` those that it does not know (see `Known`); `release` is its version where that is known without
+    asking. The rest is of a user's command, as `UserCommand` has it: `arguments` for every server, its model, its
+    context in tokens; `own_threads` where it says how many, `given`, its text, and `advice` on it. `may_wrap`: the
+    process that is started may not be the server itself.
     """
 
     command: tuple[str, ...]
@@ -87,6 +85,17 @@ class ServerProgram:
     given: str | None = None
     advice: tuple[str, ...] = ()
     may_wrap: bool = True
+    flash_attn: tuple[str, ...] = ("-fa", "on")
+    log_level: tuple[str, ...] = ("-lv", "4")
+    left_out: tuple[str, ...] = ()
+    release: str | None = None
+
+    @cached_property
+    def version(self) -> str | None:
+        """The build: a binary's own words, `xllamacpp 2026.10.1`; None where it does not say. Asked on first use."""
+        if self.release or not self.command:
+            return self.release
+        return ask_version(self.command, self.environment)
 
     def with_n_ctx(self, n_ctx: int | None) -> ServerProgram:
         """The same with --kv-n-ctx, which wins over the command's -c."""
@@ -122,10 +131,10 @@ class ServerArgs:
             *self.program.command,
             *(() if self.model is None else ("-m", str(self.model))),
             *self.program.arguments,
-            *("-ctk", self.pair.ctk, "-ctv", self.pair.ctv, "-fa", "on"),
+            *("-ctk", self.pair.ctk, "-ctv", self.pair.ctv, *self.program.flash_attn),
             *("-c", str(self.n_ctx), "-np", "1"),
             *("--host", HOST, "--port", str(port)),
-            *("-lv", "4"),
+            *self.program.log_level,
             *threads,
             *self.program.optional,
             *self.extra,
@@ -186,20 +195,34 @@ def _embedded() -> ServerProgram:
         raise ServerNotFoundError(msg)
     version = importlib.metadata.version("xllamacpp")
     command = (sys.executable, "-P", "-m", "pytest_codeneedle.embedded")  # -P: nothing in the user's folder shadows
-    pinned = _pinned("--cache-ram --fit --no-warmup")
-    return ServerProgram(command, f"embedded (xllamacpp {version})", pinned, may_wrap=False)
+    known = known_arguments(embedded.parser().format_help())
+    label = f"embedded (xllamacpp {version})"
+    return _knowing(known, ServerProgram(command, label, (), may_wrap=False, release=f"xllamacpp {version}"))
 
 
 def _binary(path: str) -> ServerProgram:
-    """The binary at `path`, asked once which of the pinned arguments it knows."""
-    return ServerProgram((path,), path, _pinned(_help((path,), path)))
+    """The binary at `path`, asked once which of the grid's arguments it knows."""
+    return _knowing(known_arguments(ask_help((path,), path)), ServerProgram((path,), path, ()))
+
+
+def _knowing(known: Known, program: ServerProgram) -> ServerProgram:
+    """The program with the arguments that it knows."""
+    return replace(
+        program,
+        flash_attn=known.flash_attn,
+        log_level=known.log_level,
+        optional=known.optional,
+        left_out=known.left_out,
+    )
 
 
 def _commanded(user: UserCommand) -> ServerProgram:
     """The user's own command. What they leave to llama.cpp to fit stays so, and a remote model may be fetched."""
+    release = None
     if user.program == (EMBEDDED,):
         plain = _embedded()
-        command, label, known = plain.command, plain.label, " ".join(plain.optional)
+        command, label, release = plain.command, plain.label, plain.release
+        said = embedded.parser().format_help()
     else:
         first = shutil.which(user.program[0]) or shutil.which(str(expanded(user.program[0])))
         if first is None:
@@ -207,53 +230,26 @@ def _commanded(user: UserCommand) -> ServerProgram:
             raise ServerNotFoundError(msg)
         command = (first, *map(_at_home, user.program[1:]))
         label = shlex.join(without_secrets(command))
-        known = _help(command, label, user.environment)
+        said = ask_help(command, label, user.environment)
     without = [*(["--fit"] if user.fitted else []), *(["--offline"] if user.remote_model else [])]
-    return ServerProgram(
+    program = ServerProgram(
         command,
         label,
-        _pinned(known, without),
+        (),
         arguments=tuple(map(_at_home, user.arguments)),
         environment=user.environment,
         changes=user.changes,
-        advice=(_FIT_LEFT_ON,) if user.fitted and "--fit" in known else (),
+        advice=(_FIT_LEFT_ON,) if user.fitted and knows(said, "--fit") else (),
         model=user.model,
         remote_model=user.remote_model,
         n_ctx=user.n_ctx,
         own_threads=user.threads,
         given=user.text,
+        release=release,
     )
+    return _knowing(known_arguments(said, without), program)
 
 
 def _at_home(word: str) -> str:
     """A word that begins with `~/` as a shell would have it."""
     return str(Path(word).expanduser()) if word.startswith("~/") else word
-
-
-def _pinned(known: str, without: Collection[str] = ()) -> tuple[str, ...]:
-    """The arguments of `_IF_KNOWN` that stand in a server's help."""
-    pinned = [(name, value) for name, value in _IF_KNOWN if name in known and name not in without]
-    return tuple(word for name, value in pinned for word in ((name,) if value is None else (name, value)))
-
-
-def _help(command: Sequence[str], label: str, environment: Sequence[tuple[str, str]] = ()) -> str:
-    """What a server says to --help."""
-    try:
-        done = subprocess.run(  # noqa: S603 - the user's own server, no shell
-            [*command, "--help"],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_HELP_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, **dict(environment)},
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        msg = f"the server {label} does not answer --help: {error}; give the path of a llama-server"
-        raise ServerNotFoundError(msg) from error
-    said = done.stdout + done.stderr
-    if "--cache-type-k" not in said:
-        msg = f"{label} is not a llama-server: its --help knows no --cache-type-k"
-        raise ServerNotFoundError(msg)
-    return said

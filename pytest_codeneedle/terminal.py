@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.grid import PASSED, make_grid
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.printable import printable
+from pytest_codeneedle.probe import UNIMPORTANT
 from pytest_codeneedle.summary import run_lines
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ def announce(plan: Plan, workers: int) -> list[str]:
         lines.append("kv-grid: the first start fetches the model where it is not there yet")
     told = [f"your command, changed: {change}" for change in plan.program.changes]
     told += [f"your command: {advice}" for advice in plan.program.advice]
+    missing = [name for name in plan.program.left_out if name not in UNIMPORTANT]
+    if missing:
+        told.append(f"this llama-server does not know {', '.join(missing)}: left out")
     if plan.settings.server and plan.model.is_control and not plan.model.chosen:
         told.append("no model is named (--kv-model, or -m in the command): the control model is asked, not yours")
     return lines + [line for one in told for line in wrapped(f"kv-grid: {one}")]

@@ -11,10 +11,16 @@ from pytest_codeneedle.errors import InvalidCellError
 if TYPE_CHECKING:
     from pytest_codeneedle.kvtypes import KVPair
 
+#: `llama_kv_cache_unified` in builds of 2025, and without the sequences at first.
 _CACHE = re.compile(
-    r"llama_kv_cache: size = +(?P<mib>[\d.]+) MiB \( *(?P<cells>\d+) cells, +(?P<layers>\d+) layers,.*?"
+    r"llama_kv_cache(?:_unified)?: size = +(?P<mib>[\d.]+) MiB \( *(?P<cells>\d+) cells, +(?P<layers>\d+) layers\b.*?"
     r"K \((?P<k>\w+)\): +(?P<k_mib>[\d.]+) MiB, V \((?P<v>\w+)\): +(?P<v_mib>[\d.]+) MiB"
 )
+#: Before that, by functions of several names; cells and layers stand in a line before, if at all.
+_OLDER_CACHE = re.compile(
+    r"\bKV self size += +(?P<mib>[\d.]+) MiB, K \((?P<k>\w+)\): +[\d.]+ MiB, V \((?P<v>\w+)\): +[\d.]+ MiB"
+)
+_OLDER_SHAPE = re.compile(r"\bkv_size = (?P<cells>\d+), .*\bn_layer = (?P<layers>\d+)")
 #: `attn_rot_k = 1` (0.3.36 of llama-cpp-python) or `n_rot_k = 64` (xllamacpp 2026.10). `print_info: n_rot` is the
 #: rotary dimension and something else.
 _ROTATION = re.compile(r"\b(?:attn_rot|n_rot)_(?P<side>[kv]) *= *(?P<value>\d+)")
@@ -27,16 +33,16 @@ class Validity:
     """What a server's log says of its KV cache.
 
     `ctk` and `ctv` are the types in use, `kv_mib` the size of all caches together, `kv_layers` the layers that
-    hold one. `attn_rot_k` / `attn_rot_v` is the Hadamard rotation's number as printed (0 is off), None where the
-    log has no such line. `fallbacks` are lines that say a kernel for this pair is missing and another format is
-    used: the cell's figures are then not those of its types.
+    hold one (the oldest builds print neither cells nor layers: None). `attn_rot_k` / `attn_rot_v` is the Hadamard
+    rotation's number as printed (0 is off), None where the log has no such line. `fallbacks` are lines that say a
+    kernel for this pair is missing and another format is used: the cell's figures are then not those of its types.
     """
 
     ctk: str
     ctv: str
     kv_mib: float
-    kv_cells: int
-    kv_layers: int
+    kv_cells: int | None
+    kv_layers: int | None
     attn_rot_k: int | None
     attn_rot_v: int | None
     flash_attn: str | None
@@ -63,7 +69,9 @@ def read_validity(log: str, asked: KVPair) -> Validity:
     Models with sliding-window layers have two caches; sizes and layers are summed. Raises InvalidCellError where
     the log shows other types than `asked`, or no cache at all.
     """
-    caches = list(_CACHE.finditer(log))
+    caches = shapes = list(_CACHE.finditer(log))
+    if not caches:
+        caches, shapes = list(_OLDER_CACHE.finditer(log)), list(_OLDER_SHAPE.finditer(log))
     if not caches:
         msg = "the server's log shows no 'llama_kv_cache: size' line: its cache types cannot be verified"
         raise InvalidCellError(msg)
@@ -78,8 +86,8 @@ def read_validity(log: str, asked: KVPair) -> Validity:
         ctk=asked.ctk,
         ctv=asked.ctv,
         kv_mib=round(sum(float(found["mib"]) for found in caches), 2),
-        kv_cells=max(int(found["cells"]) for found in caches),
-        kv_layers=sum(int(found["layers"]) for found in caches),
+        kv_cells=max((int(found["cells"]) for found in shapes), default=None),
+        kv_layers=sum(int(found["layers"]) for found in shapes) if shapes else None,
         attn_rot_k=rotation.get("k"),
         attn_rot_v=rotation.get("v"),
         flash_attn=flash["value"] if flash else None,

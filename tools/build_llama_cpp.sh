@@ -4,6 +4,7 @@
 #   tools/build_llama_cpp.sh [VERSION] [CMAKE_ARGUMENT ...]      e.g. 0.3.36 -DGGML_CUDA=ON
 #
 # The source is the llama.cpp inside the source distribution of llama-cpp-python VERSION, which pip fetches by name.
+# `llama-server --version` names that version as its commit: git would name one of the packaging's.
 # Needs cmake, a C++ compiler and pip. Other arguments or another VERSION are another build, beside the first.
 set -euo pipefail
 
@@ -22,7 +23,7 @@ need() {
 }
 
 if there; then echo "$built"; exit; fi
-need cmake "apt-get install cmake, or pip install cmake"
+need cmake "apt-get install cmake make, or pip install cmake"
 need c++ "apt-get install g++"
 need python3 "apt-get install python3-pip"
 
@@ -36,14 +37,14 @@ python3 -m pip download --quiet --disable-pip-version-check --no-binary :all: --
     --dest "$work" "llama-cpp-python==$version" >&2
 tar -xzf "$work"/llama_cpp_python-*.tar.gz -C "$work"
 source=$(echo "$work"/llama_cpp_python-*/vendor/llama.cpp)
-rm -f "$source/.git"  # it names a repository that is not there, which cmake would ask for a version
+rm -f "$source/.git"  # it names a repository that is not there
 
 say "building llama-server and llama-perplexity with $jobs jobs: some eight minutes on two cores"
 log=$work/build.log
 if ! {
     cmake -S "$source" -B "$work/build" -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=OFF \
         -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF \
-        -DLLAMA_OPENSSL=OFF "$@" &&
+        -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_NUMBER=0 -DLLAMA_BUILD_COMMIT="llama-cpp-python-$version" "$@" &&
         cmake --build "$work/build" --target llama-server llama-perplexity --parallel "$jobs"
 } >"$log" 2>&1; then
     tail -n 40 "$log" >&2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 PAIR = ("--kv-pairs", "q8_0/q4_0")
 DONE = {("q8_0", "q4_0"): "20.00"}
-BINARY = shutil.which("llama-server")
 COMMAND = f"{sys.executable} -m pytest_codeneedle.embedded"
 #: A fake: there is no network to fetch a model from. It is the embedded server, told -m where -hf stood.
 FETCHER = f"""#!{sys.executable}
@@ -178,12 +176,3 @@ def test_command_in_the_ini_file(lab: Lab) -> None:
     result = lab.grid(*PAIR, "-n", "1")
     assert DONE == matched(result)
     assert "kv-grid: your command, changed: -np 4: one slot keeps the prompt cache" in result.outlines
-
-
-@pytest.mark.skipif(BINARY is None, reason="no llama-server on PATH")
-def test_binary(lab: Lab) -> None:
-    """The llama-server on PATH is the default, and recalls what the embedded one does."""
-    assert DONE == matched(lab.grid(*PAIR))
-    assert BINARY == lab.about()["server"]
-    (row, _) = lab.rows()
-    assert ("q8_0", "q4_0", "enabled") == (row["log_ctk"], row["log_ctv"], row["flash_attn"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from typing import Any
@@ -105,7 +106,7 @@ def test_the_table_above_knows_every_flag() -> None:
     tried = {word for words, _, _ in FLAGS for word in words.split() if word.startswith("-")}
     flags = {word for action in embedded.parser()._actions for word in action.option_strings}
 
-    assert flags - {"-h", "--help"} == tried
+    assert flags - {"-h", "--help", "--version"} == tried
 
 
 @pytest.mark.parametrize(
@@ -185,6 +186,15 @@ def test_main_takes_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
         embedded.main()
     assert 7 == caught.value.code
     assert [(signal.SIGTERM, signal.SIG_DFL), ["-m", "m.gguf"]] == calls
+
+
+def test_it_says_its_version_as_llama_server_does(capsys: pytest.CaptureFixture[str]) -> None:
+    """No model is needed for that."""
+    with pytest.raises(SystemExit) as caught:
+        embedded.parser().parse_args(["--version"])
+
+    assert 0 == caught.value.code
+    assert re.fullmatch(r"version: xllamacpp [\d.]+\S*\n", capsys.readouterr().err)
 
 
 def test_the_help_names_the_program() -> None:

@@ -70,6 +70,7 @@ FLOORS = {
         "plan",
         "prepare",
         "prepared",
+        "probe",
         "profiles",
         "program",
         "recall",

@@ -19,7 +19,11 @@ from pytest_codeneedle.errors import ConfigurationError, ServerNotFoundError
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.program import ServerArgs, ServerProgram, find_program, parse_server_args
 
-ALL = "--cache-type-k TYPE\n--cache-ram N\n--fit [on|off]\n--no-warmup\n--offline"
+ALL = (
+    "-ctk,  --cache-type-k TYPE\n-fa,   --flash-attn [on|off|auto]   set Flash Attention use\n-lv,   --verbosity, "
+    "--log-verbosity N\n--cache-ram N\n--fit [on|off]\n--no-warmup\n--offline"
+)
+PINNED = ("--cache-ram", "0", "--fit", "off", "--no-warmup", "--offline")
 PROGRAM = ServerProgram(("/bin/llama-server",), "/bin/llama-server", ("--cache-ram", "0", "--no-warmup"))
 
 
@@ -137,23 +141,36 @@ def test_an_open_quote_is_told() -> None:
         parse_server_args("-a 'b")
 
 
-@pytest.mark.parametrize(
-    ("says", "optional"),
-    [
-        (ALL, ("--cache-ram", "0", "--fit", "off", "--no-warmup", "--offline")),
-        ("-ctk, --cache-type-k TYPE", ()),
-        ("--cache-type-k\n--no-warmup", ("--no-warmup",)),
-        ("--cache-type-k\n--cache-ram, -cram", ("--cache-ram", "0")),
-    ],
-)
 @pytest.mark.parametrize("to", [1, 2])
-def test_options_are_pinned_where_a_build_knows_them(
-    tmp_path: Path, says: str, optional: tuple[str, ...], to: int
-) -> None:
-    """An older build ends at an option that it does not know; its help may go to either output."""
-    path = script(tmp_path, says, to=to)
+def test_a_binary_is_asked_what_it_knows(tmp_path: Path, to: int) -> None:
+    """All that the grid pins, in the words of this build; its help may go to either output."""
+    path = script(tmp_path, ALL, to=to)
 
-    assert ServerProgram((str(path),), str(path), optional) == find_program(str(path))
+    assert ServerProgram((str(path),), str(path), PINNED) == find_program(str(path))
+
+
+def test_what_a_build_does_not_know_is_left_out(tmp_path: Path) -> None:
+    """Of its command line, and named."""
+    path = script(tmp_path, "--cache-type-k TYPE\n-fa,   --flash-attn    enable Flash Attention")
+    program = find_program(str(path))
+
+    assert ("-lv", "--cache-ram", "--fit", "--no-warmup", "--offline") == program.left_out
+    assert (
+        f"{path} -m m -ctk q8_0 -ctv q4_0 -fa -c 512 -np 1 --host 127.0.0.1 --port 1"
+        == " ".join(ServerArgs(program, Path("m"), KVPair("q8_0", "q4_0"), 512).argv(1))
+    )  # fmt: skip
+
+
+def test_the_version_is_asked_for_on_first_use(tmp_path: Path) -> None:
+    """Once, of a binary and of a command in its own environment; None where there is nothing to start."""
+    path = script(tmp_path, ALL)
+    says = '#!/bin/sh\n[ "$*" = --version ] || exit 9\necho x >>"$0.log"\necho "version: 7 ($A)" >&2\n'
+    program, commanded = find_program(str(path)), find_program(f"A=b {path} -ngl 1")
+    path.write_text(says, encoding="utf-8")
+
+    assert ["7 ()", "7 ()", "7 (b)"] == [program.version, program.version, commanded.version]
+    assert "x\nx\n" == (tmp_path / "llama-server.log").read_text(encoding="utf-8")
+    assert ServerProgram((), "endpoint", ()).version is None
 
 
 def test_a_server_on_the_path_comes_before_the_embedded_one(bare: Path) -> None:
@@ -181,7 +198,9 @@ def test_without_a_binary_the_embedded_server_is_taken(bare: Path, setting: str 
 
     assert (sys.executable, "-P", "-m", "pytest_codeneedle.embedded") == program.command
     assert ("--cache-ram", "0", "--fit", "off", "--no-warmup") == program.optional
-    assert re.fullmatch(r"embedded \(xllamacpp [\d.]+\S*\)", program.label)
+    assert (("-fa", "on"), ("-lv", "4"), ("--offline",)) == (program.flash_attn, program.log_level, program.left_out)
+    assert f"embedded ({program.version})" == program.label
+    assert re.fullmatch(r"xllamacpp [\d.]+\S*", str(program.version))
 
 
 def test_embedded_is_taken_when_asked_for(bare: Path) -> None:
@@ -253,7 +272,7 @@ def test_a_program_that_hangs_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     path = tmp_path / "llama-server"
     path.write_text("#!/bin/sh\nexec sleep 60\n", encoding="ascii")
     path.chmod(0o755)
-    monkeypatch.setattr("pytest_codeneedle.program._HELP_SECONDS", 0.2)
+    monkeypatch.setattr("pytest_codeneedle.probe._SECONDS", 0.2)
 
     with pytest.raises(ServerNotFoundError, match=r"does not answer --help: .*timed out"):
         find_program(str(path))
@@ -321,7 +340,7 @@ def test_a_path_with_a_space_is_no_command(tmp_path: Path) -> None:
     """Where it is there."""
     path = script(tmp_path / "my bin", ALL)
 
-    assert ServerProgram((str(path),), str(path), find_program(str(path)).optional) == find_program(str(path))
+    assert ServerProgram((str(path),), str(path), PINNED) == find_program(str(path))
 
 
 def test_a_command_whose_program_is_not_there(bare: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a server's log says of its cache: real lines of llama.cpp, of both builds that this is used with."""
+"""What a server's log says of its cache: real lines of llama.cpp, of both builds that this is used with and older."""
 
 from __future__ import annotations
 
@@ -73,6 +73,68 @@ def test_padded_figures_are_read() -> None:
 
     assert (0.66, 1280, 2) == (validity.kv_mib, validity.kv_cells, validity.kv_layers)
     assert validity.flash_attn is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            (
+                "llama_kv_cache_unified: size =  112.00 MiB (  1024 cells,  28 layers,  1/1 seqs), "
+                "K (q8_0):   56.00 MiB, V (q8_0):   56.00 MiB\n"
+            ),
+            (112.0, 1024, 28),
+        ),
+        (
+            (
+                "llama_kv_cache_unified: size = 2016.00 MiB (  4096 cells, 126 layers,  1/ 1 seqs), "
+                "K (q8_0): 1008.00 MiB, V (q8_0): 1008.00 MiB\n"
+            ),
+            (2016.0, 4096, 126),
+        ),
+        (
+            (
+                "llama_kv_cache_unified: size = 1024.00 MiB (  8192 cells,  32 layers), "
+                "K (q8_0):  512.00 MiB, V (q8_0):  512.00 MiB\n"
+            ),
+            (1024.0, 8192, 32),
+        ),
+        (
+            (
+                "llama_kv_cache_unified: kv_size = 8192, type_k = 'q8_0', type_v = 'q8_0', n_layer = 32, "
+                "can_shift = 1, padding = 32\n"
+                "llama_kv_cache_unified:      Metal KV buffer size =  4096.00 MiB\n"
+                "llama_kv_cache_unified: KV self size  = 4096.00 MiB, K (q8_0): 2048.00 MiB, V (q8_0): 2048.00 MiB\n"
+            ),
+            (4096.0, 8192, 32),
+        ),
+        (
+            (
+                "0.00.038.833 I init: kv_size = 512, offload = 1, type_k = 'q8_0', type_v = 'q8_0', n_layer = 12, "
+                "can_shift = 1\n"
+                "0.00.041.995 I llama_context_kv_self: KV self size  =    9.00 MiB, K (q8_0):    4.50 MiB, "
+                "V (q8_0):    4.50 MiB\n"
+            ),
+            (9.0, 512, 12),
+        ),
+        (
+            (
+                "0.00.055.302 I llama_kv_cache_init:      Metal KV buffer size =     9.00 MiB\n"
+                "0.00.055.304 I llama_new_context_with_model: KV self size  =    9.00 MiB, K (q8_0):    4.50 MiB, "
+                "V (q8_0):    4.50 MiB\n"
+            ),
+            (9.0, None, None),
+        ),
+    ],
+    ids=["unified", "blank", "no-sequences", "self-size", "init", "no-shape"],
+)
+def test_the_lines_of_older_builds(lines: str, expected: tuple[float, int | None, int | None]) -> None:
+    """Types and MiB are read from every spelling; the oldest has no cells and layers."""
+    validity = read_validity(lines, Q8)
+
+    assert expected == (validity.kv_mib, validity.kv_cells, validity.kv_layers)
+    with pytest.raises(InvalidCellError, match=r"types q4_0/q8_0 and its log shows q8_0/q8_0$"):
+        read_validity(lines, KVPair("q4_0", "q8_0"))
 
 
 def test_two_caches_are_summed() -> None:
