@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.about import about_corpus, about_session, settled
 from pytest_codeneedle.errors import CellError, ConfigurationError, CorpusError
+from pytest_codeneedle.kv_size import CONTEXT_STEP, read_kv_size
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.launch import LOAD_DEADLINE_SECONDS, LlamaServer, launched
 from pytest_codeneedle.machine import cache_folder, cores
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 #: The first start may have to download a model.
 FETCH_DEADLINE_SECONDS = 24 * 3600.0
-_CONTEXT_STEP = 256
 _COUNTING_CONTEXT = 512
 #: Questions differ in their quotation only; the longest by characters may not be the longest by tokens.
 _LONGEST_SLACK = 64
@@ -60,12 +60,8 @@ def prepare(plan: Plan, workers: int) -> tuple[Plan, dict[str, Prepared]]:
     technique = Thinking("close-only")
     counts: dict[str, dict[str, Any]] = {name: {} for name in folders}
     try:
-        with launched(_counting(plan, model, threads), log, deadline_seconds=_deadline(model)) as server:
-            props = server.client.props()
-            server_facts = _server_facts(props)
-            technique = settle(plan.settings.think, server_facts["chat_template"])
-            plan = trimmed(plan, server)
-            counts = {name: _counted(plan, plan.corpora[name], server, technique) for name in folders}
+        with launched(counting_args(plan, model, threads), log, deadline_seconds=deadline_seconds(model)) as server:
+            counted = count(plan, server)
     except ConfigurationError:
         for folder in folders.values():  # nothing was asked: the name is free for the next try
             folder.discard()
@@ -73,8 +69,10 @@ def prepare(plan: Plan, workers: int) -> tuple[Plan, dict[str, Prepared]]:
     except CellError as error:
         problem = f"no cell was started: the server that counts tokens failed: {error}"
     else:
+        plan, technique, counts = counted.plan, counted.thinking, counted.facts
+        server_facts = _server_facts(counted.props)
         if model is None:  # the server is gone: hashing a large file would compete with it
-            server_facts |= _fetched(props, cache)
+            server_facts |= _fetched(counted.props, cache)
     given = None if model is None else str(model)
     ready = {}
     for name, folder in folders.items():
@@ -88,6 +86,30 @@ def prepare(plan: Plan, workers: int) -> tuple[Plan, dict[str, Prepared]]:
     return plan, ready
 
 
+@dataclass(frozen=True)
+class Counted:
+    """What the counting server settled: the plan as trimmed, `Prepared` facts by corpus, and its own /props."""
+
+    plan: Plan
+    thinking: Thinking
+    facts: dict[str, dict[str, Any]]
+    props: Mapping[str, Any]
+
+
+def count(plan: Plan, server: LlamaServer) -> Counted:
+    """Trim corpora that want it, and count tokens with a server of `counting_args`. Raises AnswerError."""
+    props = server.client.props()
+    thinking = settle(plan.settings.think, props.get("chat_template"))
+    plan = trimmed(plan, server)
+    kv = _kv_facts(server)
+    return Counted(
+        plan,
+        thinking,
+        {name: {**_counted(plan, one, server, thinking), **kv} for name, one in plan.corpora.items()},
+        props,
+    )
+
+
 def trim_alone(plan: Plan) -> Plan:
     """The plan with its corpora trimmed, where nothing is going to be asked: for `--collect-only`.
 
@@ -96,10 +118,10 @@ def trim_alone(plan: Plan) -> Plan:
     if all(chosen.corpus.max_tokens is None for chosen in plan.corpora.values()):
         return plan
     model = plan.model.file(plan.settings.start, cache_folder())
-    args = _counting(plan, model, plan.model.threads(cores()))
+    args = counting_args(plan, model, plan.model.threads(cores()))
     with tempfile.TemporaryDirectory(prefix="codeneedle-") as folder:
         try:
-            with launched(args, Path(folder) / "tokenize.log", deadline_seconds=_deadline(model)) as server:
+            with launched(args, Path(folder) / "tokenize.log", deadline_seconds=deadline_seconds(model)) as server:
                 return trimmed(plan, server)
         except CellError as error:
             msg = f"[trim] needs the model's tokenizer, and its server did not come up: {error}"
@@ -115,11 +137,13 @@ def trimmed(plan: Plan, server: LlamaServer) -> Plan:
     return plan.with_corpora(corpora)
 
 
-def _deadline(model: Path | None) -> float:
+def deadline_seconds(model: Path | None) -> float:
+    """How long the counting server may take until it is ready."""
     return FETCH_DEADLINE_SECONDS if model is None else LOAD_DEADLINE_SECONDS
 
 
-def _counting(plan: Plan, model: Path | None, threads: int) -> ServerArgs:
+def counting_args(plan: Plan, model: Path | None, threads: int) -> ServerArgs:
+    """What the server that counts tokens is started with: a small context, for it is asked nothing."""
     return ServerArgs(plan.program, model, KVPair("f16", "f16"), _COUNTING_CONTEXT, threads, plan.settings.server_args)
 
 
@@ -139,12 +163,19 @@ def _counted(plan: Plan, corpus: CorpusPlan, server: LlamaServer, thinking: Thin
     }
     needed = prompt + max(budgets.values())
     return {
-        "n_ctx": settings.n_ctx or plan.program.n_ctx or _CONTEXT_STEP * math.ceil(needed / _CONTEXT_STEP),
+        "n_ctx": settings.n_ctx or plan.program.n_ctx or CONTEXT_STEP * math.ceil(needed / CONTEXT_STEP),
         "file_tokens": count(corpus.corpus.text),
         "prompt_tokens": prompt,
         "budgets": budgets,
         "expected": expected,
     }
+
+
+def _kv_facts(server: LlamaServer) -> dict[str, Any]:
+    size = read_kv_size(server.log_text)
+    if size is None:  # every cell will tell why its own log does not show it
+        return {}
+    return {"k_per_token": size.k_per_token, "v_per_token": size.v_per_token, "kv_sliding": size.sliding}
 
 
 def _fetched(props: Mapping[str, Any], cache: Path) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from pytest_codeneedle.errors import InvalidCellError
 if TYPE_CHECKING:
     from pytest_codeneedle.kvtypes import KVPair
 
-_CACHE = re.compile(
+#: A line for each cache; `kv_size` reads it too.
+CACHE_LINE = re.compile(
     r"llama_kv_cache: size = +(?P<mib>[\d.]+) MiB \( *(?P<cells>\d+) cells, +(?P<layers>\d+) layers,.*?"
     r"K \((?P<k>\w+)\): +(?P<k_mib>[\d.]+) MiB, V \((?P<v>\w+)\): +(?P<v_mib>[\d.]+) MiB"
 )
@@ -63,7 +64,7 @@ def read_validity(log: str, asked: KVPair) -> Validity:
     Models with sliding-window layers have two caches; sizes and layers are summed. Raises InvalidCellError where
     the log shows other types than `asked`, or no cache at all.
     """
-    caches = list(_CACHE.finditer(log))
+    caches = list(CACHE_LINE.finditer(log))
     if not caches:
         msg = "the server's log shows no 'llama_kv_cache: size' line: its cache types cannot be verified"
         raise InvalidCellError(msg)

@@ -30,6 +30,7 @@ FLOORS = {
         "generate",
         "grid",
         "http_refusals",
+        "kv_size",
         "kvtypes",
         "label_grid",
         "labels",
