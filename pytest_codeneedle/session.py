@@ -16,6 +16,7 @@ from pytest_codeneedle.machine import cores
 from pytest_codeneedle.plan import Ask, Cell, Plan, make_plan
 from pytest_codeneedle.prepare import prepare, trim_alone
 from pytest_codeneedle.prepared import Prepared, run_folders
+from pytest_codeneedle.progress import eta_seconds
 from pytest_codeneedle.served_cell import prepare_served
 
 if TYPE_CHECKING:
@@ -50,8 +51,10 @@ class GridSession:
             self.plan = make_plan(settings)
             run_folders(self.plan, time.localtime())  # a folder in use is a usage error, told before anything starts
         self.rows: dict[str, list[dict[str, Any]]] = {name: [] for name in self.plan.corpora}
-        self.began = time.monotonic()
-        self._left: Counter[Cell] = Counter(ask.cell for ask in self.plan.items)
+        self.began = self._asking = self._answered = time.monotonic()
+        self._asked: list[dict[str, Any]] = []
+        self._items: Counter[Cell] = Counter(ask.cell for ask in self.plan.items)
+        self._left = self._items.copy()
 
     @property
     def workers(self) -> int:
@@ -73,7 +76,9 @@ class GridSession:
             self.plan, self.prepared = prepare(self.plan, self.workers)
         else:
             self.prepared = prepare_served(self.plan)
-        self._left = Counter(ask.cell for ask in self.plan.items)
+        self._items = Counter(ask.cell for ask in self.plan.items)
+        self._left = self._items.copy()
+        self._asking = time.monotonic()  # a model may have been fetched up to now
 
     def collect(self) -> None:
         """Where items are only listed: know which they are."""
@@ -103,20 +108,23 @@ class GridSession:
         row = getattr(report, REPORT_FIELD, None)
         if row is None or self.is_worker:
             return None
-        cell = Cell(row["corpus"], KVPair(row["ctk"], row["ctv"]), row["replicate"])
+        cell = cell_of(row)
         self.rows[cell.corpus].append(row)
         try:
             self.prepared[cell.corpus].run.append(row)
         except OSError as error:
             msg = f"a result could not be written to {self.prepared[cell.corpus].folder}: {error.strerror}"
             raise pytest.exit.Exception(msg, returncode=pytest.ExitCode.INTERNAL_ERROR) from error
+        self._asked.append(row)
+        self._answered = time.monotonic()
         self._left[cell] -= 1
         return cell, self._left[cell] == 0
 
     def expect(self, items: Iterable[pytest.Item]) -> None:
         """Count what was collected, where this process collects: -k and -m may have left items out."""
         asks = [getattr(getattr(item, "callspec", None), "params", {}).get("kv_function") for item in items]
-        self._left = Counter(ask.cell for ask in asks if isinstance(ask, Ask)) or self._left
+        self._items = Counter(ask.cell for ask in asks if isinstance(ask, Ask)) or self._items
+        self._left = self._items.copy()
 
     @property
     def cells_total(self) -> int:
@@ -126,6 +134,26 @@ class GridSession:
     def cells_done(self) -> int:
         """Cells with no item left."""
         return sum(left <= 0 for left in self._left.values())
+
+    def items_of(self, cell: Cell) -> int:
+        """Items to ask in that cell, asked or not."""
+        return self._items[cell]
+
+    def left_of(self, cell: Cell) -> int:
+        """Items that are still to be asked in that cell."""
+        return max(0, self._left[cell])
+
+    def items_left(self) -> int:
+        """Items that are still to be asked."""
+        return sum(map(self.left_of, self._left))
+
+    def left_seconds(self) -> float | None:
+        """How long the rest is going to take, as it went up to the last answer; None before the first."""
+        begun = set(map(cell_of, self._asked))
+        cells_left = sum(self.left_of(cell) > 0 and cell not in begun for cell in self._left)
+        elapsed = self._answered - self._asking
+        left = eta_seconds(self._asked, elapsed, cells_left=cells_left, items_left=self.items_left())
+        return None if left is None else max(0.0, left - (time.monotonic() - self._answered))
 
     def finish(self) -> None:
         """Note in run.json when the run ended and how many items it has."""
@@ -143,6 +171,11 @@ class GridSession:
                 )
             except (OSError, RunFolderError):  # the results are what counts, and they are there
                 continue
+
+
+def cell_of(row: Mapping[str, Any]) -> Cell:
+    """The cell that a row belongs to."""
+    return Cell(row["corpus"], KVPair(row["ctk"], row["ctv"]), row["replicate"])
 
 
 def local_workers(specs: Iterable[str]) -> int:
