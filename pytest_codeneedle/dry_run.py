@@ -6,6 +6,7 @@ that no worker starts, nothing is collected, and no summary says that no tests r
 
 from __future__ import annotations
 
+import glob
 import re
 import tempfile
 from pathlib import Path
@@ -76,7 +77,7 @@ def forecast(plan: Plan, servers: int) -> Forecast:
             servers=servers,
             threads=None if plan.program.own_threads else threads,
             load_seconds=server.load_seconds,
-            model_mib=_file_mib(model or Path(str(counted.props.get("model_path") or ""))),
+            model_mib=file_mib(model or Path(str(counted.props.get("model_path") or ""))),
             speed=plan.settings.speed or _measured(counted, server),
             runs_on=plan.settings.full_answer or counted.thinking.technique == "on",
         )
@@ -116,9 +117,10 @@ def _measured(counted: Counted, server: LlamaServer) -> Speed | None:
     return Speed(1000 * answer.prompt_n / answer.prompt_ms, 1000 * answer.tokens / answer.predicted_ms)
 
 
-def _file_mib(path: Path) -> float | None:
+def file_mib(path: Path) -> float | None:
     """MiB of a model's file, all parts of a split one; None where it is not on this machine."""
     if not path.is_file():
         return None
-    parts = path.parent.glob(_PART.sub(r"-*\1", path.name)) if _PART.search(path.name) else [path]
-    return sum(part.stat().st_size for part in parts) / _MIB
+    part = _PART.search(path.name)
+    parts = path.parent.glob(f"{glob.escape(path.name[: part.start()])}-*{part[1]}") if part else [path]
+    return sum(one.stat().st_size for one in parts) / _MIB

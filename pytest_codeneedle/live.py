@@ -1,6 +1,6 @@
 """The one line of a terminal that says where the run is: redrawn in place, and gone before anything else is written.
 
-A log, a pipe, a dumb terminal and -v see none of it.
+A log, a pipe, a dumb terminal, -v and -s see none of it.
 """
 
 from __future__ import annotations
@@ -87,11 +87,15 @@ class Line:
 
 
 def start(config: pytest.Config, session: GridSession) -> None:
-    """Have the line drawn, where there is a terminal that can and nobody asked for pytest's own lines."""
+    """Have the line drawn, where there is a terminal that can and nobody asked for pytest's own lines.
+
+    With -s whatever tests print goes to the terminal past the reporter, and would be mixed with it.
+    """
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or not reporter.isatty or os.environ.get("TERM", "dumb") == "dumb":
         return
-    if config.get_verbosity() <= 0 and hasattr(reporter._tw, "_file"):  # noqa: SLF001 - no public way to see writes
+    mixed = config.get_verbosity() > 0 or config.getoption("capture", default="fd") in {"no", "tee-sys"}
+    if not mixed and hasattr(reporter._tw, "_file"):  # noqa: SLF001 - no public way to see writes
         live = Live(reporter, session, distributed=config.pluginmanager.has_plugin("dsession"))
         config.pluginmanager.register(live, "codeneedle-live")
 
