@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.errors import AnswerError, PromptTooLongError
+from pytest_codeneedle.prompts import shared_prefix
 from pytest_codeneedle.recall import Judge, Recall
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class RunningCell:
             for q in self._chosen.asked
         }
         self._check_fit()
-        warm = self.server.client.ingest(self._shared_prefix())
+        warm = self.server.client.ingest(shared_prefix(self._prompts.values()))
         validity = self.server.validity()
         self._facts = {
             "load_seconds": round(self.server.load_seconds, 4),
@@ -107,10 +108,6 @@ class RunningCell:
                 f"context of {there} tokens; raise it (--kv-n-ctx, -c), leave that out, or shorten the corpus"
             )
             raise PromptTooLongError(msg)
-
-    def _shared_prefix(self) -> str:
-        first, last = min(self._prompts.values()), max(self._prompts.values())
-        return first[: next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))]
 
     def _prompt_cache(self, answer: Answer) -> str:
         return "hit" if answer.cache_n >= CACHED_SHARE * self._prepared.file_tokens else "missed"

@@ -63,6 +63,12 @@ class Client:
         """Read a prompt into the slot's cache; the one token it answers is thrown away."""
         return self.complete(prompt, (), budget=1, full=True)
 
+    def timed(self, prompt: str, budget: int) -> Answer:
+        """An answer of `budget` tokens whatever the model says, to a prompt that is read anew: for its timings."""
+        asked = {"cache_prompt": False, "ignore_eos": True, "n_predict": budget, "prompt": prompt}
+        last = self._json("POST", "/completion", {**_GREEDY, **asked})
+        return _answer(AnswerWatch(()), last, closed=False)
+
     def complete(  # noqa: PLR0913 - what is asked, and four knobs of the request
         self,
         prompt: str,

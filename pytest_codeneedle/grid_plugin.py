@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_codeneedle import terminal
+from pytest_codeneedle import live, terminal
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.session import REPORT_FIELD, SESSION, GridSession, attach_row
 from pytest_codeneedle.settings import read_settings
@@ -52,6 +52,7 @@ class GridPlugin:
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from error
         terminal.write(config, terminal.settled(self.session))
+        live.start(config, self.session)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: WorkerController) -> None:

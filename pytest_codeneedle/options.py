@@ -128,6 +128,17 @@ _OPTIONS = (
         action="flag",
     ),
     _Option("--kv-shard", "Only every N-th pair, from the I-th on; codeneedle merge joins the runs.", metavar="I/N"),
+    _Option(
+        "--kv-dry-run",
+        "Ask nothing: print the cells, their order, tokens, KV MiB and the time it is going to take, and leave.",
+        "bool",
+        action="flag",
+    ),
+    _Option(
+        "--kv-speed",
+        "Tokens per second of prompts and of answers, for --kv-dry-run. Default: measured at an empty context.",
+        metavar="READ,WRITE",
+    ),
 )
 
 
@@ -150,6 +161,11 @@ def add_options(parser: pytest.Parser) -> None:
 def is_on(config: pytest.Config) -> bool:
     """Whether the grid was asked for."""
     return bool(option_value(config, "kv_grid"))
+
+
+def is_dry(config: pytest.Config) -> bool:
+    """Whether only the plan is wanted; on the command line --kv-dry-run asks for the grid, too."""
+    return bool(config.getoption("kv_dry_run", default=None) or (is_on(config) and config.getini("kv_dry_run")))
 
 
 def option_value(config: pytest.Config, key: str) -> Any:  # noqa: ANN401 - as pytest's own getoption

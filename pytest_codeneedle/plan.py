@@ -94,6 +94,11 @@ class Plan:
         """The cell's part of a test id: the pair, after the corpus where there are several."""
         return str(cell.pair) if len(self.corpora) == 1 else f"{cell.corpus}:{cell.pair}"
 
+    @property
+    def label_width(self) -> int:
+        """Characters of the longest label."""
+        return max(len(self.label(cell)) for cell in self.cells)
+
     def with_corpora(self, corpora: dict[str, CorpusPlan]) -> Plan:
         """The same with other questions: those of trimmed corpora."""
         return replace(self, corpora=corpora)

@@ -28,6 +28,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options.add_options(parser)
 
 
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """With --kv-dry-run there is no session: the plan is printed, as --help prints."""
+    if not options.is_dry(config):
+        return None
+    from pytest_codeneedle.dry_run import dry_run  # noqa: PLC0415 - a plain pytest run pays for no import
+
+    return dry_run(config)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """With --kv-grid, bring in the rest; on workers too, for xdist sends them the original arguments."""

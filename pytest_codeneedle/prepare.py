@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.about import about_corpus, about_session, gone_on, identified, settled
 from pytest_codeneedle.errors import CellError, ConfigurationError, CorpusError
+from pytest_codeneedle.kv_size import CONTEXT_STEP, read_kv_size
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.launch import LOAD_DEADLINE_SECONDS, LlamaServer, launched
 from pytest_codeneedle.machine import cache_folder, cores
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 #: The first start may have to download a model.
 FETCH_DEADLINE_SECONDS = 24 * 3600.0
-_CONTEXT_STEP = 256
 _COUNTING_CONTEXT = 512
 #: Questions differ in their quotation only; the longest by characters may not be the longest by tokens.
 _LONGEST_SLACK = 64
@@ -121,22 +121,17 @@ class _Settling:
         server_facts: dict[str, Any] = {}
         counts: dict[str, dict[str, Any]]
         try:
-            args = _counting(plan, self.model, self.threads)
-            with launched(args, log, deadline_seconds=_deadline(self.model)) as server:
-                props = server.client.props()
-                server_facts = _server_facts(props)
-                technique = settle(plan.settings.think, server_facts["chat_template"])
-                plan = trimmed(plan, server)
-                counts = {
-                    name: _counted(plan, plan.corpora[name], server, technique, stored[name].get("n_ctx") or 0)
-                    for name in self.targets
-                }
+            args = counting_args(plan, self.model, self.threads)
+            with launched(args, log, deadline_seconds=deadline_seconds(self.model)) as server:
+                counted = count(plan, server, {name: about.get("n_ctx") or 0 for name, about in stored.items()})
         except CellError as error:
             problem = f"no cell was started: the server that counts tokens failed: {error}"
             counts = {name: {"problem": problem} for name in self.targets}
         else:
+            plan, counts = counted.plan, counted.facts
+            server_facts = _server_facts(counted.props)
             if self.model is None:  # the server is gone: hashing a large file would compete with it
-                server_facts |= _fetched(props, cache)
+                server_facts |= _fetched(counted.props, cache)
                 sha256 = server_facts.get("model_sha256")
         facts |= server_facts
         return plan, self._write(plan, facts, dict.fromkeys(self.targets, server_facts), counts, sha256), self.targets
@@ -166,6 +161,36 @@ class _Settling:
         return ready
 
 
+@dataclass(frozen=True)
+class Counted:
+    """What the counting server settled: the plan as trimmed, `Prepared` facts by corpus, and its own /props."""
+
+    plan: Plan
+    thinking: Thinking
+    facts: dict[str, dict[str, Any]]
+    props: Mapping[str, Any]
+
+
+def count(plan: Plan, server: LlamaServer, least_n_ctx: Mapping[str, int] | None = None) -> Counted:
+    """Trim corpora that want it, and count tokens with a server of `counting_args`. Raises AnswerError.
+
+    `least_n_ctx` are the contexts of runs that are gone on with: they stay where they are enough.
+    """
+    props = server.client.props()
+    thinking = settle(plan.settings.think, props.get("chat_template"))
+    plan = trimmed(plan, server)
+    kv = _kv_facts(server)
+    return Counted(
+        plan,
+        thinking,
+        {
+            name: {**_counted(plan, one, server, thinking, (least_n_ctx or {}).get(name, 0)), **kv}
+            for name, one in plan.corpora.items()
+        },
+        props,
+    )
+
+
 def trim_alone(plan: Plan) -> Plan:
     """The plan with its corpora trimmed, where nothing is going to be asked: for `--collect-only`.
 
@@ -174,10 +199,10 @@ def trim_alone(plan: Plan) -> Plan:
     if all(chosen.corpus.max_tokens is None for chosen in plan.corpora.values()):
         return plan
     model = plan.model.file(plan.settings.start, cache_folder())
-    args = _counting(plan, model, plan.model.threads(cores()))
+    args = counting_args(plan, model, plan.model.threads(cores()))
     with tempfile.TemporaryDirectory(prefix="codeneedle-") as folder:
         try:
-            with launched(args, Path(folder) / "tokenize.log", deadline_seconds=_deadline(model)) as server:
+            with launched(args, Path(folder) / "tokenize.log", deadline_seconds=deadline_seconds(model)) as server:
                 return trimmed(plan, server)
         except CellError as error:
             msg = f"[trim] needs the model's tokenizer, and its server did not come up: {error}"
@@ -193,11 +218,13 @@ def trimmed(plan: Plan, server: LlamaServer) -> Plan:
     return plan.with_corpora(corpora)
 
 
-def _deadline(model: Path | None) -> float:
+def deadline_seconds(model: Path | None) -> float:
+    """How long the counting server may take until it is ready."""
     return FETCH_DEADLINE_SECONDS if model is None else LOAD_DEADLINE_SECONDS
 
 
-def _counting(plan: Plan, model: Path | None, threads: int) -> ServerArgs:
+def counting_args(plan: Plan, model: Path | None, threads: int) -> ServerArgs:
+    """What the server that counts tokens is started with: a small context, for it is asked nothing."""
     return ServerArgs(plan.program, model, KVPair("f16", "f16"), _COUNTING_CONTEXT, threads, plan.settings.server_args)
 
 
@@ -230,7 +257,14 @@ def _counted(
 
 
 def _rounded_up(tokens: int) -> int:
-    return _CONTEXT_STEP * math.ceil(tokens / _CONTEXT_STEP)
+    return CONTEXT_STEP * math.ceil(tokens / CONTEXT_STEP)
+
+
+def _kv_facts(server: LlamaServer) -> dict[str, Any]:
+    size = read_kv_size(server.log_text)
+    if size is None:  # every cell will tell why its own log does not show it
+        return {}
+    return {"k_per_token": size.k_per_token, "v_per_token": size.v_per_token, "kv_sliding": size.sliding}
 
 
 def _fetched(props: Mapping[str, Any], cache: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.identity import Identity
+from pytest_codeneedle.kv_size import KVSize
 from pytest_codeneedle.store import RunFolder
 from pytest_codeneedle.thinking import Technique, Thinking
 
@@ -28,8 +29,9 @@ class Prepared:
     `n_ctx`, `file_tokens`, `prompt_tokens` (the longest prompt), `budgets` and `expected` (per function: the
     answer may have, the lines asked for have) are in tokens, and zero or empty where `problem` says why the server
     that counts tokens did not come up. `files` of the corpus are in its text; `[trim]` leaves out the others.
-    `model` is None where the server fetches it. `identity` holds the parts that
-    every answer depends on.
+    `model` is None where the server fetches it. `identity` holds the parts that every answer depends on.
+    `k_per_token`, `v_per_token` and `kv_sliding` are a `KVSize`; zero where the log of the counting server did not
+    show it.
     """
 
     folder: str
@@ -44,6 +46,9 @@ class Prepared:
     prompt_tokens: int = 0
     budgets: dict[str, int] | None = None
     expected: dict[str, int] | None = None
+    k_per_token: float = 0.0
+    v_per_token: float = 0.0
+    kv_sliding: bool = False
     problem: str | None = None
 
     @property
@@ -66,6 +71,11 @@ class Prepared:
         """The key of the identity, which every row has."""
         return Identity(self.identity).key
 
+    @property
+    def kv_size(self) -> KVSize | None:
+        """What a token of context takes in the KV cache; None where it is not known."""
+        return KVSize(self.k_per_token, self.v_per_token, self.kv_sliding) if self.k_per_token else None
+
     def asdict(self) -> dict[str, Any]:
         """Plain, for xdist's `workerinput`."""
         return asdict(self)
@@ -73,7 +83,11 @@ class Prepared:
 
 def stored_counts(about: Mapping[str, Any]) -> dict[str, Any]:
     """What a server counted for this run before, as fields of `Prepared`."""
+    kv = about.get("kv_per_token") or {}
     return {
+        "k_per_token": kv.get("k", 0.0),
+        "v_per_token": kv.get("v", 0.0),
+        "kv_sliding": kv.get("sliding", False),
         "technique": about["thinking"],
         "n_ctx": about["n_ctx"],
         "file_tokens": about["tokens"]["file"],

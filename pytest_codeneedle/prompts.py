@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_codeneedle.functions import Function
 
@@ -110,6 +110,13 @@ def questions(text: str, functions: Sequence[Function], task: Task) -> Questions
         tuple(Question(function, text + words) for function, words in told if words is not None),
         tuple(function.name for function, words in told if words is None),
     )
+
+
+def shared_prefix(prompts: Iterable[str]) -> str:
+    """What all prompts begin with: the part that a cell reads once."""
+    every = tuple(prompts)
+    first, last = min(every), max(every)
+    return first[: next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))]
 
 
 def unaskable(text: str, functions: Sequence[Function], task: Task) -> list[str]:

@@ -82,7 +82,7 @@ def identity_of(plan: Plan, name: str, model_sha256: str | None, n_ctx: int | No
         "trim": corpus.max_tokens,
         "model": plan.model.given if plan.model.remote else None,
         "model_sha256": model_sha256,
-        "server_build": program.version or program.label,
+        "server_version": program.version or program.label,
         "server_args": [
             *without_secrets([f"{key}={value}" for key, value in program.environment]),
             *_without_threads((*program.arguments, *program.flash_attn, *program.optional, *settings.server_args)),

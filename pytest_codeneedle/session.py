@@ -17,8 +17,9 @@ from pytest_codeneedle.machine import cores
 from pytest_codeneedle.plan import Ask, Cell, Plan, make_plan
 from pytest_codeneedle.prepare import prepare, trim_alone
 from pytest_codeneedle.prepared import Prepared
+from pytest_codeneedle.progress import eta_seconds
 from pytest_codeneedle.recall import Judge
-from pytest_codeneedle.record import RECORDED, Record
+from pytest_codeneedle.record import RECORDED, Item, Record
 from pytest_codeneedle.resume import Target, release, run_path
 from pytest_codeneedle.served_cell import prepare_served
 from pytest_codeneedle.store import RunFolder
@@ -48,7 +49,6 @@ class GridSession:
         self.prepared: dict[str, Prepared] = {}
         self._targets: dict[str, Target] = {}
         self._judges: dict[str, Judge] = {}
-        self._asked: set[Cell] = set()
         self.notes: list[str] = []
         worker = getattr(config, "workerinput", None)
         self.is_worker = worker is not None
@@ -62,8 +62,9 @@ class GridSession:
             if not settings.resume:  # a folder in use is a usage error, told before anything starts
                 for name in self.plan.corpora:
                     RunFolder(run_path(settings, name, self.plan.model.name, time.localtime())).refuse_existing()
-        self.began = time.monotonic()
-        self._left: Counter[Cell] = Counter(ask.cell for ask in self.plan.items)
+        self.began = self._asking = self._answered = time.monotonic()
+        self._asked: list[dict[str, Any]] = []
+        self._count(self.plan.items)
 
     @property
     def workers(self) -> int:
@@ -91,7 +92,8 @@ class GridSession:
             recorded += target.answers(identity)
             self.notes += [f"{name}: {note}" for note in (*target.notes, *target.changes(identity))]
         self.record = Record(recorded)
-        self._left = Counter(ask.cell for ask in self.plan.items)
+        self._count(self.plan.items)
+        self._asking = time.monotonic()  # a model may have been fetched up to now
 
     def collect(self) -> None:
         """Where items are only listed: know which they are."""
@@ -118,8 +120,7 @@ class GridSession:
 
     def recorded(self, item: pytest.Item, cell: Cell, function: str) -> dict[str, Any] | None:
         """The recorded row of an item that need not be asked for, None for one that has to be."""
-        key = (cell.corpus, cell.pair.ctk, cell.pair.ctv, cell.replicate, function)
-        return self.record.answer(key, item.stash[ROW]["test"])
+        return self.record.answer(_key(cell, function), item.stash[ROW]["test"])
 
     def judge(self, corpus: str) -> Judge:
         """Judges recorded answers to this corpus's questions."""
@@ -136,14 +137,16 @@ class GridSession:
         row = getattr(report, REPORT_FIELD, None)
         if row is None or self.is_worker:
             return None
-        cell = Cell(row["corpus"], KVPair(row["ctk"], row["ctv"]), row["replicate"])
+        cell = cell_of(row)
         row["key"] = self.prepared[cell.corpus].key
         if not row.get(RECORDED):
-            self._asked.add(cell)
+            self._asked.append(row)
+            self._answered = time.monotonic()
+            self._to_ask[cell] -= 1
         if self.record.take(row):
             self._write(cell.corpus, {**row, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
         self._left[cell] -= 1
-        return cell, self._left[cell] == 0 and cell in self._asked
+        return cell, self._left[cell] == 0 and cell in map(cell_of, self._asked)
 
     def _write(self, corpus: str, row: Mapping[str, Any]) -> None:
         try:
@@ -160,12 +163,22 @@ class GridSession:
         """All rows of what this session asks of a corpus: recorded before, and taken since."""
         asked = {(ask.cell, ask.function) for ask in self.plan.items if ask.cell.corpus == corpus}
         rows = self.record.rows(corpus)
-        return [r for r in rows if (Cell(corpus, KVPair(r["ctk"], r["ctv"]), r["replicate"]), r["function"]) in asked]
+        return [row for row in rows if (cell_of(row), row["function"]) in asked]
 
     def expect(self, items: Iterable[pytest.Item]) -> None:
         """Count what was collected, where this process collects: -k and -m may have left items out."""
         asks = [getattr(getattr(item, "callspec", None), "params", {}).get("kv_function") for item in items]
-        self._left = Counter(ask.cell for ask in asks if isinstance(ask, Ask)) or self._left
+        if collected := [ask for ask in asks if isinstance(ask, Ask)]:
+            self._count(collected)
+
+    def _count(self, asks: Iterable[Ask]) -> None:
+        """Know what is to come: items by cell, and those of them that are not on record."""
+        asks = list(asks)
+        self._items = Counter(ask.cell for ask in asks)
+        self._left = self._items.copy()
+        self._to_ask = Counter(
+            ask.cell for ask in asks if self.record.answer(_key(ask.cell, ask.function), None) is None
+        )
 
     @property
     def cells_total(self) -> int:
@@ -175,6 +188,26 @@ class GridSession:
     def cells_done(self) -> int:
         """Cells with no item left."""
         return sum(left <= 0 for left in self._left.values())
+
+    def items_of(self, cell: Cell) -> int:
+        """Items to ask in that cell, asked or not."""
+        return self._items[cell]
+
+    def left_of(self, cell: Cell) -> int:
+        """Items that are still to be asked in that cell."""
+        return max(0, self._left[cell])
+
+    def items_left(self) -> int:
+        """Items that are still to be asked, those on record left out."""
+        return sum(max(0, count) for count in self._to_ask.values())
+
+    def left_seconds(self) -> float | None:
+        """How long the rest is going to take, as it went up to the last answer; None before the first."""
+        begun = set(map(cell_of, self._asked))
+        cells_left = sum(count > 0 and cell not in begun for cell, count in self._to_ask.items())
+        elapsed = self._answered - self._asking
+        left = eta_seconds(self._asked, elapsed, cells_left=cells_left, items_left=self.items_left())
+        return None if left is None else max(0.0, left - (time.monotonic() - self._answered))
 
     def finish(self) -> None:
         """Note in run.json when the run ended and how many items it has."""
@@ -193,6 +226,15 @@ class GridSession:
             except (OSError, RunFolderError):  # the results are what counts, and they are there
                 continue
         release(self._targets)
+
+
+def _key(cell: Cell, function: str) -> Item:
+    return cell.corpus, cell.pair.ctk, cell.pair.ctv, cell.replicate, function
+
+
+def cell_of(row: Mapping[str, Any]) -> Cell:
+    """The cell that a row belongs to."""
+    return Cell(row["corpus"], KVPair(row["ctk"], row["ctv"]), row["replicate"])
 
 
 def local_workers(specs: Iterable[str]) -> int:

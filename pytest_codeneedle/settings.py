@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_codeneedle.endpoint import is_url, normalised_url
 from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.forecast import Speed, parse_speed
 from pytest_codeneedle.kvtypes import (
     AS_SERVED,
     DEFAULT_TYPES,
@@ -72,6 +73,7 @@ class Settings:
     max_tokens: int | None
     request: Mapping[str, Any]
     skip_unparsable: bool
+    speed: Speed | None
     embed_source: bool
     redact: bool
     out: Path | None
@@ -126,6 +128,7 @@ def read_settings(config: pytest.Config) -> Settings:
         max_tokens=profile.max_tokens if profile else None,
         request=profile.request if profile else {},
         skip_unparsable=bool(option_value(config, "kv_skip_unparsable")),
+        speed=parse_speed(speed) if (speed := _text(config, "kv_speed")) else None,
         **_privacy(config),
         out=start / out if out else None,
         resume=bool(option_value(config, "kv_resume")),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.grid import ERROR
 from pytest_codeneedle.kvtypes import KVPair, parse_pair
+from pytest_codeneedle.progress import duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -128,14 +129,8 @@ def standing_lines(stands: Standing, path: Path, in_use_by: str | None) -> list[
         lines.append(f"left     {' '.join(named[:_FEW])}{more}")
         time = "not known before the first answer"
         if stands.seconds_left is not None:
-            time = f"about {_duration(stands.seconds_left)}"
+            time = f"about {duration(stands.seconds_left)}"
         lines.append(f"time     {time}")
     if left and not in_use_by:
         lines.append(f"go on    the same pytest command, with --kv-out {shlex.quote(str(path))} --kv-resume")
     return lines
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-import time
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.grid import PASSED, make_grid
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.printable import printable
 from pytest_codeneedle.probe import UNIMPORTANT
+from pytest_codeneedle.progress import duration
 from pytest_codeneedle.summary import run_lines
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pytest_codeneedle.plan import Cell, CorpusPlan, Plan
     from pytest_codeneedle.session import GridSession
 
-_MINUTE = 60
 _FEW_FILES = 5
 _COLUMNS = 80
 
@@ -135,20 +134,13 @@ def cell_line(session: GridSession, cell: Cell) -> str:
     done, total = session.cells_done(), session.cells_total
     matched = "err" if grid_cell.mean_matched is None else f"{grid_cell.mean_matched:.2f}"
     passed = sum(row["outcome"] == PASSED for row in rows)
-    left = (time.monotonic() - session.began) / done * (total - done)
-    width = max(len(session.plan.label(one)) for one in session.plan.cells)
-    label = f"{session.plan.label(cell):<{width}}"
+    left = session.left_seconds()
+    label = f"{session.plan.label(cell):<{session.plan.label_width}}"
     place = f"[{done:>{len(str(total))}}/{total}]"
     errors = f"  {grid_cell.errors} errors" if grid_cell.errors else ""
     flagged = "  flagged: see below" if any(row.get("fallbacks") for row in rows) else ""
-    until = f"  {_duration(left)} left" if done < total else ""
+    until = f"  {duration(left)} left" if done < total and left is not None else ""
     return f"{place} {label} {matched:>6}  {passed}/{len(rows)} passed{errors}{flagged}{until}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), _MINUTE)
-    hours, minutes = divmod(minutes, _MINUTE)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def summary(session: GridSession) -> list[tuple[str, list[str]]]:

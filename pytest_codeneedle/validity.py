@@ -11,8 +11,9 @@ from pytest_codeneedle.errors import InvalidCellError
 if TYPE_CHECKING:
     from pytest_codeneedle.kvtypes import KVPair
 
-#: `llama_kv_cache_unified` in builds of 2025, and without the sequences at first.
-_CACHE = re.compile(
+#: A line for each cache; `kv_size` reads it too. `llama_kv_cache_unified` in builds of 2025, and without the sequences
+#: at first.
+CACHE_LINE = re.compile(
     r"llama_kv_cache(?:_unified)?: size = +(?P<mib>[\d.]+) MiB \( *(?P<cells>\d+) cells, +(?P<layers>\d+) layers\b.*?"
     r"K \((?P<k>\w+)\): +(?P<k_mib>[\d.]+) MiB, V \((?P<v>\w+)\): +(?P<v_mib>[\d.]+) MiB"
 )
@@ -69,7 +70,7 @@ def read_validity(log: str, asked: KVPair) -> Validity:
     Models with sliding-window layers have two caches; sizes and layers are summed. Raises InvalidCellError where
     the log shows other types than `asked`, or no cache at all.
     """
-    caches = shapes = list(_CACHE.finditer(log))
+    caches = shapes = list(CACHE_LINE.finditer(log))
     if not caches:
         caches, shapes = list(_OLDER_CACHE.finditer(log)), list(_OLDER_SHAPE.finditer(log))
     if not caches:

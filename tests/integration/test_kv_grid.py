@@ -41,6 +41,8 @@ OPTIONS = {
     "--kv-full-answer": "kv_full_answer",
     "--kv-reference": "kv_reference",
     "--kv-out": "kv_out",
+    "--kv-dry-run": "kv_dry_run",
+    "--kv-speed": "kv_speed",
 }
 
 

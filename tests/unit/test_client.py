@@ -70,6 +70,21 @@ def test_an_answer_is_put_together_from_its_events() -> None:
     )
 
 
+def test_a_timed_answer_has_its_length_and_no_cache() -> None:
+    """A prompt is read anew and the model may not stop before the budget: the times are those of so many tokens."""
+    asked: list[dict[str, Any]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content))
+        return httpx.Response(200, json={"content": "x", "stop": True, "stop_type": "limit", "timings": TIMINGS})
+
+    timed = client(answer).timed("prompt", 9)
+
+    assert (9, 4.25, 3, 1.5) == (timed.tokens, timed.predicted_ms, timed.prompt_n, timed.prompt_ms)
+    expected = {"prompt": "prompt", "n_predict": 9, "ignore_eos": True, "cache_prompt": False}
+    assert [expected] == [{key: one[key] for key in expected} for one in asked]
+
+
 @pytest.mark.parametrize("stop", ["eos", "limit", "word"])
 def test_the_reason_of_a_stop_is_kept(stop: str) -> None:
     """All words that llama.cpp has for it."""

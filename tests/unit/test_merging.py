@@ -13,7 +13,7 @@ from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.kvtypes import DEFAULT_TYPES, Shard, grid_pairs
 from pytest_codeneedle.merging import merged
 
-IDENTITY = {"corpus_sha256": "c" * 64, "model_sha256": "m" * 64, "server_build": "embedded 1", "lines": 20}
+IDENTITY = {"corpus_sha256": "c" * 64, "model_sha256": "m" * 64, "server_version": "embedded 1", "lines": 20}
 
 
 def about(*pairs: str, **more: Any) -> dict[str, Any]:
@@ -64,7 +64,9 @@ def test_shards_are_joined() -> None:
     ("part", "other", "said"),
     [
         pytest.param("identity", {**IDENTITY, "model_sha256": "n" * 64}, "model_sha256 was mmmmmmmm", id="model"),
-        pytest.param("identity", {**IDENTITY, "server_build": "embedded 2"}, "server_build was embedded 1, is embed", id="server"),
+        pytest.param(
+            "identity", {**IDENTITY, "server_version": "embedded 2"}, "server_version was embedded 1", id="version"
+        ),
         pytest.param("identity", {**IDENTITY, "lines": 10}, "lines was 20, is 10", id="questions"),
         pytest.param("corpus_sha256", "d" * 64, "corpus_sha256 was", id="corpus"),
         pytest.param("server_build", "b2", "server_build was b1, is b2", id="build"),

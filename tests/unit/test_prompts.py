@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 
 from pytest_codeneedle.extraction import extract
 from pytest_codeneedle.functions import BONUS_LINES, Function
-from pytest_codeneedle.prompts import MAX_LINES_ABOVE, WORDINGS, Rows, Task, Wording, questions, quotation, unaskable
+from pytest_codeneedle.prompts import (
+    MAX_LINES_ABOVE,
+    WORDINGS,
+    Rows,
+    Task,
+    Wording,
+    questions,
+    quotation,
+    shared_prefix,
+    unaskable,
+)
 
 
 def function(name: str, *, signature_line: int, start_line: int, body: int = 3) -> Function:
@@ -61,6 +71,16 @@ def test_messages_differ_in_their_quotation_only() -> None:
 
     assert ["first", "second"] == [question.function.name for question in asked]
     assert 1 == len(heads)
+
+
+@given(prefix=st.text("ab"), tails=st.lists(st.text("ab"), min_size=1))
+def test_the_part_that_all_prompts_share(prefix: str, tails: list[str]) -> None:
+    """All begin with it, and not all with a character more."""
+    prompts = [prefix + tail for tail in tails]
+    shared = shared_prefix(prompts)
+
+    assert [] == [prompt for prompt in prompts if not prompt.startswith(shared)]
+    assert len({prompt[: len(shared) + 1] for prompt in prompts}) > 1 or shared in prompts
 
 
 def test_text_with_braces_is_not_taken_for_a_format() -> None:

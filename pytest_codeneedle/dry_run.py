@@ -1,0 +1,126 @@
+"""`--kv-dry-run`: what a run is going to take. One server counts tokens, none is asked a question.
+
+It is done where pytest's own options are that print something and leave (`--help`): before there is a session, so
+that no worker starts, nothing is collected, and no summary says that no tests ran.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_codeneedle import terminal
+from pytest_codeneedle.errors import CellError, ConfigurationError
+from pytest_codeneedle.forecast import CorpusForecast, Forecast, Speed, forecast_lines
+from pytest_codeneedle.kv_size import KVSize
+from pytest_codeneedle.launch import LlamaServer, launched
+from pytest_codeneedle.machine import cache_folder, cores
+from pytest_codeneedle.prepare import Counted, count, counting_args, deadline_seconds
+from pytest_codeneedle.prompts import shared_prefix
+from pytest_codeneedle.session import GridSession
+from pytest_codeneedle.settings import read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_codeneedle.plan import Plan
+
+_MIB = 2**20
+#: A prompt and an answer of so many tokens fit the context of the server that counts, and are timed.
+_TIMED_PROMPT, _TIMED_ANSWER = 256, 32
+_PART = re.compile(r"-\d{5}(-of-\d{5}\.gguf)$")
+
+
+def dry_run(config: pytest.Config) -> int:
+    """Print the plan; the exit status. Raises pytest.UsageError for whatever would keep it from being run."""
+    try:
+        session = GridSession(read_settings(config), config)
+        plan, servers = session.plan, session.workers
+        _print(["kv-grid: dry run: no question is asked, and no run folder is made", *terminal.announce(plan, servers)])
+        if plan.endpoint is not None:
+            _print(["kv-grid: an endpoint that already runs tells neither tokens nor KV sizes before it is asked"])
+            return pytest.ExitCode.OK
+        _print(forecast_lines(forecast(plan, servers)))
+    except ConfigurationError as error:
+        raise pytest.UsageError(str(error)) from error
+    except CellError as error:
+        msg = f"dry run: the server that counts tokens failed: {error}"
+        raise pytest.UsageError(msg) from error
+    except KeyboardInterrupt:
+        return pytest.ExitCode.INTERRUPTED
+    return pytest.ExitCode.OK
+
+
+def _print(lines: Iterable[str]) -> None:
+    print(*lines, sep="\n", flush=True)  # noqa: T201 - there is no terminal reporter before there is a session
+
+
+def forecast(plan: Plan, servers: int) -> Forecast:
+    """What the plan takes with so many servers at once. Raises ConfigurationError and CellError."""
+    model = plan.model.file(plan.settings.start, cache_folder())
+    threads = plan.model.threads(cores() // servers)
+    args = counting_args(plan, model, threads)
+    with (
+        tempfile.TemporaryDirectory(prefix="codeneedle-") as folder,
+        launched(args, Path(folder) / "tokenize.log", deadline_seconds=deadline_seconds(model)) as server,
+    ):
+        counted = count(plan, server)
+        plan = counted.plan
+        return Forecast(
+            corpora=tuple(_corpus(counted, name, server) for name in plan.corpora),
+            order=tuple(map(plan.label, plan.cells)),
+            servers=servers,
+            threads=None if plan.program.own_threads else threads,
+            load_seconds=server.load_seconds,
+            model_mib=file_mib(model or Path(str(counted.props.get("model_path") or ""))),
+            speed=plan.settings.speed or _measured(counted, server),
+            runs_on=plan.settings.full_answer or counted.thinking.technique == "on",
+        )
+
+
+def _corpus(counted: Counted, name: str, server: LlamaServer) -> CorpusForecast:
+    plan, facts = counted.plan, counted.facts[name]
+    asked = plan.corpora[name].asked
+    pairs = tuple(cell.pair for cell in plan.cells if cell.corpus == name)
+    size = KVSize(facts["k_per_token"], facts["v_per_token"], facts["kv_sliding"]) if "k_per_token" in facts else None
+    kwargs = counted.thinking.template_kwargs
+    prompts = [counted.thinking.finish(server.client.render(question.message, kwargs)) for question in asked]
+    shared = shared_prefix(prompts)
+    tails = [server.client.count_tokens(prompt.removeprefix(shared)) for prompt in prompts]
+    return CorpusForecast(
+        name=name,
+        pairs=pairs,
+        functions=len(asked),
+        file_tokens=facts["file_tokens"],
+        n_ctx=facts["n_ctx"],
+        prompt_tokens=server.client.count_tokens(shared, special=True) + sum(tails),
+        answer_tokens=sum(facts["expected"].values()),
+        mib=None if size is None else {pair: size.mib(pair, facts["n_ctx"]) for pair in pairs},
+        upper_bound=size is not None and size.sliding,
+    )
+
+
+def _measured(counted: Counted, server: LlamaServer) -> Speed | None:
+    """The speed at an empty context; None where the server tells no times."""
+    name, facts = next(iter(counted.facts.items()))
+    text = counted.plan.corpora[name].corpus.text
+    sample = text[: len(text) * _TIMED_PROMPT // max(_TIMED_PROMPT, facts["file_tokens"])]
+    server.client.timed(sample, 1)  # the first request reads the model from the disk
+    answer = server.client.timed(sample, _TIMED_ANSWER)
+    if not (answer.prompt_n and answer.prompt_ms and answer.tokens and answer.predicted_ms):
+        return None
+    return Speed(1000 * answer.prompt_n / answer.prompt_ms, 1000 * answer.tokens / answer.predicted_ms)
+
+
+def file_mib(path: Path) -> float | None:
+    """MiB of a model's file, all parts of a split one; None where it is not on this machine."""
+    if not path.is_file():
+        return None
+    part = _PART.search(path.name)
+    parts = path.parent.glob(f"{glob.escape(path.name[: part.start()])}-*{part[1]}") if part else [path]
+    return sum(one.stat().st_size for one in parts) / _MIB
