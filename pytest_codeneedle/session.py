@@ -113,6 +113,19 @@ class GridSession:
         self._left[cell] -= 1
         return cell, self._left[cell] == 0
 
+    def lose(self, report: pytest.TestReport) -> None:
+        """Give xdist's report of an item whose worker died the row that the worker cannot send any more: an ERROR."""
+        label = report.nodeid.rpartition("::")[2].partition("[")[2].removesuffix("]")
+        ask = next((ask for ask in self.plan.items if self.plan.item_label(ask) == label), None)
+        if ask is None or any(_is_of(row, ask) for row in self.rows[ask.cell.corpus]):
+            return
+        chosen = self.plan.corpora[ask.cell.corpus]
+        told = f"the worker that asked it was killed, and its server with it; it is not asked again ({report.longrepr})"
+        report.when, report.longrepr = "setup", told  # an ERROR, as that of a server that died
+        facts = cell_facts(ask.cell, chosen.question(ask.function).function, chosen.corpus.total_lines)
+        outcome = {**dict.fromkeys(_SCORED), "response": "", "outcome": ERROR, "error": told}
+        setattr(report, REPORT_FIELD, {**facts, **outcome})
+
     def expect(self, items: Iterable[pytest.Item]) -> None:
         """Count what was collected, where this process collects: -k and -m may have left items out."""
         asks = [getattr(getattr(item, "callspec", None), "params", {}).get("kv_function") for item in items]
@@ -143,6 +156,13 @@ class GridSession:
                 )
             except (OSError, RunFolderError):  # the results are what counts, and they are there
                 continue
+
+
+def _is_of(row: Mapping[str, Any], ask: Ask) -> bool:
+    """Whether that is the row of this item."""
+    cell = ask.cell
+    asked = (cell.pair.ctk, cell.pair.ctv, cell.replicate, ask.function)
+    return (row["ctk"], row["ctv"], row["replicate"], row["function"]) == asked
 
 
 def local_workers(specs: Iterable[str]) -> int:
