@@ -25,23 +25,25 @@ if TYPE_CHECKING:
     from pytest_codeneedle.launch import LlamaServer
     from pytest_codeneedle.program import ServerArgs
 
-#: The warm-up is the first /completion, the first question the second.
-FIRST_QUESTION, SECOND_QUESTION = 2, 3
+#: The warm-up is the first /completion.
+_FIRST_QUESTION = 2
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 _EVENT = b'data: {"content": "    x", "stop": false}\n\n'
 _LATE = ("hang", "trickle", "sigstop")
 
 
 class Faulty:
-    """A proxy before `server` that breaks its nth /completion in the way that `fault` names.
+    """A proxy before `server` that breaks one /completion in the way that `fault` names.
 
-    `reset`, `http500`, `http400`, `bad-json`, `cut-off`, `hang` and `trickle` are its own; with `sigkill` and `sigstop`
-    the server gets that signal once its answer has begun. `fault*` breaks all that follow, too.
+    `reset`, `http500`, `http400`, `bad-json`, `hang` and `trickle` are its own; with `sigkill` and `sigstop` the server
+    gets that signal once its answer has begun, and no more of it comes. It is the first question's, `fault@1` breaks
+    the warm-up, and so on; `fault*` breaks all that follow, too.
     """
 
-    def __init__(self, server: LlamaServer, fault: str, nth: int = FIRST_QUESTION) -> None:
+    def __init__(self, server: LlamaServer, fault: str) -> None:
         self._server = server
-        self._fault, self._always, self._nth = fault.rstrip("*"), fault.endswith("*"), nth
+        name, _, nth = fault.rstrip("*").partition("@")
+        self._fault, self._always, self._nth = name, fault.endswith("*"), int(nth or _FIRST_QUESTION)
         self._count = 0
         self._limits = (deadline.LEAST_SECONDS, deadline.WRITE_FACTOR)
         if self._fault in _LATE and not self._always:  # until the fault: the next answer has the usual time
@@ -78,16 +80,17 @@ class Faulty:
         address = urlsplit(self._server.url)
         with socket.create_connection((address.hostname, address.port)) as server:
             server.sendall(request)
-            sent = 0
             while client not in select.select([client, server], [], [])[0]:
-                piece = server.recv(1 << 16)
+                piece = server.recv(1 << 12)
                 if not piece:
                     return
-                client.sendall(piece)
-                sent += len(piece)
-                if then is not None and sent > len(_HEAD) + 1000:  # two events at least
+                if then is not None and b"data: " in piece:
                     os.kill(self._server.process.pid, then)
-                    then = None
+                    client.sendall(piece[: piece.index(b"data: ") + 10])
+                    if then == signal.SIGSTOP:
+                        client.recv(1)
+                    return
+                client.sendall(piece)
 
     def _break(self, client: socket.socket) -> None:
         match self._fault:
@@ -97,8 +100,6 @@ class Faulty:
                 client.sendall(head.encode() + body)
             case "bad-json":
                 client.sendall(_HEAD + _chunk(_EVENT) + _chunk(b'data: {"content": \n\n') + _chunk(b""))
-            case "cut-off":
-                client.sendall(_HEAD + _chunk(_EVENT) + _chunk(b""))
             case "reset":
                 client.sendall(_HEAD + _chunk(_EVENT))
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -132,7 +133,7 @@ def _gone() -> bytes:
 
 
 def faulty_launch(
-    launch: Callable[[ServerArgs], LlamaServer], faults: list[str], nth: int = FIRST_QUESTION
+    launch: Callable[[ServerArgs], LlamaServer], faults: list[str]
 ) -> Iterator[Callable[[ServerArgs], LlamaServer]]:
     """For a `launch_llama_server` fixture: the cell's first server gets the first fault, and so on; later ones none."""
     left = iter(faults)
@@ -142,7 +143,7 @@ def faulty_launch(
         server = launch(args)
         fault = next(left, None)
         if fault:
-            proxies.append(Faulty(server, fault, nth))
+            proxies.append(Faulty(server, fault))
         return server
 
     yield launch_faulty

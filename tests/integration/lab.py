@@ -43,8 +43,8 @@ class Lab:
         path.write_text(text, encoding="utf-8")
         return path
 
-    def faults(self, faults: Mapping[str, list[str]], nth: int = 2) -> None:
-        """Let the servers of these cells, as `K/V`, have faults at their nth /completion: see `faulty`."""
+    def faults(self, faults: Mapping[str, list[str]]) -> None:
+        """Let the first, second and further servers of these cells, as `K/V`, have these faults: see `faulty`."""
         self.write(
             "conftest.py",
             f"""
@@ -58,7 +58,7 @@ from faulty import faulty_launch
 
 @pytest.fixture(scope="session")
 def launch_llama_server(launch_llama_server, kv_pair):
-    yield from faulty_launch(launch_llama_server, {dict(faults)!r}.get(str(kv_pair), []), {nth})
+    yield from faulty_launch(launch_llama_server, {dict(faults)!r}.get(str(kv_pair), []))
 """,
         )
 
