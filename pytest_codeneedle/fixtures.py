@@ -101,20 +101,22 @@ def launch_llama_server(kv_cell: Cell, pytestconfig: pytest.Config) -> Iterator[
     from pytest_codeneedle.errors import CellError  # noqa: PLC0415 - as above
     from pytest_codeneedle.launch import start, stop_all  # noqa: PLC0415 - as above
 
-    run = _session(pytestconfig).prepared[kv_cell.corpus].run
-    servers: list[LlamaServer] = []
+    session = _session(pytestconfig)
+    run = session.prepared[kv_cell.corpus].run
 
     def launch(args: ServerArgs) -> LlamaServer:
         try:
-            servers.append(start(args, run.server_log(args.pair)))
+            server = start(args, run.server_log(args.pair))
         except CellError as error:
             raise _item_error(str(error)) from None
-        return servers[-1]
+        session.servers.append(server)
+        return server
 
     try:
         yield launch
     finally:
-        stop_all(servers)
+        stop_all(session.servers)
+        session.servers.clear()
 
 
 @pytest.fixture(scope="session")

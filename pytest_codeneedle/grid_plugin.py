@@ -128,11 +128,15 @@ class GridPlugin:
             return ("passed", "", "PASSED") if report.passed else ("failed", "", "FAILED")
         return "error", "", "ERROR"
 
-    @pytest.hookimpl(trylast=True)  # pytest's own capture has ended then
-    def pytest_keyboard_interrupt(self) -> None:
-        """A signal ends the session: its servers too, which xdist's workers hold."""
-        self._signals.quieten_closed_terminals()
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_keyboard_interrupt(self) -> Generator[None, object, object]:
+        """End the servers, those that xdist's workers hold too, before pytest writes up where it was."""
         end_workers(self._local_workers)
+        for server in self.session.servers:
+            server.terminate()
+        result = yield
+        self._signals.quieten_closed_terminals()  # pytest captures no more
+        return result
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:

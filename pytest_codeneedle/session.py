@@ -21,6 +21,7 @@ from pytest_codeneedle.served_cell import prepare_served
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pytest_codeneedle.launch import LlamaServer
     from pytest_codeneedle.settings import Settings
 
 #: One item's result row as far as it is known, and what JUnit and HTML reports get of it.
@@ -36,7 +37,7 @@ _SCORED = ("primary_matched", "lcs_matched", "hallucinated", "bonus_matched")
 
 
 class GridSession:
-    """The plan, the settled facts, and on the controller the rows that came in."""
+    """The plan, the settled facts, the servers of this process, and on the controller the rows that came in."""
 
     def __init__(self, settings: Settings, config: pytest.Config) -> None:
         self.config = config
@@ -50,6 +51,7 @@ class GridSession:
             self.plan = make_plan(settings)
             run_folders(self.plan, time.localtime())  # a folder in use is a usage error, told before anything starts
         self.rows: dict[str, list[dict[str, Any]]] = {name: [] for name in self.plan.corpora}
+        self.servers: list[LlamaServer] = []
         self.began = time.monotonic()
         self._left: Counter[Cell] = Counter(ask.cell for ask in self.plan.items)
 

@@ -60,14 +60,18 @@ class StopSignals:
                 signal.signal(number, handler)
             self._before.clear()
 
-    def _take(self, number: int, _frame: FrameType | None) -> None:
+    def _take(self, number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
-        first, self.received = self.received is None, name
-        for other, handler in self._before.items():
-            ignored = self._worker or signal.Signals(other).name == "SIGHUP"
-            signal.signal(other, signal.SIG_IGN if ignored else handler)
-        if first:
+        if self.received is None:
+            self.received = name
             raise Stopped(_MEANING[name])
+        if self._worker or name == "SIGHUP":
+            return
+        # Not by giving it back at the first one: Python makes an error of a signal that comes in between.
+        if name == "SIGINT":
+            signal.default_int_handler(number, frame)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
     def quieten_closed_terminals(self) -> None:
         """Let what is still printed go nowhere where the terminal is gone: else pytest would end in the midst of it."""
