@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.errors import AnswerError, PromptTooLongError
+from pytest_codeneedle.asking import SteadyServer
+from pytest_codeneedle.deadline import Speeds
+from pytest_codeneedle.errors import AnswerError, LateAnswerError, PromptTooLongError
 from pytest_codeneedle.prompts import shared_prefix
 from pytest_codeneedle.recall import Judge, Recall
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_codeneedle.answers import Answer
     from pytest_codeneedle.functions import Function
     from pytest_codeneedle.launch import LlamaServer
@@ -35,16 +39,32 @@ def cell_facts(cell: Cell, function: Function, total_lines: int) -> dict[str, An
 
 
 class RunningCell:
-    """A server whose cache is warm and whose types are verified. `warm_up` must come before `ask`."""
+    """A server whose cache is warm and whose types are verified. `warm_up` must come before `ask`.
 
-    def __init__(self, server: LlamaServer, chosen: CorpusPlan, prepared: Prepared, settings: Settings) -> None:
-        self.server = server
+    `relaunch` starts another server like it, for the case that it dies or hangs; it raises ServerStartError.
+    """
+
+    def __init__(
+        self,
+        server: LlamaServer,
+        chosen: CorpusPlan,
+        prepared: Prepared,
+        settings: Settings,
+        relaunch: Callable[[], LlamaServer] | None = None,
+    ) -> None:
+        self._steady = SteadyServer(server, relaunch, self._make_ready)
         self._chosen = chosen
         self._prepared = prepared
         self._settings = settings
         self._judge = Judge(chosen, settings)
         self._prompts: dict[str, str] = {}
         self._facts: dict[str, Any] = {}
+        self._speeds = Speeds()
+
+    @property
+    def server(self) -> LlamaServer:
+        """The server that is asked now: another one after a relaunch."""
+        return self._steady.server
 
     def warm_up(self) -> Validity:
         """Ingest the part that all prompts share and read the log.
@@ -52,27 +72,35 @@ class RunningCell:
         After this every scored answer takes the cached path: cached and uncached prefixes can round differently.
         Raises PromptTooLongError with both numbers, InvalidCellError, AnswerError.
         """
+        self._steady.ask(self._make_ready)
+        return self.server.validity()
+
+    def _make_ready(self, server: LlamaServer) -> None:
+        """The warm-up of one process; a second one is warmed up just so."""
         thinking = self._prepared.thinking
         self._prompts = {
-            q.function.name: thinking.finish(self.server.client.render(q.message, thinking.template_kwargs))
+            q.function.name: thinking.finish(server.client.render(q.message, thinking.template_kwargs))
             for q in self._chosen.asked
         }
-        self._check_fit()
-        warm = self.server.client.ingest(shared_prefix(self._prompts.values()))
-        validity = self.server.validity()
+        self._check_fit(server)
+        warm = server.client.ingest(shared_prefix(self._prompts.values()))
+        self._speeds = Speeds().warmed_up(warm)
         self._facts = {
-            "load_seconds": round(self.server.load_seconds, 4),
+            "load_seconds": round(server.load_seconds, 4),
             "warm_up_n": warm.prompt_n,
             "warm_up_ms": round(warm.prompt_ms, 3),
             "n_ctx": self._prepared.n_ctx,
-            **validity.facts(),
+            **server.validity().facts(),
         }
-        return validity
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Load time, warm-up and validity, flat and plain; empty before the warm-up."""
-        return dict(self._facts)
+        """Load time, warm-up and validity, flat and plain, and what was done about faults.
+
+        `asked_again` is 1 where the last question was asked twice, `relaunches` how often a server was started anew.
+        """
+        steady = self._steady
+        return {**self._facts, "asked_again": int(steady.asked_again), "relaunches": steady.relaunches}
 
     def prompt(self, name: str) -> str:
         """The whole prompt about that function, as the chat template made it and thinking was settled."""
@@ -80,27 +108,36 @@ class RunningCell:
 
     def ask(self, name: str) -> Recall:
         """Ask for one function and score the answer. Raises AnswerError and PromptTooLongError."""
-        settings, prompt = self._settings, self._prompts[name]
-        function = self._chosen.question(name).function
-        answer = self.server.client.complete(
-            prompt,
-            function.primary(settings.lines),
-            budget=(self._prepared.budgets or {})[name],
-            full=settings.full_answer,
-            stop=settings.stop,
-            opening=self._prepared.thinking.opening(prompt),
-        )
+        answer = self._steady.ask(lambda server: self._answer(server, name))
+        self._speeds = self._speeds.answered(answer)
         if answer.truncated:
             msg = f"{name}: the answer was cut off by the end of the context ({self._prepared.n_ctx} tokens)"
             raise AnswerError(msg, answer.text)
         return self._judge.judge(name, answer, self._prompt_cache(answer))
 
+    def _answer(self, server: LlamaServer, name: str) -> Answer:
+        settings, prompt = self._settings, self._prompts[name]
+        budget = (self._prepared.budgets or {})[name]
+        try:
+            return server.client.complete(
+                prompt,
+                self._chosen.question(name).function.primary(settings.lines),
+                budget=budget,
+                full=settings.full_answer,
+                stop=settings.stop,
+                opening=self._prepared.thinking.opening(prompt),
+                deadline_seconds=self._speeds.deadline_seconds(self._prepared.prompt_tokens, budget),
+            )
+        except LateAnswerError as error:
+            msg = f"{error} (measured before: {self._speeds})"
+            raise LateAnswerError(msg, error.response) from error
+
     def told(self, message: str) -> str:
         """The message of a fault, with the end of the server's log."""
         return self.server.with_tail(message)
 
-    def _check_fit(self) -> None:
-        there = int(self.server.client.props()["default_generation_settings"]["n_ctx"])
+    def _check_fit(self, server: LlamaServer) -> None:
+        there = int(server.client.props()["default_generation_settings"]["n_ctx"])
         answer = max((self._prepared.budgets or {"": 0}).values())
         if self._prepared.prompt_tokens + answer > there:
             msg = (

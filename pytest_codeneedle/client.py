@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from pytest_codeneedle.answers import Answer, AnswerWatch
-from pytest_codeneedle.errors import AnswerError, PromptTooLongError
+from pytest_codeneedle.errors import AnswerError, BrokenAnswerError, LateAnswerError, PromptTooLongError
 from pytest_codeneedle.sse import encodable, events
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
-#: The first token of a long prompt can take many minutes on a CPU.
+#: Nothing for so long is a hang, where no deadline is known. A prompt that takes longer on a CPU is no hang where the
+#: build says how far it is: then something comes after each batch of it.
 READ_SECONDS = 3600.0
+#: For requests in which the model has no part.
+REPLY_SECONDS = 600.0
 _OK = 200
+_SERVER_ERROR = 500
 #: Greedy, and nothing but greedy: the other samplers of the default chain cost time for every token.
 _GREEDY = {"temperature": 0.0, "samplers": ["top_k"], "top_k": 1, "seed": 0, "cache_prompt": True, "id_slot": 0}
 
 
 class Client:
-    """Talks to one server. Each request has a connection of its own: a kept one can be closed under our hands."""
+    """Talks to one server. Each request has a connection of its own: a kept one can be closed under our hands.
 
-    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
+    `headers` go with every request; no repr and no error shows them.
+    """
+
+    def __init__(
+        self, url: str, headers: Mapping[str, str] | None = None, *, transport: httpx.BaseTransport | None = None
+    ) -> None:
         self._http = httpx.Client(
             base_url=url,
+            headers=headers,
             timeout=httpx.Timeout(READ_SECONDS, connect=10.0),
             limits=httpx.Limits(max_keepalive_connections=0),
             trust_env=False,  # no proxy stands between this and 127.0.0.1
@@ -60,7 +72,11 @@ class Client:
         return len(self._json("POST", "/tokenize", body)["tokens"])
 
     def ingest(self, prompt: str) -> Answer:
-        """Read a prompt into the slot's cache; the one token it answers is thrown away."""
+        """Read a prompt into the slot's cache; the one token it answers is thrown away.
+
+        The server is asked to tell its progress, so that however long the prompt is, `READ_SECONDS` is the time
+        without any sign of life. Builds that do not know that read all of it in that time.
+        """
         return self.complete(prompt, (), budget=1, full=True)
 
     def timed(self, prompt: str, budget: int) -> Answer:
@@ -69,7 +85,7 @@ class Client:
         last = self._json("POST", "/completion", {**_GREEDY, **asked})
         return _answer(AnswerWatch(()), last, closed=False)
 
-    def complete(  # noqa: PLR0913 - what is asked, and four knobs of the request
+    def complete(  # noqa: PLR0913 - what is asked, and five knobs of the request
         self,
         prompt: str,
         primary: Sequence[str],
@@ -78,26 +94,28 @@ class Client:
         full: bool = False,
         stop: Sequence[str] = (),
         opening: str = "",
+        deadline_seconds: float | None = None,
     ) -> Answer:
         """The greedy answer of at most `budget` tokens.
 
         The stream is closed once the lines of `primary` are complete and the model runs on; closing it stops the
         server. `full` lets it run to its own end or to the budget. `stop` are strings that end it. `opening` is what
-        the answer begins with unseen, because the prompt ends with it. Raises PromptTooLongError and AnswerError.
+        the answer begins with unseen, because the prompt ends with it. `deadline_seconds` is for all of it, however
+        little comes at a time. Raises PromptTooLongError, LateAnswerError, BrokenAnswerError where asking again may
+        mend it, and AnswerError.
         """
         watch = AnswerWatch(primary)
         watch.feed(opening)
         body = {**_GREEDY, "prompt": prompt, "n_predict": budget, "stream": True, "timings_per_token": True}
         if stop:
             body["stop"] = list(stop)
+        if deadline_seconds is None:
+            body["return_progress"] = True
         last: dict[str, Any] = {}
         closed = False
         try:
-            with self._http.stream("POST", "/completion", json=body) as response:
-                if response.status_code != _OK:
-                    response.read()
-                    raise _refused(response)
-                for event in events(response.iter_bytes()):
+            with contextlib.closing(self._events(body, deadline_seconds)) as stream:
+                for event in stream:
                     last = {**last, **event}
                     runs_on = watch.feed(encodable(str(event.get("content", ""))))
                     if event.get("stop"):
@@ -105,27 +123,52 @@ class Client:
                     if runs_on and not full:
                         closed = True
                         break
+        except (httpx.ReadTimeout, httpx.WriteTimeout, TimeoutError) as error:
+            limit = READ_SECONDS if deadline_seconds is None else deadline_seconds
+            msg = f"no whole answer within {limit:.3g} s, {len(watch.text)} characters had come"
+            raise LateAnswerError(msg, watch.text) from error
         except httpx.TransportError as error:
             msg = f"the connection broke after {len(watch.text)} characters: {str(error) or type(error).__name__}"
-            raise AnswerError(msg, watch.text) from error
+            raise BrokenAnswerError(msg, watch.text) from error
         if not closed and not last.get("stop"):
             msg = f"the answer was cut off: the stream ended after {len(watch.text)} characters without a stop"
-            raise AnswerError(msg, watch.text)
+            raise BrokenAnswerError(msg, watch.text)
         return _answer(watch, last, closed=closed)
+
+    def _events(
+        self, body: Mapping[str, object], deadline_seconds: float | None
+    ) -> Generator[dict[str, Any], None, None]:
+        """The events of one /completion; TimeoutError once they take longer than that."""
+        began = time.monotonic()
+        timeout = httpx.Timeout(READ_SECONDS if deadline_seconds is None else deadline_seconds, connect=10.0)
+
+        def in_time(pieces: Iterator[bytes]) -> Iterator[bytes]:
+            # Pieces that complete no event count too: a trickle would never run into the timeout of a read.
+            for piece in pieces:
+                if deadline_seconds is not None and time.monotonic() - began > deadline_seconds:
+                    raise TimeoutError
+                yield piece
+
+        with self._http.stream("POST", "/completion", json=body, timeout=timeout) as response:
+            if response.status_code != _OK:
+                response.read()
+                raise _refused(response)
+            yield from events(in_time(response.iter_bytes()))
 
     def _json(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         try:
-            response = self._http.request(method, path, json=body)
+            response = self._http.request(method, path, json=body, timeout=REPLY_SECONDS)
         except httpx.TransportError as error:
             msg = f"{path}: {str(error) or type(error).__name__}"
-            raise AnswerError(msg) from error
+            late = isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout)
+            raise (LateAnswerError if late else BrokenAnswerError)(msg) from error
         if response.status_code != _OK:
             raise _refused(response)
         try:
             decoded: dict[str, Any] = response.json()
         except ValueError as error:
             msg = f"{path}: the server's answer is not JSON: {error}"
-            raise AnswerError(msg) from error
+            raise BrokenAnswerError(msg) from error
         return decoded
 
 
@@ -157,4 +200,5 @@ def _refused(response: httpx.Response) -> AnswerError | PromptTooLongError:
             f"the prompt has {asked} tokens and the context {there}; raise it (--kv-n-ctx, -c), or leave that out"
         )
     said = error.get("message", error) if isinstance(error, dict) else error
-    return AnswerError(f"HTTP {response.status_code}: {said}")
+    kind = BrokenAnswerError if response.status_code >= _SERVER_ERROR else AnswerError
+    return kind(f"HTTP {response.status_code}: {said}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import os
 import signal
 import sys
 import threading
@@ -54,7 +55,8 @@ def parser() -> argparse.ArgumentParser:
     add("--rope-freq-scale", type=float)
     add("--host", default="127.0.0.1")
     add("--port", type=int, default=8080)
-    add("--api-key", action="append", default=[])
+    key = os.environ.get("LLAMA_API_KEY")  # as llama-server has it: arguments can be read by other users
+    add("--api-key", action="append", default=[key] if key else [])
     add("--chat-template")
     add("--jinja", action=argparse.BooleanOptionalAction, default=True)
     add("-cram", "--cache-ram", type=int)

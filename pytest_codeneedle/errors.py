@@ -14,6 +14,8 @@
         |-- InvalidCellError    its log shows something else than what was asked for
         |-- PromptTooLongError  prompt and answer do not fit its context
         `-- AnswerError         no usable answer: an HTTP error, an empty or a cut-off one
+            `-- BrokenAnswerError       asking again may mend it: the connection or the server broke
+                `-- LateAnswerError     it did not come in time: the server hangs
 
 Each message names the thing, the value that was wrong and the way out.
 """
@@ -75,3 +77,11 @@ class AnswerError(CellError):
         super().__init__(message)
         self.response = response
         self.label = label
+
+
+class BrokenAnswerError(AnswerError):
+    """A request that the connection or the server broke off; the same request may well be answered later."""
+
+
+class LateAnswerError(BrokenAnswerError):
+    """An answer that was not whole when its time was up: the server hangs, or is too slow to wait for."""

@@ -6,7 +6,6 @@ Tests that use them are parametrized by cell when --kv-grid is given, and skippe
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -101,26 +100,45 @@ def llama_server_args(kv_cell: Cell, pytestconfig: pytest.Config) -> ServerArgs:
 def launch_llama_server(kv_cell: Cell, pytestconfig: pytest.Config) -> Iterator[Callable[[ServerArgs], LlamaServer]]:
     """Starts a server and stops it when the cell is done. A server that does not come up is an ERROR."""
     from pytest_codeneedle.errors import CellError  # noqa: PLC0415 - as above
-    from pytest_codeneedle.launch import launched  # noqa: PLC0415 - as above
+    from pytest_codeneedle.launch import start, stop_all  # noqa: PLC0415 - as above
 
-    run = _session(pytestconfig).prepared[kv_cell.corpus].run
-    with contextlib.ExitStack() as servers:
+    session = _session(pytestconfig)
+    run = session.prepared[kv_cell.corpus].run
 
-        def launch(args: ServerArgs) -> LlamaServer:
-            try:
-                return servers.enter_context(launched(args, run.server_log(args.pair)))
-            except CellError as error:
-                raise _item_error(str(error)) from None
+    def launch(args: ServerArgs) -> LlamaServer:
+        try:
+            server = start(args, run.server_log(args.pair))
+        except CellError as error:
+            raise _item_error(str(error)) from None
+        session.servers.append(server)
+        return server
 
+    try:
         yield launch
+    finally:
+        stop_all(session.servers)
+        session.servers.clear()
 
 
 @pytest.fixture(scope="session")
 def llama_server(
     launch_llama_server: Callable[[ServerArgs], LlamaServer], llama_server_args: ServerArgs
 ) -> LlamaServer:
-    """The cell's running server: `.url`, `.client`, `.log_text`, `.validity()`."""
+    """The cell's running server: `.url` with `.headers`, `.client`, `.log_text`, `.validity()`."""
     return launch_llama_server(llama_server_args)
+
+
+def _relaunching(args: ServerArgs, launch: Callable[[ServerArgs], LlamaServer]) -> Callable[[], LlamaServer]:
+    """Starts another server like the cell's; one that does not come up is an error of the question, not of the item."""
+    from pytest_codeneedle.errors import ServerStartError  # noqa: PLC0415 - as above
+
+    def relaunch() -> LlamaServer:
+        try:
+            return launch(args)
+        except pytest.fail.Exception as error:
+            raise ServerStartError(error.msg) from None
+
+    return relaunch
 
 
 @pytest.fixture(scope="session")
@@ -135,7 +153,8 @@ def running_cell(kv_cell: Cell, request: pytest.FixtureRequest) -> RunningCell |
     asked = (plan.corpora[kv_cell.corpus], prepared, plan.settings)
     cell: RunningCell | ServedCell
     if plan.endpoint is None:
-        cell = RunningCell(request.getfixturevalue("llama_server"), *asked)
+        server: LlamaServer = request.getfixturevalue("llama_server")
+        cell = RunningCell(server, *asked, _relaunching(server.args, request.getfixturevalue("launch_llama_server")))
     else:
         cell = ServedCell(plan.endpoint, *asked)
     try:

@@ -11,6 +11,7 @@ from pytest_codeneedle import live, terminal
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.session import REPORT_FIELD, SESSION, GridSession, attach_row
 from pytest_codeneedle.settings import read_settings
+from pytest_codeneedle.signals import StopSignals, end_workers
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -33,13 +34,17 @@ class GridPlugin:
             raise pytest.UsageError(str(error)) from error
         config.stash[SESSION] = self.session
         self._told: set[str] = set()
+        self._signals = StopSignals(worker=self.session.is_worker, full_trace=config.option.fulltrace)
+        self._local_workers: list[int] = []
         if hasattr(config.option, "maxworkerrestart") and config.option.maxworkerrestart is None:
-            config.option.maxworkerrestart = "0"  # a worker that died took its server along: say so, do not retry
+            # Once for each: where the machine kills them, it would go on to.
+            config.option.maxworkerrestart = str(max(1, len(config.option.tx or ())))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Before xdist starts its workers: say what is coming, count tokens, make the run folder."""
         config = session.config
+        self._signals.install()
         if self.session.is_worker:
             return
         try:
@@ -58,6 +63,8 @@ class GridPlugin:
     def pytest_configure_node(self, node: WorkerController) -> None:
         """Send the settled facts to an xdist worker."""
         node.workerinput.update(self.session.worker_input())
+        if node.gateway.spec.popen:
+            self._local_workers.append(node.gateway._rinfo().pid)  # noqa: SLF001 - xdist asks for it just before
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_xdist_auto_num_workers(self) -> int:
@@ -72,6 +79,11 @@ class GridPlugin:
         from pytest_codeneedle.scheduling import CellScheduling  # noqa: PLC0415 - xdist asks only under -n
 
         return CellScheduling(config, log)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, report: pytest.TestReport) -> None:
+        """The item that a worker was at when it died is an ERROR with a row, as any other."""
+        self.session.lose(report)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One item per (cell, function); one per cell where a test asks for no function."""
@@ -117,10 +129,25 @@ class GridPlugin:
             return ("passed", "", "PASSED") if report.passed else ("failed", "", "FAILED")
         return "error", "", "ERROR"
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_keyboard_interrupt(self) -> Generator[None, object, object]:
+        """End the servers, those that xdist's workers hold too, before pytest writes up where it was."""
+        end_workers(self._local_workers)
+        for server in self.session.servers:
+            server.terminate()
+        result = yield
+        self._signals.quieten_closed_terminals()  # pytest captures no more
+        return result
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
         """On the controller: note the end in run.json."""
         if not self.session.is_worker:
             self.session.finish()
+
+    def pytest_unconfigure(self) -> None:
+        """Leave the signals as they were."""
+        self._signals.restore()
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
         """Both grids, the summary line and the run folder; with -q too."""

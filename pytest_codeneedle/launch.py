@@ -18,26 +18,34 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from pytest_codeneedle.apikey import ApiKey
 from pytest_codeneedle.client import Client
 from pytest_codeneedle.errors import ServerStartError
+from pytest_codeneedle.memory import memory_fault
 from pytest_codeneedle.program import HOST, ServerArgs
 from pytest_codeneedle.validity import Validity, read_validity
 from pytest_codeneedle.watchdog import MARK, end_marked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 #: A large model from a slow disk takes minutes; a server that hangs takes for ever.
 LOAD_DEADLINE_SECONDS = 1800.0
-STOP_SECONDS = 5.0
+#: A server has nothing to save, and a Ctrl-C is not to be waited for.
+STOP_SECONDS = 1.0
 LOG_TAIL_LINES = 20
+#: How long a process may take to end after its connections did: then it is known why they broke.
+_ENDING_SECONDS = 0.5
 _ATTEMPTS = 3
 _POLL_SECONDS = 0.01
 _PORT_TAKEN = re.compile(r"couldn't bind|address already in use|bind.*fail", re.IGNORECASE)
+#: Where a server reads its key from: other users may read its arguments, but not its environment.
+_KEY = "LLAMA_API_KEY"
+_KEY_BYTES = 32
 #: llama-server reads arguments from these: with them /health and the requests of a cell would not be answered.
 _NOT_INHERITED = {
-    *("LLAMA_API_KEY", "LLAMA_ARG_API_KEY_FILE", "LLAMA_ARG_API_PREFIX"),
+    *("LLAMA_ARG_API_KEY_FILE", "LLAMA_ARG_API_PREFIX"),
     *("LLAMA_ARG_SSL_KEY_FILE", "LLAMA_ARG_SSL_CERT_FILE"),
     *("LLAMA_ARG_HF_REPO", "LLAMA_ARG_HF_FILE", "LLAMA_ARG_MODEL_URL", "LLAMA_ARG_DOCKER_REPO"),  # go before -m
 }
@@ -46,17 +54,29 @@ _PR_SET_PDEATHSIG = 1
 
 
 class LlamaServer:
-    """One running server. `load_seconds` is the time from its start until /health said ok."""
+    """One running server. `load_seconds` is the time from its start until /health said ok.
 
-    def __init__(self, args: ServerArgs, process: subprocess.Popen[bytes], port: int, log: Path, mark: str) -> None:
+    It answers only who knows its key, which is random and in no record: `client` does, and `headers` are for others.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a start is made of
+        self, args: ServerArgs, process: subprocess.Popen[bytes], port: int, log: Path, *, mark: str, key: ApiKey
+    ) -> None:
         self.args = args
         self._mark = mark
+        self._key = key
         self.process = process
         self.log = log
         self.url = f"http://{HOST}:{port}"
-        self.client = Client(self.url)
+        self.client = Client(self.url, self.headers)
         self.load_seconds = 0.0
         self._watchdog: subprocess.Popen[bytes] | None = None
+        self._ending_since: float | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request of one's own has to carry: the server's key."""
+        return self._key.header()
 
     @property
     def log_text(self) -> str:
@@ -76,35 +96,57 @@ class LlamaServer:
         """Whether the process runs."""
         return self.process.poll() is None
 
+    def usable(self) -> bool:
+        """Whether it still answers, after a request of it broke."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(_ENDING_SECONDS)
+        return self.alive() and self.client.healthy()
+
     def wait_ready(self, deadline_seconds: float) -> None:
         """Wait until /health says ok. Raises ServerStartError with the end of the log."""
         began = time.monotonic()
         # The log too: another program that took the port may answer /health.
         while not (self.client.healthy() and _LISTENING in self.log_text):
             if not self.alive():
-                msg = f"the server ended with exit status {self.process.returncode} while it loaded"
-                raise ServerStartError(self.with_tail(msg))
+                status = self.process.returncode
+                short = memory_fault(self.log_text, self.args.pair, self.args.n_ctx, status)
+                msg = f"the server ended with exit status {status} while it loaded"
+                raise ServerStartError(self.with_tail(f"{msg}: {short}" if short else msg))
             if time.monotonic() - began > deadline_seconds:
                 msg = f"the server was not ready after {deadline_seconds:g} s"
                 raise ServerStartError(self.with_tail(msg))
             time.sleep(_POLL_SECONDS)
         self.load_seconds = time.monotonic() - began
 
-    def stop(self) -> None:
-        """Terminate; kill after five seconds, and what a wrapper leaves behind at once. Safe to call twice."""
-        self.client.close()
-        if self.alive():
+    def terminate(self) -> None:
+        """Ask it to end, and do not wait; `stop` does."""
+        if self._ending_since is None and self.alive():
+            self._ending_since = time.monotonic()
             self._signal("SIGTERM")
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(STOP_SECONDS)
-            self._signal("SIGKILL")
-            self.process.wait()
-        if self.args.program.may_wrap:
-            end_marked(self._mark)
+
+    def stop(self) -> None:
+        """Terminate; kill after a second, and what a wrapper leaves behind at once. Safe to call twice."""
+        self.client.close()
+        try:
+            self.terminate()
+            if self._ending_since is not None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(max(0.0, self._ending_since + STOP_SECONDS - time.monotonic()))
+        finally:  # a second Ctrl-C, too
+            self.kill()
         if self._watchdog is not None and self._watchdog.stdin is not None:
             self._watchdog.terminate()
             self._watchdog.stdin.close()
             self._watchdog.wait()
+
+    def kill(self) -> None:
+        """End it at once, and what a wrapper started: one that hangs, or is stopped by a debugger, ends too."""
+        if self.alive() or self._ending_since is not None:
+            self._signal("SIGKILL")
+            self.process.wait()
+            self._ending_since = None
+        if self.args.program.may_wrap:
+            end_marked(self._mark)
 
     def _signal(self, name: str) -> None:
         """Signal the whole group: `time llama-server` starts the server as a child of its own."""
@@ -130,19 +172,30 @@ class LlamaServer:
 
 @contextlib.contextmanager
 def launched(args: ServerArgs, log: Path, *, deadline_seconds: float = LOAD_DEADLINE_SECONDS) -> Iterator[LlamaServer]:
-    """A server that is ready, stopped at the end. Its output goes to `log`; a second start gets a file of its own.
-
-    Raises ServerStartError with the last 20 log lines.
-    """
-    server = _start(args, log, deadline_seconds)
+    """A server that is ready, as `start` has it, stopped at the end."""
+    server = start(args, log, deadline_seconds=deadline_seconds)
     try:
         yield server
     finally:
         server.stop()
 
 
-def _start(args: ServerArgs, log: Path, deadline_seconds: float) -> LlamaServer:
-    """Start and wait; a port that another program took in between is tried anew."""
+def stop_all(servers: Sequence[LlamaServer]) -> None:
+    """Stop several at once: together they take as long as the slowest."""
+    try:
+        for server in servers:
+            server.terminate()
+    finally:
+        with contextlib.ExitStack() as each:  # all of them, also where one cannot be stopped
+            for server in servers:
+                each.callback(server.stop)
+
+
+def start(args: ServerArgs, log: Path, *, deadline_seconds: float = LOAD_DEADLINE_SECONDS) -> LlamaServer:
+    """Start a server and wait until it is ready. Its output goes to `log`; a second start gets a file of its own.
+
+    A port that another program took in between is tried anew. Raises ServerStartError with the last 20 log lines.
+    """
     for attempt in range(1, _ATTEMPTS + 1):
         server = _spawn(args, _unused(log))
         try:
@@ -173,6 +226,7 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
     environment.update(args.program.environment)
     environment["PYTHONUNBUFFERED"] = "1"
     environment[MARK] = mark = secrets.token_hex(8)
+    environment[_KEY] = secret = secrets.token_urlsafe(_KEY_BYTES)  # whatever key is there already
     with open(log, "xb", opener=_for_the_user_alone) as output:
         try:
             process = subprocess.Popen(  # noqa: S603 - the user's own server, no shell
@@ -187,7 +241,7 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
         except OSError as error:
             msg = f"{args.pair}: the server {argv[0]} could not be started: {error.strerror}"
             raise ServerStartError(msg) from error
-    server = LlamaServer(args, process, port, log, mark)
+    server = LlamaServer(args, process, port, log, mark=mark, key=ApiKey(secret))
     if not sys.platform.startswith("linux") or args.program.may_wrap:
         server.guard()  # of a script or a command the kernel may end no more than a wrapper
     return server

@@ -6,18 +6,24 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from xdist.scheduler import LoadScopeScheduling
 
 from pytest_codeneedle.kvtypes import BITS
 
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
+
+#: A worker begins an item once it knows of the next: with fewer it waits.
+_LEAST_PENDING = 2
 _TYPE = "|".join(sorted(BITS, key=len, reverse=True))
 #: The cell's part of a test id: `[corpus:]ctk/ctv`, after `[` or `-` and before `-` or `]`.
 _CELL = re.compile(rf"[\[-]((?:[^\[\]:/]+:)?(?:{_TYPE})/(?:{_TYPE}))(?=[-\]])")
 
 
 class CellScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist publishes no types
-    """Sends all items of a cell to one worker."""
+    """Sends all items of a cell to one worker, and what is left of it to another where that worker died."""
 
     def _split_scope(self, nodeid: str) -> str:
         """The cell of a test id; xdist's own scope for ids without one."""
@@ -26,3 +32,29 @@ class CellScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist publis
             scope: str = super()._split_scope(nodeid)
             return scope
         return found.group(1)
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        """Take a worker off that ended; the item that it was at, if any.
+
+        That item may be what killed it, so it is not asked again (xdist would); the rest of the cell is. Cells that
+        were done are not handed out again: a worker that is sent nothing waits for ever.
+        """
+        work = self.assigned_work[node]
+        crashed = next((name for unit in work.values() for name, done in unit.items() if not done), None)
+        for scope, unit in list(work.items()):
+            if crashed in unit:
+                unit[crashed] = True
+            if all(unit.values()):
+                del work[scope]
+        super().remove_node(node)
+        return crashed
+
+    def _reschedule(self, node: WorkerController) -> None:
+        """Hand out cells until the worker can begin: what is left of a cell may be one item."""
+        super()._reschedule(node)
+        while self.workqueue and not node.shutting_down and self._pending(node) < _LEAST_PENDING:
+            super()._reschedule(node)
+
+    def _pending(self, node: WorkerController) -> int:
+        pending: int = self._pending_of(self.assigned_work[node])
+        return pending

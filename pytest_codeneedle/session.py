@@ -27,6 +27,7 @@ from pytest_codeneedle.store import RunFolder
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pytest_codeneedle.launch import LlamaServer
     from pytest_codeneedle.settings import Settings
 
 #: One item's result row as far as it is known, and what JUnit and HTML reports get of it.
@@ -42,7 +43,7 @@ _SCORED = ("primary_matched", "lcs_matched", "hallucinated", "bonus_matched")
 
 
 class GridSession:
-    """The plan, the settled facts, the answers that are recorded already, and on the controller all rows."""
+    """The plan, the settled facts, the answers on record, the servers of this process; on the controller all rows."""
 
     def __init__(self, settings: Settings, config: pytest.Config) -> None:
         self.config = config
@@ -65,6 +66,7 @@ class GridSession:
         self.began = self._asking = self._answered = time.monotonic()
         self._asked: list[dict[str, Any]] = []
         self._count(self.plan.items)
+        self.servers: list[LlamaServer] = []
 
     @property
     def workers(self) -> int:
@@ -165,6 +167,19 @@ class GridSession:
         rows = self.record.rows(corpus)
         return [row for row in rows if (cell_of(row), row["function"]) in asked]
 
+    def lose(self, report: pytest.TestReport) -> None:
+        """Give xdist's report of an item whose worker died the row that the worker cannot send any more: an ERROR."""
+        test, _, label = report.nodeid.rpartition("::")[2].removesuffix("]").partition("[")
+        ask = next((ask for ask in self.plan.items if self.plan.item_label(ask) == label), None)
+        if ask is None or any(_is_of(row, ask) for row in self.rows(ask.cell.corpus)):
+            return
+        chosen = self.plan.corpora[ask.cell.corpus]
+        told = f"the worker that asked it was killed, and its server with it; it is not asked again ({report.longrepr})"
+        report.when, report.longrepr = "setup", told  # an ERROR, as that of a server that died
+        facts = cell_facts(ask.cell, chosen.question(ask.function).function, chosen.corpus.total_lines)
+        outcome = {**dict.fromkeys(_SCORED), "response": "", "outcome": ERROR, "error": told}
+        setattr(report, REPORT_FIELD, {"test": test, **facts, **outcome})
+
     def expect(self, items: Iterable[pytest.Item]) -> None:
         """Count what was collected, where this process collects: -k and -m may have left items out."""
         asks = [getattr(getattr(item, "callspec", None), "params", {}).get("kv_function") for item in items]
@@ -235,6 +250,13 @@ def _key(cell: Cell, function: str) -> Item:
 def cell_of(row: Mapping[str, Any]) -> Cell:
     """The cell that a row belongs to."""
     return Cell(row["corpus"], KVPair(row["ctk"], row["ctv"]), row["replicate"])
+
+
+def _is_of(row: Mapping[str, Any], ask: Ask) -> bool:
+    """Whether that is the row of this item."""
+    cell = ask.cell
+    asked = (cell.pair.ctk, cell.pair.ctv, cell.replicate, ask.function)
+    return (row["ctk"], row["ctv"], row["replicate"], row["function"]) == asked
 
 
 def local_workers(specs: Iterable[str]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.errors import AnswerError
+from pytest_codeneedle.errors import BrokenAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,13 +29,13 @@ def lines(pieces: Iterable[bytes]) -> Iterator[str]:
 def events(pieces: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     """The objects of a stream, up to its end or its `[DONE]`; comments and other fields are passed over.
 
-    Raises AnswerError for what is no JSON object and for an error in the midst of the stream, in both forms that
+    Raises BrokenAnswerError for what is no JSON object and for an error in the midst of the stream, in both forms that
     llama.cpp has had for it.
     """
     for line in lines(pieces):
         if line.startswith(_ERROR):
             msg = f"the server broke off its answer: {line.removeprefix(_ERROR)}"
-            raise AnswerError(msg)
+            raise BrokenAnswerError(msg)
         if not line.startswith(_DATA):
             continue
         data = line.removeprefix(_DATA).strip(" ")
@@ -54,11 +54,11 @@ def _event(data: str) -> dict[str, Any]:
         event = json.loads(data)
     except ValueError as error:
         msg = f"the server's stream holds something that is not JSON: {error}"
-        raise AnswerError(msg) from error
+        raise BrokenAnswerError(msg) from error
     if not isinstance(event, dict):
         msg = f"the server's stream holds something that is no JSON object: a {type(event).__name__}"
-        raise AnswerError(msg)
+        raise BrokenAnswerError(msg)
     if event.get("error") is not None:
         msg = f"the server broke off its answer: {event['error']}"
-        raise AnswerError(msg)
+        raise BrokenAnswerError(msg)
     return event

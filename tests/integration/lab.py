@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_codeneedle.watchdog import MARK
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 RUNS = "codeneedle-runs"
 #: Nothing here takes as long; a test that hangs should say where.
@@ -40,6 +42,25 @@ class Lab:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         return path
+
+    def faults(self, faults: Mapping[str, list[str]]) -> None:
+        """Let the first, second and further servers of these cells, as `K/V`, have these faults: see `faulty`."""
+        self.write(
+            "conftest.py",
+            f"""
+import sys
+
+import pytest
+
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from faulty import faulty_launch
+
+
+@pytest.fixture(scope="session")
+def launch_llama_server(launch_llama_server, kv_pair):
+    yield from faulty_launch(launch_llama_server, {dict(faults)!r}.get(str(kv_pair), []))
+""",
+        )
 
     def grid(self, *arguments: str, corpus: str | None = "tiny", quiet: bool = True) -> pytest.RunResult:
         """Run `pytest --kv-grid -q` in a process of its own: parent-death signals want a main thread."""
@@ -148,3 +169,17 @@ def runs(pid: int) -> bool:
         return status.read_text(encoding="utf-8").rpartition(")")[2].split()[0] not in "ZX"
     except FileNotFoundError:  # it ended in between, or there is no /proc and the signal arrived
         return not Path("/proc/self").exists()
+
+
+def survivors(folder: Path) -> list[int]:
+    """The servers that were started below this folder and still run, whoever started them."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            marked = f"{MARK}=".encode() in (entry / "environ").read_bytes()
+            here = (entry / "cwd").readlink().is_relative_to(folder)
+        except OSError:  # it ended meanwhile, or is another user's
+            continue
+        if marked and here and runs(int(entry.name)):
+            found.append(int(entry.name))
+    return found
