@@ -87,6 +87,7 @@ class RunningCell:
         self._speeds = Speeds().warmed_up(warm)
         self._facts = {
             "load_seconds": round(server.load_seconds, 4),
+            "loaded_ahead": server.ahead,
             "warm_up_n": warm.prompt_n,
             "warm_up_ms": round(warm.prompt_ms, 3),
             "n_ctx": self._prepared.n_ctx,

@@ -54,7 +54,9 @@ _PR_SET_PDEATHSIG = 1
 
 
 class LlamaServer:
-    """One running server. `load_seconds` is the time from its start until /health said ok.
+    """One running server. `load_seconds` is the time that it was waited for until /health said ok.
+
+    `ahead` says that it was started before anybody waited.
 
     It answers only who knows its key, which is random and in no record: `client` does, and `headers` are for others.
     """
@@ -70,6 +72,7 @@ class LlamaServer:
         self.url = f"http://{HOST}:{port}"
         self.client = Client(self.url, self.headers)
         self.load_seconds = 0.0
+        self.ahead = False
         self._watchdog: subprocess.Popen[bytes] | None = None
         self._ending_since: float | None = None
 
@@ -189,6 +192,32 @@ def stop_all(servers: Sequence[LlamaServer]) -> None:
         with contextlib.ExitStack() as each:  # all of them, also where one cannot be stopped
             for server in servers:
                 each.callback(server.stop)
+
+
+class Loading:
+    """A server that was started and is not waited for: it loads while something else is done."""
+
+    def __init__(self, args: ServerArgs, log: Path) -> None:
+        self._log = log
+        self.server = _spawn(args, _unused(log))
+        self.server.ahead = True
+
+    def ready(self) -> LlamaServer:
+        """The server, once it is ready; `load_seconds` is what it was still waited for.
+
+        Raises ServerStartError. A port that another program took is tried anew, as ever.
+        """
+        try:
+            self.server.wait_ready(LOAD_DEADLINE_SECONDS)
+        except ServerStartError:
+            self.server.stop()
+            if not _PORT_TAKEN.search(self.server.log_text):
+                raise
+            return start(self.server.args, self._log)
+        except BaseException:
+            self.server.stop()
+            raise
+        return self.server
 
 
 def start(args: ServerArgs, log: Path, *, deadline_seconds: float = LOAD_DEADLINE_SECONDS) -> LlamaServer:

@@ -119,6 +119,11 @@ _OPTIONS = (
         action="flag",
     ),
     _Option("--kv-redact", "Show no line of code in reports, not even those asked for.", "bool", action="flag"),
+    _Option(
+        "--kv-overlap",
+        "Load the next cell's server while this cell's last answers come. Default: auto, where memory allows.",
+        choices=("auto", "on", "off"),
+    ),
     _Option("--kv-out", "Run folder. Default: codeneedle-runs/<corpus>__<model>__<time>.", metavar="DIR"),
     _Option(
         "--kv-resume",

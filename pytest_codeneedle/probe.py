@@ -87,6 +87,14 @@ def ask_version(command: Sequence[str], environment: Sequence[tuple[str, str]] =
     return found["version"] if found else None
 
 
+def ask_devices(command: Sequence[str], environment: Sequence[tuple[str, str]] = ()) -> str:
+    """What a server says to --list-devices; nothing where it cannot be asked."""
+    try:
+        return _ask(command, "--list-devices", environment)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+
+
 def _ask(command: Sequence[str], flag: str, environment: Sequence[tuple[str, str]]) -> str:
     """All that a program prints with this one argument."""
     done = subprocess.run(  # noqa: S603 - the user's own server, no shell

@@ -77,6 +77,7 @@ class Settings:
     embed_source: bool
     redact: bool
     out: Path | None
+    overlap: str
     resume: bool
     shard: Shard | None
     rootdir: Path
@@ -131,6 +132,7 @@ def read_settings(config: pytest.Config) -> Settings:
         speed=parse_speed(speed) if (speed := _text(config, "kv_speed")) else None,
         **_privacy(config),
         out=start / out if out else None,
+        overlap=_choice(config, "kv_overlap", ("auto", "on", "off"), "auto"),
         resume=bool(option_value(config, "kv_resume")),
         shard=shard,
         rootdir=rootdir,
