@@ -93,6 +93,7 @@ def llama_server_args(kv_cell: Cell, pytestconfig: pytest.Config) -> ServerArgs:
         prepared.n_ctx,
         prepared.threads,
         session.plan.settings.server_args,
+        prepared.device,
     )
 
 

@@ -79,7 +79,9 @@ def prepare(plan: Plan, workers: int) -> tuple[Plan, dict[str, Prepared]]:
     ready = {}
     for name, folder in folders.items():
         files = len(plan.corpora[name].corpus.parts)
-        one = Prepared(str(folder.path), given, threads, files, technique.technique, problem=problem)
+        one = Prepared(
+            str(folder.path), given, threads, files, technique.technique, problem=problem, device=_devices(plan)
+        )
         ready[name] = replace(one, **counts[name])
         facts = {**folder.about(), **about_corpus(plan, name), **server_facts}
         folder.write_about({**facts, **settled(plan, name, ready[name], facts["model_sha256"])})
@@ -120,7 +122,13 @@ def _deadline(model: Path | None) -> float:
 
 
 def _counting(plan: Plan, model: Path | None, threads: int) -> ServerArgs:
-    return ServerArgs(plan.program, model, KVPair("f16", "f16"), _COUNTING_CONTEXT, threads, plan.settings.server_args)
+    pair, extra = KVPair("f16", "f16"), plan.settings.server_args
+    return ServerArgs(plan.program, model, pair, _COUNTING_CONTEXT, threads, extra, _devices(plan))
+
+
+def _devices(plan: Plan) -> str | None:
+    """All that --kv-devices names: a server that has no other beside it may use them together."""
+    return ",".join(plan.settings.devices) or None
 
 
 def _counted(plan: Plan, corpus: CorpusPlan, server: LlamaServer, thinking: Thinking) -> dict[str, Any]:

@@ -28,7 +28,9 @@ class Prepared:
     `n_ctx`, `file_tokens`, `prompt_tokens` (the longest prompt), `budgets` and `expected` (per function: the
     answer may have, the lines asked for have) are in tokens, and zero or empty where `problem` says why the server
     that counts tokens did not come up. `files` of the corpus are in its text; `[trim]` leaves out the others.
-    `model` is None where the server fetches it.
+    `model` is None where the server fetches it. `device` is the GPU that a server sees (several with commas, None for
+    all), `servers_on_device` how many of this session's servers share it at most, `host` another host that they run
+    on; `folder` is a temporary one there.
     """
 
     folder: str
@@ -42,6 +44,9 @@ class Prepared:
     budgets: dict[str, int] | None = None
     expected: dict[str, int] | None = None
     problem: str | None = None
+    device: str | None = None
+    servers_on_device: int = 1
+    host: str | None = None
 
     @property
     def model_path(self) -> Path | None:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_codeneedle.cell import cell_facts
-from pytest_codeneedle.errors import ConfigurationError, RunFolderError
+from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
+from pytest_codeneedle.hosts import LOCAL, workers_by_host
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.machine import cores
 from pytest_codeneedle.plan import Ask, Cell, Plan, make_plan
 from pytest_codeneedle.prepare import prepare, trim_alone
 from pytest_codeneedle.prepared import Prepared, run_folders
 from pytest_codeneedle.served_cell import prepare_served
+from pytest_codeneedle.server_logs import folder_of_its_own
+from pytest_codeneedle.workers import check_cores, own_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from pytest_codeneedle.settings import Settings
 
@@ -28,7 +33,8 @@ ROW = pytest.StashKey[dict[str, Any]]()
 SESSION = pytest.StashKey["GridSession"]()
 #: The name under which a row travels in a TestReport from worker to controller.
 REPORT_FIELD = "codeneedle_row"
-_WORKER_INPUT = "codeneedle"
+#: The name under which the settled facts travel to a worker.
+WORKER_INPUT = "codeneedle"
 #: Kept out of `user_properties`: the response belongs into the run folder alone.
 _NOT_PROPERTIES = ("response", "after")
 #: The keys that every row has; an ERROR has no score.
@@ -41,10 +47,12 @@ class GridSession:
     def __init__(self, settings: Settings, config: pytest.Config) -> None:
         self.config = config
         self.prepared: dict[str, Prepared] = {}
+        self.folders: dict[str, Path] = {}  # of a worker on another host
         worker = getattr(config, "workerinput", None)
         self.is_worker = worker is not None
         if worker is not None:
-            self.prepared = {name: Prepared(**facts) for name, facts in worker[_WORKER_INPUT].items()}
+            self.prepared = {name: Prepared(**facts) for name, facts in worker[WORKER_INPUT].items()}
+            self._settle_as_guest()
             self.plan: Plan = make_plan(settings, {name: one.files for name, one in self.prepared.items()})
         else:
             self.plan = make_plan(settings)
@@ -59,13 +67,18 @@ class GridSession:
 
         Raises ConfigurationError for more of them on this machine than it has cores: llama.cpp's threads spin.
         """
-        if getattr(self.config.option, "dist", "no") == "no" or self.plan.endpoint is not None:
+        local = workers_by_host(self.config)[LOCAL]
+        if self.plan.endpoint is not None:
             return 1
-        local = local_workers(getattr(self.config.option, "tx", None) or ())
-        if local > cores():
-            msg = f"{local} servers at once would share {cores()} cores and be many times slower; use -n {cores()}"
-            raise ConfigurationError(msg)
+        check_cores(local, cores(), own_threads(self.plan.program, self.plan.settings.server_args))
         return max(1, local)
+
+    def _settle_as_guest(self) -> None:
+        """Where this is another host than the controller's: have folders here, for the servers' logs."""
+        for name, one in self.prepared.items():
+            if one.host is not None:
+                self.folders[name] = folder_of_its_own()
+                self.prepared[name] = replace(one, folder=str(self.folders[name]))
 
     def prepare(self) -> None:
         """On the controller, before the first item: run folders, trimming, token counts, the context size."""
@@ -82,7 +95,7 @@ class GridSession:
 
     def worker_input(self) -> dict[str, Any]:
         """What workers need of it, plain."""
-        return {_WORKER_INPUT: {name: one.asdict() for name, one in self.prepared.items()}}
+        return {WORKER_INPUT: {name: one.asdict() for name, one in self.prepared.items()}}
 
     def begin_item(self, item: pytest.Item) -> None:
         """Start the item's row, so that an item whose server fails says what it was all the same."""
@@ -143,17 +156,6 @@ class GridSession:
                 )
             except (OSError, RunFolderError):  # the results are what counts, and they are there
                 continue
-
-
-def local_workers(specs: Iterable[str]) -> int:
-    """How many of xdist's `--tx` workers run on this machine: `popen`, `3*popen`, `popen//python=...`."""
-    count = 0
-    for spec in specs:
-        times, star, rest = spec.partition("*")
-        kind = rest if star else spec
-        if kind.startswith("popen"):
-            count += int(times) if star else 1
-    return count
 
 
 def add_to_row(item: pytest.Item, facts: Mapping[str, Any]) -> None:

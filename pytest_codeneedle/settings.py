@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_codeneedle.devices import parse_devices
 from pytest_codeneedle.endpoint import is_url, normalised_url
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.kvtypes import (
@@ -72,6 +73,7 @@ class Settings:
     skip_unparsable: bool
     embed_source: bool
     redact: bool
+    devices: tuple[str, ...]
     out: Path | None
     rootdir: Path
     start: Path
@@ -120,6 +122,7 @@ def read_settings(config: pytest.Config) -> Settings:
         request=profile.request if profile else {},
         skip_unparsable=bool(option_value(config, "kv_skip_unparsable")),
         **_privacy(config),
+        devices=parse_devices(devices) if (devices := _text(config, "kv_devices")) else (),
         out=start / out if out else None,
         rootdir=rootdir,
         start=start,
@@ -196,7 +199,7 @@ def _own_server(config: pytest.Config) -> tuple[KVPair, ...]:
 
 def _as_served(config: pytest.Config) -> tuple[KVPair, ...]:
     """The one cell of an endpoint; what is set when a server is started cannot be set of one that runs."""
-    for key in ("kv_types", "ctk", "ctv", "kv_pairs", "kv_reference", "kv_n_ctx", "kv_server_args"):
+    for key in ("kv_types", "ctk", "ctv", "kv_pairs", "kv_reference", "kv_n_ctx", "kv_server_args", "kv_devices"):
         if config.getoption(key, default=None) is not None:
             flag = "--" + key.replace("_", "-")
             msg = f"{flag} cannot be set of an endpoint that already runs: it is one cell, as served; leave it out"
