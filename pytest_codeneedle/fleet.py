@@ -176,10 +176,17 @@ class Guest:
 
 
 def distribute(config: pytest.Config) -> None:
-    """`--tx` alone names hosts, and xdist would run nothing there; before xdist looks whether to distribute."""
+    """`--tx` alone names hosts, and xdist would run nothing there; before xdist looks whether to distribute.
+
+    Raises pytest.UsageError for -n beside it, with which xdist forgets the hosts.
+    """
     option = config.option
-    worker, pdb = hasattr(config, "workerinput"), getattr(option, "usepdb", False)
-    if getattr(option, "tx", None) and option.dist == "no" and not worker and not pdb:
+    if hasattr(config, "workerinput") or not getattr(option, "tx", None):
+        return
+    if option.numprocesses and any(str(word).startswith("--tx") for word in config.invocation_params.args):
+        msg = f"-n starts workers here and leaves --tx out; write --tx={option.numprocesses}*popen for those here"
+        raise pytest.UsageError(msg)
+    if option.dist == "no" and not option.usepdb:
         option.dist = "load"
 
 

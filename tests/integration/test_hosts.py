@@ -111,13 +111,14 @@ def test_other_corpus(lab: Lab, hosts: dict[str, sshd.Host]) -> None:
     [
         pytest.param(("ssh=gpu1", "ssh=gpu9"), "host gpu9 cannot be reached", id="no such host"),
         pytest.param(("//python=", "//python=/nowhere"), "host gpu1 does not answer", id="no Python"),
+        pytest.param(("--tx=", "-n1 --tx="), "write --tx=1*popen for those here", id="-n too"),
         pytest.param(("--tx=", "--tx=9*"), "host gpu1: 9 servers at once would share", id="too many"),
     ],
 )
 def test_a_host_that_will_not_do(lab: Lab, hosts: dict[str, sshd.Host], change: tuple[str, str], expected: str) -> None:
     """A host that cannot be asked, and one that cannot bear so many servers, are named."""
     tx = hosts["gpu1"].tx(checkout(lab, "one")).replace(*change)
-    assert expected in refusal(lab.grid("--kv-pairs", PAIRS, tx))
+    assert expected in refusal(lab.grid("--kv-pairs", PAIRS, *tx.split()))
 
 
 def test_path_of_this_machine(lab: Lab, hosts: dict[str, sshd.Host]) -> None:

@@ -23,6 +23,17 @@ def test_server(llama_server, kv_pair):
     said = {key: seen.get(key) for key in KEYS}
     Path(f"{kv_pair.ctk}-{kv_pair.ctv}.json").write_text(json.dumps(said))
 """
+DIE_ONCE = """
+    died = Path("died")
+    if not died.exists():
+        died.touch()
+        Path(f"{kv_pair.ctk}-{kv_pair.ctv}.json").unlink()
+        import os
+        os._exit(1)
+
+def test_more(kv_pair):  # a new worker of xdist's waits for a second item before it runs the first
+    pass
+"""
 #: A fake, for no test machine has GPUs: it answers what a llama-server with CUDA says of two.
 TWO_GPUS = """#!/bin/sh
 echo "--cache-type-k --list-devices"
@@ -52,6 +63,16 @@ def test_server_sees_its_devices(lab: Lab, more: tuple[str, ...], expected: list
         seen(lab), key=lambda one: one[VARIABLES[0]]
     )
     assert ["0", "1"] == lab.about()["devices"]
+
+
+@pytest.mark.slow
+def test_worker_that_takes_over(lab: Lab) -> None:
+    """A worker that xdist starts for a dead one gets its device, and not the next."""
+    lab.pytester.makepyfile(OWN.replace("KEYS", repr(VARIABLES)) + DIE_ONCE)
+    pairs = "--kv-pairs=q8_0/q8_0,q4_0/q4_0"
+    result = lab.grid(pairs, "--kv-devices=0,1", "-n1", "--max-worker-restart=1", "test_worker_that_takes_over.py")
+    assert 1 == result.parseoutcomes()["failed"]
+    assert [dict.fromkeys(VARIABLES, "0")] * 2 == seen(lab)
 
 
 def auto(lab: Lab, *arguments: str) -> tuple[int | None, str | None]:
