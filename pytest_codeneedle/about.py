@@ -71,6 +71,7 @@ def about_session(
         "server_args": list(settings.server_args),
         "request": dict(settings.request),
         "workers": at_once,
+        "devices": list(settings.devices),
         "threads": None if plan.program.own_threads else threads,
         "pairs": [str(pair) for pair in settings.pairs],
         "reference": str(settings.reference),

@@ -93,6 +93,7 @@ def llama_server_args(kv_cell: Cell, pytestconfig: pytest.Config) -> ServerArgs:
         prepared.n_ctx,
         prepared.threads,
         session.plan.settings.server_args,
+        prepared.device,
     )
 
 
@@ -171,7 +172,7 @@ def recall(kv_cell: Cell, kv_function: str, request: pytest.FixtureRequest) -> R
     One that a resumed run has on record is judged anew, and no server is started for it.
     """
     from pytest_codeneedle.errors import CellError  # noqa: PLC0415 - as above
-    from pytest_codeneedle.session import add_to_row  # noqa: PLC0415 - as above
+    from pytest_codeneedle.rows import add_to_row  # noqa: PLC0415 - as above
 
     session = _session(request.config)
     row = session.recorded(request.node, kv_cell, kv_function)
@@ -194,7 +195,7 @@ def _recalled(session: GridSession, row: Mapping[str, Any], item: pytest.Item) -
     from pytest_codeneedle.answers import Answer  # noqa: PLC0415 - as above
     from pytest_codeneedle.errors import CellError  # noqa: PLC0415 - as above
     from pytest_codeneedle.record import RECORDED  # noqa: PLC0415 - as above
-    from pytest_codeneedle.session import ROW, add_to_row  # noqa: PLC0415 - as above
+    from pytest_codeneedle.rows import ROW, add_to_row  # noqa: PLC0415 - as above
 
     known = item.stash[ROW]
     add_to_row(item, {key: value for key, value in row.items() if key not in known} | {RECORDED: True})

@@ -9,7 +9,9 @@ import pytest
 
 from pytest_codeneedle import live, terminal
 from pytest_codeneedle.errors import ConfigurationError
-from pytest_codeneedle.session import REPORT_FIELD, SESSION, GridSession, attach_row
+from pytest_codeneedle.fleet import Fleet, Guest, distribute
+from pytest_codeneedle.rows import REPORT_FIELD, attach_row
+from pytest_codeneedle.session import SESSION, GridSession
 from pytest_codeneedle.settings import read_settings
 from pytest_codeneedle.signals import StopSignals, end_workers
 
@@ -28,11 +30,17 @@ class GridPlugin:
         if config.args_source is not pytest.Config.ArgsSource.ARGS:
             config.args[:] = [str(SUITE)]
             config.addinivalue_line("python_functions", "test_recall")  # a project may name its tests otherwise
+        distribute(config)
         try:
             self.session = GridSession(read_settings(config), config)
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from error
         config.stash[SESSION] = self.session
+        self.fleet = Fleet(self.session)
+        if not self.session.is_worker:
+            config.pluginmanager.register(self.fleet)
+        elif self.session.folders:
+            config.pluginmanager.register(Guest(self.session.folders))
         self._told: set[str] = set()
         self._signals = StopSignals(worker=self.session.is_worker, full_trace=config.option.fulltrace)
         self._local_workers: list[int] = []
@@ -53,7 +61,9 @@ class GridPlugin:
                 return
             terminal.quieten(config)
             terminal.write(config, terminal.announce(self.session.plan, self.session.workers))
+            terminal.write(config, self.fleet.check())
             self.session.prepare()
+            self.fleet.record(self.session.prepared)
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from error
         terminal.write(config, terminal.settled(self.session))
@@ -65,13 +75,6 @@ class GridPlugin:
         node.workerinput.update(self.session.worker_input())
         if node.gateway.spec.popen:
             self._local_workers.append(node.gateway._rinfo().pid)  # noqa: SLF001 - xdist asks for it just before
-
-    @pytest.hookimpl(optionalhook=True, tryfirst=True)
-    def pytest_xdist_auto_num_workers(self) -> int:
-        """`-n auto`: a server per core."""
-        from pytest_codeneedle.machine import cores  # noqa: PLC0415 - xdist asks only under -n auto
-
-        return cores()
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> object:  # noqa: ANN401 - xdist's own

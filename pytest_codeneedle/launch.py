@@ -252,7 +252,7 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
     argv = args.argv(port)
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
-    environment.update(args.program.environment)
+    environment.update(args.environment)
     environment["PYTHONUNBUFFERED"] = "1"
     environment[MARK] = mark = secrets.token_hex(8)
     environment[_KEY] = secret = secrets.token_urlsafe(_KEY_BYTES)  # whatever key is there already

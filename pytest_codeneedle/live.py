@@ -13,7 +13,7 @@ import pytest
 
 from pytest_codeneedle.plan import Ask
 from pytest_codeneedle.progress import duration, fitted, speed
-from pytest_codeneedle.session import REPORT_FIELD, cell_of
+from pytest_codeneedle.rows import REPORT_FIELD, cell_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -162,7 +162,7 @@ class Live:
         cell = cell_of(row)
         if self._distributed:
             self._cell, self._stage = cell, self._item(cell)
-        elif self._session.left_of(cell) <= 0:
+        elif self._session.tally.left_of(cell) <= 0:
             self._cell = None  # the next one is told by its own set-up
         self._draw()
 
@@ -194,14 +194,14 @@ class Live:
     def _draw(self) -> None:
         if self._line is None:
             return
-        if self._cell is None or not self._session.items_left():
+        if self._cell is None or not self._session.tally.items_left():
             self._line.clear()
             return
         self._line.draw(fitted(self._parts(self._cell), self._line.columns, first_to_go=_FIRST_TO_GO))
 
     def _parts(self, cell: Cell) -> list[str | None]:
         session = self._session
-        done, total = session.cells_done(), session.cells_total
+        done, total = session.tally.cells_done(), session.tally.cells
         label = f"{session.plan.label(cell):<{session.plan.label_width}}"
         width = len(str(total))
         if self._distributed:
@@ -210,7 +210,7 @@ class Live:
         else:
             place = f"cell {min(done + 1, total):>{width}}/{total} {label}"
         cache = self._last[-1].get("prompt_cache") if self._last else None
-        left = session.left_seconds()
+        left = session.tally.seconds_left()
         return [
             place,
             self._stage,
@@ -221,6 +221,6 @@ class Live:
 
     def _item(self, cell: Cell) -> str:
         """Its place among the items of the cell: the one that is asked, under xdist the last that came."""
-        left, total = self._session.left_of(cell), self._session.items_of(cell)
+        left, total = self._session.tally.left_of(cell), self._session.tally.items_of(cell)
         number = total - left if self._distributed else total - left + 1
         return f"item {min(number, total):>{len(str(total))}}/{total}"

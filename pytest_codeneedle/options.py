@@ -118,6 +118,11 @@ _OPTIONS = (
         "bool",
         action="flag",
     ),
+    _Option(
+        "--kv-devices",
+        "GPUs to use, as CUDA_VISIBLE_DEVICES has them: with -n each server sees one, else all of these.",
+        metavar="ID,...",
+    ),
     _Option("--kv-redact", "Show no line of code in reports, not even those asked for.", "bool", action="flag"),
     _Option(
         "--kv-overlap",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.corpus import Corpus, load_corpus
+from pytest_codeneedle.devices import refuse_two_pins
 from pytest_codeneedle.errors import ConfigurationError, CorpusError, ModelError
 from pytest_codeneedle.kvtypes import KVPair, shuffled
 from pytest_codeneedle.machine import cache_folder
@@ -112,7 +113,8 @@ def make_plan(settings: Settings, kept: Mapping[str, int] | None = None) -> Plan
     endpoint = None if settings.endpoint is None else open_endpoint(settings, settings.endpoint)
     if endpoint is None:
         program = find_program(settings.server).with_n_ctx(settings.n_ctx)
-        model = _model(settings, program)
+        refuse_two_pins(settings.devices, program.environment)
+        model = chosen_model(settings, program)
     else:
         program = ServerProgram((), f"endpoint {endpoint.endpoint.url}", ())
         model = Model(endpoint.endpoint.model, settings.model_name, chosen=True, remote=True)
@@ -140,7 +142,7 @@ def make_plan(settings: Settings, kept: Mapping[str, int] | None = None) -> Plan
     return Plan(settings, model, program, endpoint, corpora, cells, whole)
 
 
-def _model(settings: Settings, program: ServerProgram) -> Model:
+def chosen_model(settings: Settings, program: ServerProgram) -> Model:
     """The model that --kv-server's command names, else that of --kv-model.
 
     Raises ConfigurationError where both name one, and ModelError where a profile names none.

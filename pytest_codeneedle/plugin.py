@@ -46,6 +46,16 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(GridPlugin(config), "codeneedle-grid")
 
 
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """`-n auto`: with --kv-grid as many servers as GPUs or cores bear; xdist asks before pytest_configure."""
+    if not options.is_on(config):
+        return None
+    from pytest_codeneedle.auto import auto_workers  # noqa: PLC0415 - a plain pytest run pays for no import
+
+    return auto_workers(config)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Without --kv-grid a test that uses the grid's fixtures is one skipped item."""
     if "kv_cell" in metafunc.fixturenames and not options.is_on(metafunc.config):

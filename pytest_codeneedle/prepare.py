@@ -150,7 +150,13 @@ class _Settling:
             corpus = plan.corpora[name].corpus
             model = None if self.model is None else str(self.model)
             one = Prepared(
-                str(target.folder.path), corpus.private, model, self.threads, len(corpus.parts), **counts[name]
+                str(target.folder.path),
+                corpus.private,
+                model,
+                self.threads,
+                len(corpus.parts),
+                **counts[name],
+                device=_devices(plan),
             )
             identity = identity_of(plan, name, sha256, one.n_ctx or plan.settings.n_ctx or plan.program.n_ctx)
             ready[name] = replace(one, identity=dict(identity.parts))
@@ -225,7 +231,13 @@ def deadline_seconds(model: Path | None) -> float:
 
 def counting_args(plan: Plan, model: Path | None, threads: int) -> ServerArgs:
     """What the server that counts tokens is started with: a small context, for it is asked nothing."""
-    return ServerArgs(plan.program, model, KVPair("f16", "f16"), _COUNTING_CONTEXT, threads, plan.settings.server_args)
+    pair, extra = KVPair("f16", "f16"), plan.settings.server_args
+    return ServerArgs(plan.program, model, pair, _COUNTING_CONTEXT, threads, extra, _devices(plan))
+
+
+def _devices(plan: Plan) -> str | None:
+    """All that --kv-devices names: a server that has no other beside it may use them together."""
+    return ",".join(plan.settings.devices) or None
 
 
 def _counted(

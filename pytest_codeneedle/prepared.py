@@ -31,7 +31,8 @@ class Prepared:
     that counts tokens did not come up. `files` of the corpus are in its text; `[trim]` leaves out the others.
     `model` is None where the server fetches it. `identity` holds the parts that every answer depends on.
     `k_per_token`, `v_per_token` and `kv_sliding` are a `KVSize`; zero where the log of the counting server did not
-    show it.
+    show it. `device` is the GPU that a server sees (several with commas, None for all), `servers_on_device` how many
+    of this session's servers share it at most, `host` another host that they run on; `folder` is a temporary one there.
     """
 
     folder: str
@@ -50,6 +51,9 @@ class Prepared:
     v_per_token: float = 0.0
     kv_sliding: bool = False
     problem: str | None = None
+    device: str | None = None
+    servers_on_device: int = 1
+    host: str | None = None
 
     @property
     def model_path(self) -> Path | None:

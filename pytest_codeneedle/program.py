@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pytest_codeneedle import embedded
 from pytest_codeneedle.command import UserCommand, looks_like_command, parse_command, without_secrets
+from pytest_codeneedle.devices import pins
 from pytest_codeneedle.errors import ConfigurationError, ServerNotFoundError
 from pytest_codeneedle.machine import expanded
 from pytest_codeneedle.probe import Known, ask_help, ask_version, known_arguments, knows
@@ -110,6 +111,7 @@ class ServerArgs:
     """All that a server is started with.
 
     `threads` is per server; None leaves it to llama.cpp. `model` is None where the program's arguments name one.
+    `device` is the GPU that it sees, or several with commas; None leaves all to it.
     """
 
     program: ServerProgram
@@ -118,10 +120,16 @@ class ServerArgs:
     n_ctx: int
     threads: int | None = None
     extra: tuple[str, ...] = ()
+    device: str | None = None
 
     def with_extra(self, *arguments: str) -> ServerArgs:
         """The same with more arguments at the end, for a user's own `llama_server_args` fixture."""
         return replace(self, extra=(*self.extra, *arguments))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What is set in its environment: the words before a user's command, and the device."""
+        return {**dict(self.program.environment), **pins(self.device)}
 
     def argv(self, port: int) -> list[str]:
         """The command line. Everything that llama.cpp would fit to free memory is pinned, and the last word wins."""

@@ -13,6 +13,8 @@ from xdist.scheduler import LoadScopeScheduling
 from pytest_codeneedle.kvtypes import BITS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from xdist.workermanage import WorkerController
 
 #: A worker begins an item once it knows of the next: with fewer it waits.
@@ -20,10 +22,16 @@ _LEAST_PENDING = 2
 _TYPE = "|".join(sorted(BITS, key=len, reverse=True))
 #: The cell's part of a test id: `[corpus:]ctk/ctv`, after `[` or `-` and before `-` or `]`.
 _CELL = re.compile(rf"[\[-]((?:[^\[\]:/]+:)?(?:{_TYPE})/(?:{_TYPE}))(?=[-\]])")
+#: What stands before the packaged suite in a test id.
+_ELSEWHERE = re.compile(r"^.*/(?=pytest_codeneedle/suite/test_recall\.py::)")
 
 
 class CellScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist publishes no types
     """Sends all items of a cell to one worker, and what is left of it to another where that worker died."""
+
+    def add_node_collection(self, node: WorkerController, collection: Sequence[str]) -> None:
+        """Take a worker's ids; the packaged suite lies elsewhere on each host, and so seen from its rootdir."""
+        super().add_node_collection(node, [_ELSEWHERE.sub("", nodeid) for nodeid in collection])
 
     def _split_scope(self, nodeid: str) -> str:
         """The cell of a test id; xdist's own scope for ids without one."""

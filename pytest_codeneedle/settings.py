@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_codeneedle.devices import parse_devices
 from pytest_codeneedle.endpoint import is_url, normalised_url
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.forecast import Speed, parse_speed
@@ -76,6 +77,7 @@ class Settings:
     speed: Speed | None
     embed_source: bool
     redact: bool
+    devices: tuple[str, ...]
     out: Path | None
     overlap: str
     resume: bool
@@ -131,6 +133,7 @@ def read_settings(config: pytest.Config) -> Settings:
         skip_unparsable=bool(option_value(config, "kv_skip_unparsable")),
         speed=parse_speed(speed) if (speed := _text(config, "kv_speed")) else None,
         **_privacy(config),
+        devices=parse_devices(devices) if (devices := _text(config, "kv_devices")) else (),
         out=start / out if out else None,
         overlap=_choice(config, "kv_overlap", ("auto", "on", "off"), "auto"),
         resume=bool(option_value(config, "kv_resume")),
@@ -210,7 +213,18 @@ def _own_server(config: pytest.Config) -> tuple[KVPair, ...]:
 
 def _as_served(config: pytest.Config) -> tuple[KVPair, ...]:
     """The one cell of an endpoint; what is set when a server is started cannot be set of one that runs."""
-    for key in ("kv_types", "ctk", "ctv", "kv_pairs", "kv_reference", "kv_n_ctx", "kv_server_args", "kv_shard"):
+    fixed = (
+        "kv_types",
+        "ctk",
+        "ctv",
+        "kv_pairs",
+        "kv_reference",
+        "kv_n_ctx",
+        "kv_server_args",
+        "kv_shard",
+        "kv_devices",
+    )
+    for key in fixed:
         if config.getoption(key, default=None) is not None:
             flag = "--" + key.replace("_", "-")
             msg = f"{flag} cannot be set of an endpoint that already runs: it is one cell, as served; leave it out"

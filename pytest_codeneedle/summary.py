@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.grid import make_grid, render, rows_by_pair
 from pytest_codeneedle.label_grid import flag_grids, label_lines
+from pytest_codeneedle.throughput import decode_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,13 +24,14 @@ def run_lines(  # noqa: PLR0913 - the rows, and what run.json says of them
     verbose: bool = False,
     thinks: bool = False,
 ) -> list[str]:
-    """The report of one run as plain text; with `verbose` also where answers ran on or were confused.
+    """The report of one run as plain text; with `verbose` also where answers ran on or were confused, and the speed.
 
     `thinks` says that thinking is let: else an answer that thought all the same is pointed out.
     """
     report = render(make_grid(rows, pairs), lines=lines, functions=functions, reference=reference)
     report += ["", *labels, ""] if (labels := label_lines(rows, pairs)) else []
     report += [*([] if labels else [""]), *flag_grids(rows, pairs), ""] if verbose else []
+    report += [*decode_lines(rows, pairs), ""] if verbose else []
     return report + ([] if thinks else _thoughts(rows, pairs))
 
 

@@ -131,10 +131,10 @@ def cell_line(session: GridSession, cell: Cell) -> str:
     """One finished cell: its place, its types, its figures, and the time that is left."""
     rows = [row for row in session.rows(cell.corpus) if (row["ctk"], row["ctv"]) == (cell.pair.ctk, cell.pair.ctv)]
     grid_cell = make_grid(rows, [cell.pair]).cells[cell.pair]
-    done, total = session.cells_done(), session.cells_total
+    done, total = session.tally.cells_done(), session.tally.cells
     matched = "err" if grid_cell.mean_matched is None else f"{grid_cell.mean_matched:.2f}"
     passed = sum(row["outcome"] == PASSED for row in rows)
-    left = session.left_seconds()
+    left = session.tally.seconds_left()
     label = f"{session.plan.label(cell):<{session.plan.label_width}}"
     place = f"[{done:>{len(str(total))}}/{total}]"
     errors = f"  {grid_cell.errors} errors" if grid_cell.errors else ""

@@ -1,0 +1,68 @@
+"""Result rows on their way: begun with an item, attached to the report that decides it, taken by the controller."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_codeneedle.grid import ERROR, FAILED, PASSED
+from pytest_codeneedle.kvtypes import KVPair
+from pytest_codeneedle.plan import Cell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_codeneedle.record import Item
+
+#: One item's result row as far as it is known, and what JUnit and HTML reports get of it.
+ROW = pytest.StashKey[dict[str, Any]]()
+#: The name under which a row travels in a TestReport from worker to controller.
+REPORT_FIELD = "codeneedle_row"
+#: Kept out of `user_properties`: the response belongs into the run folder alone.
+_NOT_PROPERTIES = ("response", "after")
+#: The keys that every row has; an ERROR has no score.
+_SCORED = ("primary_matched", "lcs_matched", "hallucinated", "bonus_matched")
+
+
+def cell_of(row: Mapping[str, Any]) -> Cell:
+    """The cell that a row belongs to."""
+    return Cell(row["corpus"], KVPair(row["ctk"], row["ctv"]), row["replicate"])
+
+
+def item_key(cell: Cell, function: str) -> Item:
+    """How a record knows an item."""
+    return cell.corpus, cell.pair.ctk, cell.pair.ctv, cell.replicate, function
+
+
+def error_facts(told: str, response: str = "") -> dict[str, Any]:
+    """What a row says of an item without a score."""
+    return {**dict.fromkeys(_SCORED), "response": response, "outcome": ERROR, "error": told}
+
+
+def add_to_row(item: pytest.Item, facts: Mapping[str, Any]) -> None:
+    """Add to an item's row, and to its `user_properties` (plain values only: they travel and are printed)."""
+    item.stash[ROW].update(facts)
+    item.user_properties.extend((key, value) for key, value in facts.items() if key not in _NOT_PROPERTIES)
+
+
+def attach_row(item: pytest.Item, report: pytest.TestReport, told: set[str]) -> None:
+    """Give the item's row to the report that decides its outcome: a failed set-up (ERROR), else the call.
+
+    A cell's ERROR is all its items' error: after the first only its first line is shown. `told` holds the ones
+    that were shown whole.
+    """
+    row = item.stash.get(ROW, None)
+    if row is None or report.skipped:
+        return
+    if report.when == "setup" and report.failed:
+        text = report.longreprtext
+        outcome = error_facts(text, row.get("response", ""))
+        if text in told:
+            report.longrepr = f"{text.splitlines()[0]} (as above)"
+        told.add(text)
+    elif report.when == "call":
+        outcome = {"outcome": PASSED if report.passed else FAILED}
+    else:
+        return
+    setattr(report, REPORT_FIELD, {**row, **outcome})

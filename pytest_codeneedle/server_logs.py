@@ -1,0 +1,40 @@
+"""Server logs that are written on another host, and brought home into the run folder when its worker ends."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_codeneedle.store import SERVERS, unused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Corpus -> name of a log -> its text.
+Logs = dict[str, dict[str, str]]
+
+
+def folder_of_its_own() -> Path:
+    """A new temporary folder that only this user may read: a log may show private code."""
+    return Path(tempfile.mkdtemp(prefix="codeneedle-"))
+
+
+def packed(folders: Mapping[str, Path]) -> Logs:
+    """The logs in the run folder of each corpus, as plain text."""
+    return {
+        name: {
+            log.name: log.read_text(encoding="utf-8", errors="replace")
+            for log in sorted((folder / SERVERS).glob("*.log"))
+        }
+        for name, folder in folders.items()
+    }
+
+
+def unpack(logs: Logs, folders: Mapping[str, Path]) -> None:
+    """Write logs that came from another host; none is overwritten."""
+    for corpus, texts in logs.items():
+        for name, text in texts.items():
+            if corpus in folders:
+                path = unused(folders[corpus] / SERVERS / Path(name).name)
+                path.write_text(text, encoding="utf-8")

@@ -1,0 +1,36 @@
+"""Tokens per second of each cell, as plain text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.grid import make_grid, rows_by_pair, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_codeneedle.kvtypes import KVPair
+
+_MILLISECONDS = 1000.0
+
+
+def decode_lines(rows: Iterable[Mapping[str, Any]], pairs: Iterable[KVPair]) -> list[str]:
+    """Decoded tokens per second of each cell, over all its answers: the title and the grid.
+
+    The title says where the figures cannot be compared, since several servers shared a device.
+    """
+    rows, pairs = list(rows), list(pairs)
+    speeds = {pair: _speed(items) for pair, items in rows_by_pair(rows, pairs).items()}
+    shared = max((int(row.get("servers_on_device") or 1) for row in rows), default=1)
+    title = "decode tokens/s"
+    title += f" (not comparable: {shared} servers shared a device)" if shared > 1 else ""
+    return [title, *table(make_grid(rows, pairs), lambda cell: speeds[cell.pair])]
+
+
+def _speed(items: Sequence[Mapping[str, Any]]) -> str:
+    """Tokens over the time they took; `-` where no server told it."""
+    timed = [item for item in items if item.get("tokens") and item.get("predicted_ms")]
+    if not timed:
+        return "-"
+    tokens = sum(int(item["tokens"]) for item in timed)
+    return f"{_MILLISECONDS * tokens / sum(float(item['predicted_ms']) for item in timed):.1f}"

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_codeneedle.kvtypes import KVPair
+from pytest_codeneedle.throughput import decode_lines
+
+PAIRS = [KVPair("q8_0", "q8_0"), KVPair("q8_0", "q4_0"), KVPair("q4_0", "q4_0")]
+
+
+def row(ctv: str, function: str, **facts: Any) -> dict[str, Any]:
+    """An answer of q8_0/ctv."""
+    return {
+        "ctk": "q8_0",
+        "ctv": ctv,
+        "function": function,
+        "outcome": "passed",
+        "primary_matched": 20,
+        **facts,
+    }
+
+
+def test_tokens_over_time() -> None:
+    """The tokens of a cell over the time of all its answers; `-` where no time was told, `err` without an answer."""
+    rows = [
+        row("q8_0", "one", tokens=100, predicted_ms=1000.0),
+        row("q8_0", "two", tokens=200, predicted_ms=4000.0),
+        row("q4_0", "one", tokens=100, predicted_ms=0.0),
+    ]
+    assert [
+        "decode tokens/s",
+        "ctk\\ctv    q8_0    q4_0",
+        "q8_0       60.0       -",
+        "q4_0          -     err",
+    ] == decode_lines(rows, PAIRS)
+
+
+def test_shared_device() -> None:
+    """Figures of servers that shared a device are not compared."""
+    rows = [row("q8_0", "one", tokens=1, predicted_ms=1.0, servers_on_device=count) for count in (1, 2)]
+    assert "decode tokens/s (not comparable: 2 servers shared a device)" == decode_lines(rows, PAIRS)[0]
