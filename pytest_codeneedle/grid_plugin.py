@@ -146,6 +146,8 @@ class GridPlugin:
     def pytest_sessionfinish(self) -> None:
         """On the controller: note the end in run.json."""
         if not self.session.is_worker:
+            if self._signals.received:
+                end_workers(self._local_workers)  # once more: two signals at once may not wake one that waits
             self.session.finish()
 
     def pytest_unconfigure(self) -> None:
