@@ -78,37 +78,27 @@ def kv_function(request: pytest.FixtureRequest, kv_cell: Cell) -> str:  # noqa: 
 @pytest.fixture(scope="session")
 def llama_server_args(kv_cell: Cell, pytestconfig: pytest.Config) -> ServerArgs:
     """What the cell's server is started with. Override it to add arguments: `args.with_extra("-ngl", "99")`."""
-    from pytest_codeneedle.program import ServerArgs  # noqa: PLC0415 - as above
-
     session = _session(pytestconfig)
     if session.plan.endpoint is not None:
         pytest.skip("an endpoint that already runs is no server of this session's")
     prepared = session.prepared[kv_cell.corpus]
     if prepared.problem:
         raise _item_error(prepared.problem)
-    return ServerArgs(
-        session.plan.program,
-        prepared.model_path,
-        kv_cell.pair,
-        prepared.n_ctx,
-        prepared.threads,
-        session.plan.settings.server_args,
-        prepared.device,
-    )
+    return session.server_args(kv_cell)
 
 
 @pytest.fixture(scope="session")
 def launch_llama_server(kv_cell: Cell, pytestconfig: pytest.Config) -> Iterator[Callable[[ServerArgs], LlamaServer]]:
     """Starts a server and stops it when the cell is done. A server that does not come up is an ERROR."""
     from pytest_codeneedle.errors import CellError  # noqa: PLC0415 - as above
-    from pytest_codeneedle.launch import start, stop_all  # noqa: PLC0415 - as above
+    from pytest_codeneedle.launch import stop_all  # noqa: PLC0415 - as above
 
     session = _session(pytestconfig)
     run = session.prepared[kv_cell.corpus].run
 
     def launch(args: ServerArgs) -> LlamaServer:
         try:
-            server = start(args, run.server_log(args.pair))
+            server = session.look_ahead.servers.start(args, run.server_log(args.pair))
         except CellError as error:
             raise _item_error(str(error)) from None
         session.servers.append(server)

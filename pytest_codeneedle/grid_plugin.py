@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,7 @@ class GridPlugin:
         elif self.session.folders:
             config.pluginmanager.register(Guest(self.session.folders))
         self._told: set[str] = set()
+        self._places: dict[pytest.Item, int] = {}
         self._signals = StopSignals(worker=self.session.is_worker, full_trace=config.option.fulltrace)
         self._local_workers: list[int] = []
         if hasattr(config.option, "maxworkerrestart") and config.option.maxworkerrestart is None:
@@ -103,6 +105,15 @@ class GridPlugin:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Know how many items each cell has."""
         self.session.expect(session.items)
+        self._places = {item: place for place, item in enumerate(session.items)}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        """Start the next cell's server ahead. A worker of xdist's knows no more than the next item."""
+        if self.session.is_worker:
+            self.session.look_ahead.before(item, () if nextitem is None else (nextitem,))
+        else:
+            self.session.look_ahead.before(item, itertools.islice(item.session.items, self._places[item] + 1, None))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -136,7 +147,7 @@ class GridPlugin:
     def pytest_keyboard_interrupt(self) -> Generator[None, object, object]:
         """End the servers, those that xdist's workers hold too, before pytest writes up where it was."""
         end_workers(self._local_workers)
-        for server in self.session.servers:
+        for server in self.session.running_servers():
             server.terminate()
         result = yield
         self._signals.quieten_closed_terminals()  # pytest captures no more
@@ -144,7 +155,8 @@ class GridPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
-        """On the controller: note the end in run.json."""
+        """End the server that was started ahead; on the controller, note the end in run.json."""
+        self.session.look_ahead.servers.stop()
         if not self.session.is_worker:
             if self._signals.received:
                 end_workers(self._local_workers)  # once more: two signals at once may not wake one that waits

@@ -14,10 +14,12 @@ from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
 from pytest_codeneedle.hosts import LOCAL, workers_by_host
 from pytest_codeneedle.identity import Identity
+from pytest_codeneedle.lookahead import LookAhead
 from pytest_codeneedle.machine import cores
 from pytest_codeneedle.plan import Ask, Cell, Plan, make_plan
 from pytest_codeneedle.prepare import prepare, trim_alone
 from pytest_codeneedle.prepared import Prepared
+from pytest_codeneedle.program import ServerArgs
 from pytest_codeneedle.recall import Judge
 from pytest_codeneedle.record import Record, item_of
 from pytest_codeneedle.resume import Target, release, run_path
@@ -66,6 +68,7 @@ class GridSession:
         self.began = time.monotonic()
         self.tally = Tally(self.plan.items, self.record)
         self.servers: list[LlamaServer] = []
+        self.look_ahead = LookAhead(self)
 
     @property
     def workers(self) -> int:
@@ -126,6 +129,21 @@ class GridSession:
     def recorded(self, item: pytest.Item, cell: Cell, function: str) -> dict[str, Any] | None:
         """The recorded row of an item that need not be asked for, None for one that has to be."""
         return self.record.answer(item_key(cell, function), item.stash[ROW]["test"])
+
+    def running_servers(self) -> list[LlamaServer]:
+        """The servers of this process, the one that was started ahead too."""
+        ahead = self.look_ahead.servers.loading
+        return self.servers if ahead is None else [*self.servers, ahead]
+
+    def has_to_ask(self, ask: Ask) -> bool:
+        """Whether this item's answer is not on record."""
+        return self.record.answer(item_key(ask.cell, ask.function), None) is None
+
+    def server_args(self, cell: Cell) -> ServerArgs:
+        """What the cell's server is started with, unless a fixture of the user's changes it."""
+        one = self.prepared[cell.corpus]
+        extra = self.plan.settings.server_args
+        return ServerArgs(self.plan.program, one.model_path, cell.pair, one.n_ctx, one.threads, extra, one.device)
 
     def judge(self, corpus: str) -> Judge:
         """Judges recorded answers to this corpus's questions."""

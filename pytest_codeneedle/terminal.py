@@ -161,6 +161,9 @@ def summary(session: GridSession) -> list[tuple[str, list[str]]]:
             thinks=session.prepared[name].technique == "on",
         )
         lines += [f"run: {shown(session.prepared[name].run.path, plan.settings.start)}"]
+        room = session.look_ahead.room
+        if room is not None and not room.enough:
+            lines += wrapped(f"servers loaded one after the other: {room} (--kv-overlap on loads ahead all the same)")
         sections.append((f"KV-cache recall: {name}, {plan.model.name}", lines + _warnings(rows)))
     return sections
 
