@@ -52,7 +52,8 @@ class GridSession:
             run_folders(self.plan, time.localtime())  # a folder in use is a usage error, told before anything starts
         self.rows: dict[str, list[dict[str, Any]]] = {name: [] for name in self.plan.corpora}
         self.began = self._asking = self._answered = time.monotonic()
-        self._asked: list[dict[str, Any]] = []
+        self._asked: list[dict[str, Any]] = []  # in this session: rows that an earlier one recorded take no time
+        self._eta_seconds: float | None = None
         self._items: Counter[Cell] = Counter(ask.cell for ask in self.plan.items)
         self._left = self._items.copy()
 
@@ -115,9 +116,10 @@ class GridSession:
         except OSError as error:
             msg = f"a result could not be written to {self.prepared[cell.corpus].folder}: {error.strerror}"
             raise pytest.exit.Exception(msg, returncode=pytest.ExitCode.INTERNAL_ERROR) from error
+        self._left[cell] -= 1
         self._asked.append(row)
         self._answered = time.monotonic()
-        self._left[cell] -= 1
+        self._eta_seconds = self._eta()
         return cell, self._left[cell] == 0
 
     def expect(self, items: Iterable[pytest.Item]) -> None:
@@ -149,11 +151,14 @@ class GridSession:
 
     def left_seconds(self) -> float | None:
         """How long the rest is going to take, as it went up to the last answer; None before the first."""
+        left = self._eta_seconds
+        return None if left is None else max(0.0, left - (time.monotonic() - self._answered))
+
+    def _eta(self) -> float | None:
         begun = set(map(cell_of, self._asked))
         cells_left = sum(self.left_of(cell) > 0 and cell not in begun for cell in self._left)
         elapsed = self._answered - self._asking
-        left = eta_seconds(self._asked, elapsed, cells_left=cells_left, items_left=self.items_left())
-        return None if left is None else max(0.0, left - (time.monotonic() - self._answered))
+        return eta_seconds(self._asked, elapsed, cells_left=cells_left, items_left=self.items_left())
 
     def finish(self) -> None:
         """Note in run.json when the run ended and how many items it has."""
