@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 GROUP = "KV-cache recall grid"
 DEFAULT_CORPUS = "random-bodies-mini"
+_PRINT_AND_LEAVE = ("help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
 MODEL_VARIABLE = "CODENEEDLE_MODEL"
 
 
@@ -174,7 +175,12 @@ def is_on(config: pytest.Config) -> bool:
 
 
 def is_dry(config: pytest.Config) -> bool:
-    """Whether only the plan is wanted; on the command line --kv-dry-run asks for the grid, too."""
+    """Whether only the plan is wanted; on the command line --kv-dry-run asks for the grid, too.
+
+    pytest's own options that print something and leave go first.
+    """
+    if any(getattr(config.option, name, None) for name in _PRINT_AND_LEAVE):
+        return False
     return bool(config.getoption("kv_dry_run", default=None) or (is_on(config) and config.getini("kv_dry_run")))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.progress import eta_seconds
 from pytest_codeneedle.record import RECORDED
-from pytest_codeneedle.rows import cell_of, item_key
+from pytest_codeneedle.rows import item_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,7 +27,9 @@ class Tally:
         unknown = (ask.cell for ask in asks if record.answer(item_key(ask.cell, ask.function), None) is None)
         self._to_ask = Counter(unknown)
         self._asked: list[Mapping[str, Any]] = []
+        self._begun: set[Cell] = set()
         self._began = self._answered = time.monotonic()
+        self._eta_seconds: float | None = None
 
     def take(self, cell: Cell, row: Mapping[str, Any]) -> bool:
         """Count a row; whether its cell is complete with it, and was not on record as a whole."""
@@ -35,8 +37,10 @@ class Tally:
         if not row.get(RECORDED):
             self._asked.append(row)
             self._answered = time.monotonic()
+            self._begun.add(cell)
             self._to_ask[cell] -= 1
-        return self._left[cell] == 0 and cell in map(cell_of, self._asked)
+            self._eta_seconds = self._eta()
+        return self._left[cell] == 0 and cell in self._begun
 
     @property
     def cells(self) -> int:
@@ -61,8 +65,10 @@ class Tally:
 
     def seconds_left(self) -> float | None:
         """How long the rest is going to take, as it went up to the last answer; None before the first."""
-        begun = set(map(cell_of, self._asked))
-        cells_left = sum(count > 0 and cell not in begun for cell, count in self._to_ask.items())
-        elapsed = self._answered - self._began
-        left = eta_seconds(self._asked, elapsed, cells_left=cells_left, items_left=self.items_left())
+        left = self._eta_seconds
         return None if left is None else max(0.0, left - (time.monotonic() - self._answered))
+
+    def _eta(self) -> float | None:
+        cells_left = sum(count > 0 and cell not in self._begun for cell, count in self._to_ask.items())
+        elapsed = self._answered - self._began
+        return eta_seconds(self._asked, elapsed, cells_left=cells_left, items_left=self.items_left())

@@ -97,3 +97,12 @@ def test_ini_key_without_the_grid(lab: Lab) -> None:
     lab.pytester.makeini("[pytest]\nkv_dry_run = true\n")
     lab.pytester.makepyfile("def test_own():\n    pass\n")
     lab.pytester.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+def test_pytests_own_help_goes_first(lab: Lab) -> None:
+    """A project that has a dry run in its ini file can still ask pytest for what it prints."""
+    lab.pytester.makeini("[pytest]\nkv_grid = true\nkv_dry_run = true\n")
+    result = lab.pytester.runpytest_inprocess("--markers")
+    assert 0 == result.ret
+    result.stdout.fnmatch_lines(["@pytest.mark.skip*"])
+    result.stdout.no_fnmatch_line("kv-grid:*")
