@@ -186,13 +186,15 @@ class GridSession:
 
     def lose(self, report: pytest.TestReport) -> None:
         """Give xdist's report of an item whose worker died the row that the worker cannot send any more: an ERROR."""
-        test, _, label = report.nodeid.rpartition("::")[2].removesuffix("]").partition("[")
+        name = report.nodeid.rpartition("::")[2]
+        test, _, label = name.removesuffix("]").partition("[")
         ask = next((ask for ask in self.plan.items if self.plan.item_label(ask) == label), None)
         if ask is None or any(item_of(row) == item_key(ask.cell, ask.function) for row in self.rows(ask.cell.corpus)):
             return
         chosen = self.plan.corpora[ask.cell.corpus]
         told = f"the worker that asked it was killed, and its server with it; it is not asked again ({report.longrepr})"
         report.when, report.longrepr = "setup", told  # an ERROR, as that of a server that died
+        report.location = (*report.location[:2], name)
         facts = cell_facts(ask.cell, chosen.question(ask.function).function, chosen.corpus.total_lines)
         setattr(report, REPORT_FIELD, {"test": test, **facts, **error_facts(told)})
 

@@ -13,6 +13,7 @@ import signal
 import socket
 import struct
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -36,8 +37,9 @@ class Faulty:
     """A proxy before `server` that breaks one /completion in the way that `fault` names.
 
     `reset`, `http500`, `http400`, `bad-json`, `hang` and `trickle` are its own; with `sigkill` and `sigstop` the server
-    gets that signal once its answer has begun, and no more of it comes. It is the first question's, `fault@1` breaks
-    the warm-up, and so on; `fault*` breaks all that follow, too.
+    gets that signal once its answer has begun, and no more of it comes. `worker-killed` kills this process, the first
+    time in this folder. It is the first question's, `fault@1` breaks the warm-up, and so on; `fault*` breaks all that
+    follow, too.
     """
 
     def __init__(self, server: LlamaServer, fault: str) -> None:
@@ -46,7 +48,7 @@ class Faulty:
         self._fault, self._always, self._nth = name, fault.endswith("*"), int(nth or _FIRST_QUESTION)
         self._count = 0
         self._limits = (deadline.LEAST_SECONDS, deadline.WRITE_FACTOR)
-        if self._fault in _LATE and not self._always:  # until the fault: the next answer has the usual time
+        if self._fault in _LATE and self._nth == _FIRST_QUESTION:  # until the fault: the next answer has the usual time
             deadline.LEAST_SECONDS, deadline.WRITE_FACTOR = 0.5, 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         threading.Thread(target=self._accept, daemon=True).start()
@@ -71,8 +73,13 @@ class Faulty:
                 self._forward(client, request)
                 return
             deadline.LEAST_SECONDS, deadline.WRITE_FACTOR = self._limits
-            if self._fault.startswith("sig"):
-                self._forward(client, request, then=getattr(signal, self._fault.upper()))
+            if self._fault == "worker-killed":
+                mark = Path("worker-killed")
+                if self._always or not mark.exists():
+                    mark.touch()
+                    os.kill(os.getpid(), signal.SIGKILL)
+            if self._fault in ("sigkill", "sigstop", "worker-killed"):
+                self._forward(client, request, then=getattr(signal, self._fault.upper(), None))
             else:
                 self._break(client)
 

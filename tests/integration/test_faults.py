@@ -23,7 +23,7 @@ from pytest_codeneedle.machine import cache_folder
 from pytest_codeneedle.program import ServerArgs, find_program
 from pytest_codeneedle.reference_model import Control
 
-from .lab import PATIENCE_SECONDS, RUNS, matched, read_rows, runs, said_folder, wait_until
+from .lab import PATIENCE_SECONDS, RUNS, matched, read_rows, runs, said_folder, survivors, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,6 +104,17 @@ def test_server_dies_while_loading(lab: Lab) -> None:
     assert ["error"] * 4 == [row["outcome"] for row in rows]
     assert "data is not within the file bounds" in rows[0]["error"]
     assert "failed to load model" in rows[0]["error"]
+
+
+def test_server_without_memory(lab: Lab) -> None:
+    """A cache that does not fit is an ERROR that says how much was asked for, and what to do."""
+    command = f"prlimit --as=600000000 {sys.executable} -m pytest_codeneedle.embedded"
+    result = lab.grid("--kv-pairs", "q8_0/q4_0", "--kv-server", command, "--kv-n-ctx", "4000000")
+    assert {"errors": 2} == result.parseoutcomes()
+    error = lab.rows()[0]["error"]
+    assert "while it loaded: out of memory: a q8_0/q4_0 KV cache of 4000000 tokens was asked for" in error
+    assert "a smaller --kv-n-ctx" in error
+    assert [] == survivors(lab.path)
 
 
 def test_server_refuses_its_arguments(lab: Lab) -> None:

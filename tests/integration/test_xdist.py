@@ -11,7 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 from pytest_codeneedle.machine import cores
 from pytest_codeneedle.scheduling import CellScheduling
 
-from .lab import matched, passed
+from .lab import matched, passed, survivors
 
 if TYPE_CHECKING:
     from .lab import Lab
@@ -79,3 +79,31 @@ def test_unit_of_work(nodeid: str, cell: str | None) -> None:
     scheduling = CellScheduling.__new__(CellScheduling)  # the method needs no session
     own = LoadScopeScheduling._split_scope(scheduling, nodeid)
     assert (own if cell is None else cell) == scheduling._split_scope(nodeid)
+
+
+def test_worker_killed(lab: Lab) -> None:
+    """Its server goes with it, the item that it was at is an ERROR, and another worker takes up what is left."""
+    lab.faults({"q8_0/q4_0": ["worker-killed"]})
+    pairs = ("--kv-order", "grid", "--kv-pairs", "q8_0/q8_0,q8_0/q4_0,q4_0/q4_0")
+    result = lab.grid("-n", "1", *pairs, "--junitxml", "junit.xml")
+    assert {"passed": 5, "errors": 1} == result.parseoutcomes()
+    assert "20.00" == matched(result)["q8_0", "q4_0"]
+    (error,) = (row for row in lab.rows() if row["outcome"] == "error")
+    assert ("q8_0", "q4_0", None) == (error["ctk"], error["ctv"], error["primary_matched"])
+    assert "the worker that asked it was killed, and its server with it; it is not asked again" in error["error"]
+    assert 6 == len({(row["ctk"], row["ctv"], row["function"]) for row in lab.rows()})
+    result.stdout.fnmatch_lines(["*2/3* q8_0/q4_0*1/2 passed  1 errors*", "*ERROR at setup of test_recall*q8_0/q4_0-*"])
+    assert [] == survivors(lab.path)
+
+
+@pytest.mark.slow
+def test_workers_killed_for_ever(lab: Lab) -> None:
+    """Each worker is replaced once; then the session ends, with what is known of it."""
+    lab.faults({"q8_0/q4_0": ["worker-killed*"]})
+    pairs = ("--kv-order", "grid", "--kv-pairs", "q8_0/q8_0,q8_0/q4_0,q4_0/q4_0")
+    result = lab.grid("-n", "1", *pairs)
+    assert {"passed": 2, "errors": 2} == result.parseoutcomes()
+    assert {"20.00", "err", "-"} == set(matched(result).values())
+    assert ["passed", "passed", "error", "error"] == [row["outcome"] for row in lab.rows()]
+    assert "maximum crashed workers reached: 1" in result.stdout.str()
+    assert [] == survivors(lab.path)

@@ -6,7 +6,9 @@ given reason only by chance. That the requests suit a real one is shown by the i
 
 from __future__ import annotations
 
+import itertools
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -14,7 +16,7 @@ import pytest
 from streams import Stream
 
 from pytest_codeneedle.client import Client
-from pytest_codeneedle.errors import AnswerError, PromptTooLongError
+from pytest_codeneedle.errors import AnswerError, BrokenAnswerError, LateAnswerError, PromptTooLongError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,7 +145,7 @@ def test_done_without_a_stop_is_no_stop() -> None:
     """[DONE] alone does not make an answer whole."""
     talk, _ = streaming(event("ab"), b"data: [DONE]\n\n")
 
-    with pytest.raises(AnswerError, match=r"without a stop$"):
+    with pytest.raises(BrokenAnswerError, match=r"without a stop$"):
         talk.complete("", PRIMARY, budget=5)
 
 
@@ -203,9 +205,17 @@ def test_an_http_error_says_its_status_and_what_the_server_said(content: bytes, 
     talk = answering(500, content=content)
 
     for request in (lambda: talk.complete("", PRIMARY, budget=5), talk.props):
-        with pytest.raises(AnswerError) as caught:
+        with pytest.raises(BrokenAnswerError) as caught:
             request()
         assert f"HTTP 500: {said}" == str(caught.value)
+
+
+@pytest.mark.parametrize(("status", "again"), [(400, False), (401, False), (404, False), (500, True), (503, True)])
+def test_what_asking_again_may_mend(status: int, again: bool) -> None:
+    """A server's own faults; what it refuses it refuses again."""
+    with pytest.raises(AnswerError) as caught:
+        answering(status).complete("", PRIMARY, budget=5)
+    assert again == isinstance(caught.value, BrokenAnswerError)
 
 
 def test_a_prompt_that_does_not_fit_is_told_with_both_numbers() -> None:
@@ -230,7 +240,7 @@ def test_a_stream_that_is_not_json() -> None:
     """A damaged event is an error of the answer."""
     talk, _ = streaming(event("a"), b'data: {"content": \n\n')
 
-    with pytest.raises(AnswerError, match=r"^the server's stream holds something that is not JSON: "):
+    with pytest.raises(BrokenAnswerError, match=r"^the server's stream holds something that is not JSON: "):
         talk.complete("", PRIMARY, budget=5)
 
 
@@ -245,7 +255,7 @@ def test_an_error_in_the_midst_of_a_stream(line: bytes, said: str) -> None:
     """Both forms that llama.cpp has had for it."""
     talk, _ = streaming(event("a"), line, event("b", stop=True))
 
-    with pytest.raises(AnswerError) as caught:
+    with pytest.raises(BrokenAnswerError) as caught:
         talk.complete("", PRIMARY, budget=5)
     assert f"the server broke off its answer: {said}" == str(caught.value)
 
@@ -256,29 +266,96 @@ def test_a_stream_that_ends_without_a_stop_is_cut_off(pieces: tuple[bytes, ...])
     talk, _ = streaming(*pieces)
     got = 7 if pieces else 0
 
-    with pytest.raises(AnswerError) as caught:
+    with pytest.raises(BrokenAnswerError) as caught:
         talk.complete("", PRIMARY, budget=5)
     assert f"the answer was cut off: the stream ended after {got} characters without a stop" == str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("error", "said"),
-    [(httpx.ReadError("reset by peer"), "reset by peer"), (httpx.ReadTimeout(""), "ReadTimeout")],
+    [(httpx.ReadError("reset by peer"), "reset by peer"), (httpx.ConnectTimeout(""), "ConnectTimeout")],
 )
 def test_a_connection_that_breaks(error: Exception, said: str) -> None:
     """In the midst of a stream or before it; an error without words goes by its name."""
     talk, _ = streaming(event("abc"), error)
-    with pytest.raises(AnswerError) as caught:
+    with pytest.raises(BrokenAnswerError) as caught:
         talk.complete("", PRIMARY, budget=5)
     assert f"the connection broke after 3 characters: {said}" == str(caught.value)
 
-    with pytest.raises(AnswerError) as caught:
+    with pytest.raises(BrokenAnswerError) as caught:
         breaking(error).complete("", PRIMARY, budget=5)
     assert f"the connection broke after 0 characters: {said}" == str(caught.value)
 
-    with pytest.raises(AnswerError) as caught:
+    with pytest.raises(BrokenAnswerError) as caught:
         breaking(error).props()
     assert f"/props: {said}" == str(caught.value)
+
+
+@pytest.mark.parametrize("error", [httpx.ReadTimeout(""), httpx.WriteTimeout("")])
+def test_a_server_that_hangs(error: Exception) -> None:
+    """Nothing comes within the time for an answer, or for another request."""
+    talk, _ = streaming(event("abc"), error)
+    with pytest.raises(LateAnswerError) as caught:
+        talk.complete("", PRIMARY, budget=5, deadline_seconds=75.0)
+    assert "no whole answer within 75 s, 3 characters had come" == str(caught.value)
+    assert "abc" == caught.value.response
+
+    with pytest.raises(LateAnswerError, match=r"^no whole answer within 3\.6e\+03 s, 0 characters"):
+        breaking(error).ingest("")
+
+    with pytest.raises(LateAnswerError):
+        breaking(error).props()
+
+
+@pytest.mark.parametrize("pieces", [[event("a")], [b":"]], ids=["events", "less than an event"])
+def test_a_trickle_is_late(pieces: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of the answer has that time, however often a little comes. The clock is a fake: ten seconds a look."""
+    ticks = itertools.count(0, 10)
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(ticks)))
+    talk, stream = streaming(*pieces * 50)
+
+    with pytest.raises(LateAnswerError, match=r"within 75 s"):
+        talk.complete("", PRIMARY, budget=50, deadline_seconds=75.0)
+    assert 8 == stream.taken
+    assert stream.closed
+
+
+def test_a_deadline_is_the_time_of_a_read_too() -> None:
+    """A server that sends nothing at all is not waited for any longer; without one, its progress is asked for."""
+    sent: list[tuple[object, object]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append((request.extensions["timeout"]["read"], json.loads(request.content).get("return_progress")))
+        return httpx.Response(200, content=event(stop=True))
+
+    talk = client(answer)
+    talk.complete("", PRIMARY, budget=5, deadline_seconds=75.0)
+    talk.ingest("")
+    assert [(75.0, None), (3600.0, True)] == sent
+
+
+def test_progress_is_no_answer() -> None:
+    """The events with which a build tells how much of a prompt it has read."""
+    progress = {"total": 10, "cache": 0, "processed": 5, "time_ms": 1}
+    talk, _ = streaming(event(prompt_progress=progress), event("a", stop=True, timings=TIMINGS))
+
+    assert ("a", 3) == ((warm := talk.ingest("")).text, warm.prompt_n)
+
+
+def test_headers_go_with_every_request() -> None:
+    """The server's key among them, which no repr shows."""
+    sent: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers.get("Authorization"))
+        return httpx.Response(200, content=event(stop=True))
+
+    headers = {"Authorization": "Bearer hush"}
+    talk = Client("http://127.0.0.1:1", headers, transport=httpx.MockTransport(answer))
+    talk.ingest("")
+    talk.healthy()
+    assert ["Bearer hush"] * 2 == sent
+    assert "hush" not in f"{talk!r} {vars(talk)!r}"
 
 
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False), (404, False)])
@@ -302,7 +379,7 @@ def test_props_come_as_they_are() -> None:
 @pytest.mark.parametrize("content", [b"", b"<html>", b"{"])
 def test_an_answer_that_is_not_json(content: bytes) -> None:
     """Then another program listens on that port."""
-    with pytest.raises(AnswerError, match=r"^/props: the server's answer is not JSON: "):
+    with pytest.raises(BrokenAnswerError, match=r"^/props: the server's answer is not JSON: "):
         answering(200, content=content).props()
 
 

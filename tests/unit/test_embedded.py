@@ -81,6 +81,12 @@ FLAGS: list[tuple[str, str, Any]] = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the environment of these tests holds."""
+    monkeypatch.delenv("LLAMA_API_KEY", raising=False)
+
+
 def attribute(params: object, name: str) -> object:
     """An attribute by its dotted name."""
     for part in name.split("."):
@@ -99,6 +105,14 @@ def params(words: str) -> object:
 def test_each_flag_sets_its_parameter(words: str, name: str, value: object) -> None:
     """The value is read back from llama.cpp's own structure."""
     assert value == attribute(params(words), name)
+
+
+def test_the_environment_holds_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for llama-server: other users may read a command line."""
+    monkeypatch.setenv("LLAMA_API_KEY", "hush")
+
+    assert ["hush"] == attribute(params(""), "api_keys")
+    assert ["hush", "one"] == attribute(params("--api-key one"), "api_keys")
 
 
 def test_the_table_above_knows_every_flag() -> None:

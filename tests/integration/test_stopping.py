@@ -1,0 +1,96 @@
+"""Ctrl-C, SIGTERM and a closed terminal: the servers end, what was answered is kept and summed up, exit status 2."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .lab import PATIENCE_SECONDS, read_rows, survivors, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .lab import Lab
+
+PAIRS = ("q8_0/q8_0", "q4_0/q4_0")
+COMMAND = [sys.executable, "-m", "pytest", "--kv-grid", "--corpus", "tiny", "--kv-pairs", ",".join(PAIRS)]
+
+
+@pytest.fixture
+def hanging(lab: Lab) -> Iterator[Lab]:
+    """A lab whose servers answer the first question of a cell and hang at the second; none is left at the end."""
+    lab.faults(dict.fromkeys(PAIRS, ("hang@3",)))
+    yield lab
+    wait_until(lambda: not survivors(lab.path))
+
+
+def answered(lab: Lab, count: int) -> bool:
+    """Whether so many questions were answered."""
+    return bool(lab.folders()) and count <= len(read_rows(lab.folder))
+
+
+def check_stopped(lab: Lab, count: int) -> None:
+    """What was answered is there, and run.json says when it ended."""
+    assert [] == survivors(lab.path)
+    assert ["passed"] * count == [row["outcome"] for row in lab.rows()]
+    about = lab.about()
+    assert "ended" in about
+    assert {"passed": count, "failed": 0, "error": 0} == about["outcomes"]
+
+
+@pytest.mark.parametrize(
+    ("name", "group", "workers", "said"),
+    [
+        ("SIGINT", False, 1, "Ctrl-C (SIGINT)"),
+        ("SIGTERM", False, 1, "told to end (SIGTERM)"),
+        pytest.param("SIGINT", False, 2, "Ctrl-C (SIGINT)", marks=pytest.mark.slow),
+        ("SIGINT", True, 2, "Ctrl-C (SIGINT)"),
+        pytest.param("SIGTERM", True, 2, "told to end (SIGTERM)", marks=pytest.mark.slow),
+        pytest.param("SIGHUP", False, 2, "the terminal was closed (SIGHUP)", marks=pytest.mark.slow),
+    ],
+)
+def test_signal(hanging: Lab, name: str, group: bool, workers: int, said: str) -> None:
+    """To pytest alone, as `kill` sends it, and to xdist's workers too, as a terminal does; without any traceback."""
+    command = [*COMMAND, *(() if workers == 1 else ("-n", str(workers)))]
+    with subprocess.Popen(
+        command, cwd=hanging.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as process:
+        try:
+            wait_until(lambda: answered(hanging, workers))
+            assert workers == len(survivors(hanging.path))
+            (os.killpg if group else os.kill)(process.pid, getattr(signal, name))
+            wait_until(lambda: not survivors(hanging.path))
+            output, _ = process.communicate(timeout=PATIENCE_SECONDS)
+        finally:
+            process.kill()
+    assert pytest.ExitCode.INTERRUPTED == process.returncode
+    check_stopped(hanging, workers)
+    assert f"pytest_codeneedle.signals.Stopped: {said}" in output
+    assert "mean primary_matched /20" in output
+    assert "Traceback" not in output
+    assert "httpcore" not in output
+
+
+def test_closed_terminal(hanging: Lab) -> None:
+    """Nobody reads any more, and the session ends in order all the same: JUnit's file is there, too."""
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(hanging.path)
+        os.execv(COMMAND[0], [*COMMAND, "--junitxml", "junit.xml"])
+    try:
+        wait_until(lambda: answered(hanging, 1))
+        assert 1 == len(survivors(hanging.path))
+        os.close(terminal)
+        _, status = os.waitpid(process, 0)
+    except BaseException:
+        os.kill(process, signal.SIGKILL)
+        raise
+    assert pytest.ExitCode.INTERRUPTED == os.waitstatus_to_exitcode(status)
+    check_stopped(hanging, 1)
+    assert (hanging.path / "junit.xml").is_file()
