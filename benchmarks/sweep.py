@@ -1,11 +1,11 @@
 """`python -m benchmarks.sweep`: what a sweep costs beyond what its servers must do. Five figures, with bounds.
 
-Run it on an otherwise idle machine. Takes about three minutes on two cores with the embedded server.
+Run it on an otherwise idle machine. Takes about three minutes on two cores with the embedded server. With `--compare`
+the same work is done in other ways (see `compare`), which takes some six minutes.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import subprocess
@@ -14,7 +14,9 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from benchmarks.compare import compare
+from benchmarks.running import run_grid
 
 _CORPUS = """
 [generate]
@@ -44,56 +46,6 @@ class Figure:
         return f"{self.name:<58}{self.value:>9.3f}  <= {self.bound:g}{self.unit:<4} {verdict}"
 
 
-@dataclass(frozen=True)
-class Sweep:
-    """A stored run: what run.json and results.jsonl say, and the wall time of the whole pytest process."""
-
-    about: dict[str, Any]
-    rows: list[dict[str, Any]]
-    wall_seconds: float
-
-    @property
-    def cells(self) -> list[dict[str, Any]]:
-        """One row of each cell, for the facts that all its rows share."""
-        return list({(row["ctk"], row["ctv"]): row for row in self.rows}.values())
-
-    @property
-    def ingested(self) -> float:
-        """Prompt tokens that were read, warm-up included / (tokens of the file x cells)."""
-        read = sum(row["prompt_n"] for row in self.rows) + sum(cell["warm_up_n"] for cell in self.cells)
-        return float(read / (self.about["tokens"]["file"] * len(self.cells)))
-
-    @property
-    def decoded(self) -> float:
-        """Tokens that were decoded / tokens of the lines that were asked for."""
-        expected = sum(self.about["expected_tokens"][row["function"]] for row in self.rows)
-        return float(sum(row["tokens"] for row in self.rows) / expected)
-
-    @property
-    def busy_seconds(self) -> float:
-        """What the servers' own timings add up to."""
-        asked = sum(row["prompt_ms"] + row["predicted_ms"] for row in self.rows)
-        return float(asked + sum(cell["warm_up_ms"] for cell in self.cells)) / 1000
-
-    @property
-    def load_seconds(self) -> float:
-        """From each server's start until it was ready."""
-        return float(sum(cell["load_seconds"] for cell in self.cells))
-
-
-def run_grid(folder: Path, *arguments: str) -> Sweep:
-    """One `pytest --kv-grid` in `folder`. Exits with its output where it fails."""
-    out = folder / "run"
-    command = [sys.executable, "-m", "pytest", "--kv-grid", "-q", "--kv-server", "embedded", "--kv-out", str(out)]
-    began = time.monotonic()
-    done = subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - pytest
-    wall_seconds = time.monotonic() - began
-    if done.returncode != 0:
-        sys.exit(done.stdout + done.stderr)
-    rows = [json.loads(line) for line in (out / "results.jsonl").read_text(encoding="utf-8").splitlines()]
-    return Sweep(json.loads((out / "run.json").read_text(encoding="utf-8")), rows, wall_seconds)
-
-
 def idle_milliseconds(folder: Path) -> float:
     """What the plugin adds to a plain pytest run: the median difference of paired runs with and without it.
 
@@ -119,9 +71,9 @@ def measure() -> list[Figure]:
         for folder in (big / "corpora", default, plain):
             folder.mkdir(parents=True)
         idle = idle_milliseconds(plain)
-        grid = run_grid(default)
+        grid = run_grid(default, default / "run")
         (big / "corpora" / "big.toml").write_text(_CORPUS, encoding="utf-8")
-        sweep = run_grid(big, "--corpus", "big", "--kv-pairs", _CORPUS_PAIRS)
+        sweep = run_grid(big, big / "run", "--corpus", "big", "--kv-pairs", _CORPUS_PAIRS)
     tokens = sweep.about["tokens"]["file"]
     if tokens < _CORPUS_TOKENS_AT_LEAST:
         sys.exit(f"the corpus has {tokens} tokens only")
@@ -137,6 +89,10 @@ def measure() -> list[Figure]:
 
 def main() -> int:
     """Print the figures; 1 where one breaks its bound."""
+    if "--compare" in sys.argv[1:]:
+        lines, kept = compare()
+        print(*lines, sep="\n")
+        return int(not kept)
     figures = measure()
     for figure in figures:
         print(figure)
