@@ -91,6 +91,7 @@ class RunningCell:
             "warm_up_n": warm.prompt_n,
             "warm_up_ms": round(warm.prompt_ms, 3),
             "n_ctx": self._prepared.n_ctx,
+            "added_args": server.args.added,
             "host": self._prepared.host,
             "device": self._prepared.device,
             "servers_on_device": self._prepared.servers_on_device,

@@ -166,7 +166,7 @@ def recall(kv_cell: Cell, kv_function: str, request: pytest.FixtureRequest) -> R
 
     session = _session(request.config)
     row = session.recorded(request.node, kv_cell, kv_function)
-    if row is not None:
+    if row is not None and _same_server(session, row, request):
         return _recalled(session, row, request.node)
     running_cell: RunningCell | ServedCell = request.getfixturevalue("running_cell")
     try:
@@ -178,6 +178,14 @@ def recall(kv_cell: Cell, kv_function: str, request: pytest.FixtureRequest) -> R
     add_to_row(request.node, running_cell.facts)
     add_to_row(request.node, {**result.facts(), "response": result.answer.text, "after": result.answer.after})
     return result
+
+
+def _same_server(session: GridSession, row: Mapping[str, Any], request: pytest.FixtureRequest) -> bool:
+    """Whether the arguments that a fixture of the user's adds are those of the record; nothing is started for that."""
+    if session.plan.endpoint is not None or session.prepared[row["corpus"]].problem:
+        return True
+    args: ServerArgs = request.getfixturevalue("llama_server_args")
+    return bool(row.get("added_args") == args.added)
 
 
 def _recalled(session: GridSession, row: Mapping[str, Any], item: pytest.Item) -> Recall:

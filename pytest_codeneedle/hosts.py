@@ -14,9 +14,8 @@ from pytest_codeneedle.machine import cache_folder, cores
 from pytest_codeneedle.models import file_sha256
 from pytest_codeneedle.options import MODEL_VARIABLE
 from pytest_codeneedle.plan import make_plan
-from pytest_codeneedle.program import EMBEDDED
 from pytest_codeneedle.settings import read_settings
-from pytest_codeneedle.workers import asked, own_threads
+from pytest_codeneedle.workers import own_threads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_codeneedle.plan import Plan
-    from pytest_codeneedle.program import ServerProgram
 
 #: How this machine is called beside others.
 LOCAL = "local"
@@ -81,7 +79,7 @@ def facts_of(plan: Plan) -> dict[str, Any]:
         "questions": hashlib.sha256("\0".join(questions).encode()).hexdigest(),
         "model": None if model is None else str(model),
         "model_sha256": None if model is None else file_sha256(model, cache_folder()),
-        "server": _build(plan.program),
+        "server": plan.program.version,
         "own_threads": own_threads(plan.program, plan.settings.server_args),
     }
 
@@ -92,16 +90,6 @@ def _shown(value: object) -> str:
     if len(said) <= _LONGEST_SHOWN and not isinstance(value, dict):
         return said
     return hashlib.sha256(said.encode()).hexdigest()[:_SHOWN_HASH]
-
-
-def _build(program: ServerProgram) -> str | None:
-    """The server's build: the wheel's version, or the line `version: 6527 (7f766929)`; None where it tells none."""
-    if not program.command:
-        return None
-    if program.label.startswith(EMBEDDED):
-        return program.label
-    lines = asked(program, "--version").splitlines()
-    return next((line.strip() for line in lines if line.startswith("version:")), None)
 
 
 def compare(host: str, here: Mapping[str, Any], there: Mapping[str, Any]) -> None:

@@ -127,6 +127,11 @@ class ServerArgs:
         return replace(self, extra=(*self.extra, *arguments))
 
     @property
+    def added(self) -> str:
+        """The arguments at the end as one text, without secrets: a fixture of the user's may have added some."""
+        return shlex.join(without_secrets(self.extra))
+
+    @property
     def environment(self) -> dict[str, str]:
         """What is set in its environment: the words before a user's command, and the device."""
         return {**dict(self.program.environment), **pins(self.device)}

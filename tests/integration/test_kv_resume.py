@@ -142,6 +142,23 @@ def test_errors_are_asked_again(lab: Lab) -> None:
     assert ["error", "error", "passed", "passed"] == [row["outcome"] for row in read_rows(lab.path / "run")]
 
 
+def test_other_arguments_of_a_fixture(lab: Lab) -> None:
+    """Arguments that a conftest adds are known only when it is asked: answers of servers without them are not used."""
+    lab.grid(*ONE, "--kv-out", "run")
+    lab.pytester.makeconftest(
+        """
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def llama_server_args(llama_server_args):
+            return llama_server_args.with_extra("--metrics")
+        """
+    )
+    for _ in range(2):
+        assert {"passed": 2} == lab.grid(*ONE, "--kv-out", "run", "--kv-resume").parseoutcomes()
+    assert ["", "", "--metrics", "--metrics"] == [row["added_args"] for row in read_rows(lab.path / "run")]
+
+
 def test_more_pairs_and_functions(lab: Lab) -> None:
     """A run can be widened: more cells, then more functions, each asked once; the context stays where it is enough."""
     lab.corpus("four", functions=4)
