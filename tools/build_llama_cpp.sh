@@ -33,7 +33,8 @@ work=$(mktemp -d "$cache/.$name.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 say "llama-cpp-python $version: fetching the source"
-python3 -m pip download --quiet --disable-pip-version-check --no-binary :all: --no-deps \
+# Only the package itself as a source: with :all: pip would build its build tools, cmake among them, from theirs.
+python3 -m pip download --quiet --disable-pip-version-check --no-binary llama-cpp-python --no-deps \
     --dest "$work" "llama-cpp-python==$version" >&2
 tar -xzf "$work"/llama_cpp_python-*.tar.gz -C "$work"
 source=$(echo "$work"/llama_cpp_python-*/vendor/llama.cpp)
