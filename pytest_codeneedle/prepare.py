@@ -66,7 +66,7 @@ def prepare(plan: Plan, workers: int) -> tuple[Plan, dict[str, Prepared]]:
             technique = settle(plan.settings.think, server_facts["chat_template"])
             plan = trimmed(plan, server)
             counts = {name: _counted(plan, plan.corpora[name], server, technique) for name in folders}
-    except ConfigurationError:
+    except (ConfigurationError, KeyboardInterrupt):
         for folder in folders.values():  # nothing was asked: the name is free for the next try
             folder.discard()
         raise
