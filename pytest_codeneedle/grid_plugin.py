@@ -45,7 +45,7 @@ class GridPlugin:
         self._told: set[str] = set()
         self._places: dict[pytest.Item, int] = {}
         self._signals = StopSignals(worker=self.session.is_worker, full_trace=config.option.fulltrace)
-        self._local_workers: list[int] = []
+        self._local_workers: dict[str, int] = {}
         if hasattr(config.option, "maxworkerrestart") and config.option.maxworkerrestart is None:
             # Once for each: where the machine kills them, it would go on to.
             config.option.maxworkerrestart = str(max(1, len(config.option.tx or ())))
@@ -76,7 +76,7 @@ class GridPlugin:
         """Send the settled facts to an xdist worker."""
         node.workerinput.update(self.session.worker_input())
         if node.gateway.spec.popen:
-            self._local_workers.append(node.gateway._rinfo().pid)  # noqa: SLF001 - xdist asks for it just before
+            self._local_workers[node.gateway.id] = node.gateway._rinfo().pid  # noqa: SLF001 - xdist asks for it just before
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> object:  # noqa: ANN401 - xdist's own
@@ -84,6 +84,11 @@ class GridPlugin:
         from pytest_codeneedle.scheduling import CellScheduling  # noqa: PLC0415 - xdist asks only under -n
 
         return CellScheduling(config, log)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: WorkerController) -> None:
+        """A worker that ended is none any more: its process id may be another's."""
+        self._local_workers.pop(node.gateway.id, None)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, report: pytest.TestReport) -> None:
@@ -146,7 +151,7 @@ class GridPlugin:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_keyboard_interrupt(self) -> Generator[None, object, object]:
         """End the servers, those that xdist's workers hold too, before pytest writes up where it was."""
-        end_workers(self._local_workers)
+        end_workers(self._local_workers.values())
         for server in self.session.running_servers():
             server.terminate()
         result = yield
@@ -159,7 +164,7 @@ class GridPlugin:
         self.session.look_ahead.servers.stop()
         if not self.session.is_worker:
             if self._signals.received:
-                end_workers(self._local_workers)  # once more: two signals at once may not wake one that waits
+                end_workers(self._local_workers.values())  # once more: two signals at once may not wake one that waits
             self.session.finish()
 
     def pytest_unconfigure(self) -> None:

@@ -25,6 +25,11 @@ class FolderLock:
         self._path = folder / LOCK
         self._file: IO[str] | None = None
 
+    @property
+    def held(self) -> bool:
+        """Whether this session holds the folder."""
+        return self._file is not None
+
     def take(self) -> None:
         """Hold the folder. Raises RunFolderError that names the process which holds it."""
         opened = open(  # noqa: SIM115 - held until the session ends

@@ -64,11 +64,11 @@ def prepare(plan: Plan, workers: int) -> tuple[Plan, dict[str, Prepared], dict[s
         settled_before = model is not None and all(_says_all(plan, name, about) for name, about in stored.items())
         return settling.from_record(stored, sha256) if settled_before else settling.by_server(stored, sha256, cache)
     except BaseException as error:
-        release(targets)
-        if isinstance(error, ConfigurationError):
+        if isinstance(error, ConfigurationError | KeyboardInterrupt):
             for target in targets.values():  # nothing was asked: the name is free for the next try
-                if target.stored is None and target.folder.exists:
+                if target.stored is None and target.lock.held:
                     target.folder.discard()
+        release(targets)
         raise
 
 

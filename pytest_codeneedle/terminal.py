@@ -177,6 +177,9 @@ def _warnings(rows: list[dict[str, Any]]) -> list[str]:
     lines = []
     fallbacks = {str(KVPair(row["ctk"], row["ctv"])): row["fallbacks"] for row in rows if row.get("fallbacks")}
     lines += [f"not what it says: {pair}: {line}" for pair, line in fallbacks.items()]
+    again = sorted({str(KVPair(row["ctk"], row["ctv"])) for row in rows if row.get("asked_again")})
+    if again:
+        lines.append(f"asked again after a fault (asked_again, relaunches in the rows): {', '.join(again)}")
     missed = sorted({str(KVPair(row["ctk"], row["ctv"])) for row in rows if row.get("prompt_cache") == "missed"})
     if missed:
         lines.append(f"prompt cache missed, the corpus was read again: {', '.join(missed)}")

@@ -23,7 +23,7 @@ from pytest_codeneedle.machine import cache_folder
 from pytest_codeneedle.program import ServerArgs, find_program
 from pytest_codeneedle.reference_model import Control
 
-from .lab import PATIENCE_SECONDS, RUNS, matched, read_rows, runs, said_folder, survivors, wait_until
+from .lab import PATIENCE_SECONDS, matched, runs, said_folder, survivors, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -170,35 +170,6 @@ def test_sigkill(lab: Lab, started: list[subprocess.Popen[str]], workers: tuple[
     process.wait()
     wait_until(lambda: not runs(server))
     assert not runs(server)
-
-
-def test_sigint(lab: Lab, started: list[subprocess.Popen[str]]) -> None:
-    """Ctrl-C ends the server and prints the grid of what was answered."""
-    process, server = hold(lab, started)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=PATIENCE_SECONDS)
-    assert pytest.ExitCode.INTERRUPTED == process.returncode
-    assert not runs(server)
-    lines = output.splitlines()
-    assert "mean primary_matched /20" in lines
-    assert lab.folder == said_folder(lines, lab.path)
-
-
-def test_sigint_keeps_what_was_answered(lab: Lab, started: list[subprocess.Popen[str]]) -> None:
-    """Rows that were recorded before Ctrl-C are in the file and in the grid."""
-    command = [sys.executable, "-m", "pytest", "--kv-grid", "-q"]
-    process = subprocess.Popen(command, cwd=lab.path, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    started.append(process)
-    wait_until(lambda: any(path.stat().st_size for path in lab.path.glob(f"{RUNS}/*/results.jsonl")))
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=PATIENCE_SECONDS)
-    assert pytest.ExitCode.INTERRUPTED == process.returncode
-    assert lab.folder == said_folder(output.splitlines(), lab.path)
-    rows = read_rows(lab.folder)
-    assert 1 <= len(rows) < 36 * 8
-    assert {"passed"} == {row["outcome"] for row in rows}
-    assert "20.00" in output
-    assert "err" in output
 
 
 def test_port_taken(args: ServerArgs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

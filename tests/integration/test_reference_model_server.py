@@ -39,8 +39,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaServer]:
 
 
 def post(server: LlamaServer, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """The JSON that a plain client gets, one that knows nothing of this package."""
-    response = httpx.post(server.url + path, json=body, timeout=600, trust_env=False)
+    """The JSON that a plain client gets, one that knows nothing of this package but the key."""
+    response = httpx.post(server.url + path, json=body, headers=server.headers, timeout=600, trust_env=False)
     response.raise_for_status()
     answer: dict[str, Any] = response.json()
     return answer

@@ -57,8 +57,9 @@ def test_only_the_key_opens(program: str, tmp_path: Path, monkeypatch: pytest.Mo
 def test_no_record_holds_a_key(lab: Lab) -> None:
     """Not the run folder with its logs, not JUnit, not the output; and no two servers have the same."""
     test = lab.pytester.makepyfile(test_own=OWN)
-    pairs = ("--kv-pairs", "q8_0/q8_0,q4_0/q4_0")
-    result = lab.grid(*pairs, "--kv-functions", "1", "--junitxml", "junit.xml", "-l", "-vv", str(test))
+    result = lab.grid(
+        "--kv-pairs", "q8_0/q8_0,q4_0/q4_0", "--kv-functions", "1", "--junitxml", "junit.xml", "-l", "-vv", str(test)
+    )
     assert {"failed": 2} == result.parseoutcomes()
     keys = (lab.path / "keys").read_text(encoding="ascii").split()
     assert 2 == len(set(keys))

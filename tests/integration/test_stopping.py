@@ -19,7 +19,21 @@ if TYPE_CHECKING:
     from .lab import Lab
 
 PAIRS = ("q8_0/q8_0", "q4_0/q4_0")
-COMMAND = [sys.executable, "-m", "pytest", "--kv-grid", "--corpus", "tiny", "--kv-pairs", ",".join(PAIRS)]
+#: Hypothesis is no part of the grid, and is loaded at the end of every process to find that it has nothing to say.
+COMMAND = [
+    *(sys.executable, "-m", "pytest", "-p", "no:hypothesispytest"),
+    *("--kv-grid", "--corpus", "tiny", "--kv-pairs", ",".join(PAIRS)),
+]
+#: A fake: no real server takes for ever to load on demand.
+SLEEPER = f"""#!{sys.executable}
+import sys
+import time
+
+if "--help" in sys.argv:
+    print("--cache-type-k")
+else:
+    time.sleep(1000)
+"""
 
 
 @pytest.fixture
@@ -48,7 +62,7 @@ def check_stopped(lab: Lab, count: int) -> None:
     ("name", "group", "workers", "said"),
     [
         ("SIGINT", False, 1, "Ctrl-C (SIGINT)"),
-        ("SIGTERM", False, 1, "told to end (SIGTERM)"),
+        pytest.param("SIGTERM", False, 1, "told to end (SIGTERM)", marks=pytest.mark.slow),
         pytest.param("SIGINT", False, 2, "Ctrl-C (SIGINT)", marks=pytest.mark.slow),
         ("SIGINT", True, 2, "Ctrl-C (SIGINT)"),
         pytest.param("SIGTERM", True, 2, "told to end (SIGTERM)", marks=pytest.mark.slow),
@@ -94,3 +108,21 @@ def test_closed_terminal(hanging: Lab) -> None:
     assert pytest.ExitCode.INTERRUPTED == os.waitstatus_to_exitcode(status)
     check_stopped(hanging, 1)
     assert (hanging.path / "junit.xml").is_file()
+
+
+def test_while_it_loads(lab: Lab) -> None:
+    """Before the first cell there is nothing to keep: no run folder, and no server."""
+    sleeper = lab.write("sleeper", SLEEPER)
+    sleeper.chmod(0o755)
+    command = [*COMMAND, "--kv-server", str(sleeper)]
+    with subprocess.Popen(command, cwd=lab.path, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            wait_until(lambda: bool(survivors(lab.path)))
+            process.terminate()
+            output, _ = process.communicate(timeout=PATIENCE_SECONDS)
+        finally:
+            process.kill()
+    assert pytest.ExitCode.INTERRUPTED == process.returncode
+    assert "Stopped: told to end (SIGTERM)" in output
+    assert [] == survivors(lab.path)
+    assert [] == lab.folders()

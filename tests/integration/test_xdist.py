@@ -101,7 +101,7 @@ def test_workers_killed_for_ever(lab: Lab) -> None:
     """Each worker is replaced once; then the session ends, with what is known of it."""
     lab.faults({"q8_0/q4_0": ["worker-killed*"]})
     pairs = ("--kv-order", "grid", "--kv-pairs", "q8_0/q8_0,q8_0/q4_0,q4_0/q4_0")
-    result = lab.grid("-n", "1", *pairs)
+    result = lab.grid("-n", "1", *pairs, quiet=False)
     assert {"passed": 2, "errors": 2} == result.parseoutcomes()
     assert {"20.00", "err", "-"} == set(matched(result).values())
     assert ["passed", "passed", "error", "error"] == [row["outcome"] for row in lab.rows()]
