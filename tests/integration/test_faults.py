@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -128,8 +129,8 @@ def test_server_refuses_its_arguments(lab: Lab) -> None:
     errors = [row["error"] for row in lab.rows()]
     assert 4 == len(errors)
     for error in errors:
-        assert "the server ended with exit status 2 while it loaded" in error
-        assert "unrecognized arguments: --no-such-flag" in error
+        assert re.search(r"the server ended with exit status [12] while it loaded", error)  # embedded 2, llama-server 1
+        assert re.search(r"(unrecognized arguments|invalid argument): --no-such-flag", error)
 
 
 def test_other_types_than_asked(lab: Lab, liar: str) -> None:
