@@ -133,7 +133,7 @@ def test_server_refuses_its_arguments(lab: Lab) -> None:
     errors = [row["error"] for row in lab.rows()]
     assert 4 == len(errors)
     for error in errors:
-        assert re.search(r"the server ended with exit status [12] while it loaded", error)
+        assert re.search(r"the server ended with exit status [12] while it loaded", error)  # embedded 2, llama-server 1
         assert re.search(r"(unrecognized arguments|invalid argument): --no-such-flag", error)
 
 
