@@ -114,6 +114,7 @@ class Live:
         self._distributed = distributed
         self._last: deque[dict[str, Any]] = deque(maxlen=_LAST)
         self._under_way: set[str] = set()
+        self._warm: Cell | None = None  # the cell whose questions can be asked
         self._cell: Cell | None = None
         self._stage: str | None = None
 
@@ -143,11 +144,14 @@ class Live:
             self._show("loading")
         elif name == "running_cell" and self._session.plan.endpoint is not None:
             self._show("reading the file")
-        elif name == "recall" and self._cell:
+        elif name == "recall" and self._cell and self._cell == self._warm:
             self._show(self._item(self._cell))
         result = yield
         if name == "llama_server":
             self._show("reading the file")
+        elif name == "running_cell" and self._cell:
+            self._warm = self._cell
+            self._show(self._item(self._cell))
         return result
 
     @pytest.hookimpl(trylast=True)  # below the cell's line

@@ -65,7 +65,17 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
     environment = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "--kv-grid", "-q", "--junitxml", "junit.xml"),
+            *(
+                sys.executable,
+                "-m",
+                "pytest",
+                "-p",
+                "no:hypothesispytest",
+                "--kv-grid",
+                "-q",
+                "--junitxml",
+                "junit.xml",
+            ),
             *("--kv-types", "q4_0,q8_0", "--kv-functions", "2"),
         ],
         cwd=path,

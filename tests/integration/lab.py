@@ -68,8 +68,9 @@ def launch_llama_server(launch_llama_server, kv_pair):
         return self.pytest("--kv-grid", *(("-q",) if quiet else ()), *chosen, *arguments)
 
     def pytest(self, *arguments: str) -> pytest.RunResult:
-        """Run pytest in a process of its own."""
-        return self.pytester.runpytest_subprocess(*arguments, timeout=PATIENCE_SECONDS)
+        """Run pytest in a process of its own, without hypothesis: it would load at the end to say nothing."""
+        plain = ("-p", "no:hypothesispytest")
+        return self.pytester.runpytest_subprocess(*plain, *arguments, timeout=PATIENCE_SECONDS)
 
     def refused(self, *arguments: str) -> str:
         """Run `pytest --kv-grid`, which must be a usage error; its one line."""

@@ -25,7 +25,19 @@ kind = "random-bodies"
 functions = 2
 body_lines = 20
 """
-GRID = (sys.executable, "-m", "pytest", "--kv-grid", "-q", "--corpus", "tiny", "--kv-types", "q8_0,q4_0")
+GRID = (
+    sys.executable,
+    "-m",
+    "pytest",
+    "-p",
+    "no:hypothesispytest",
+    "--kv-grid",
+    "-q",
+    "--corpus",
+    "tiny",
+    "--kv-types",
+    "q8_0,q4_0",
+)
 RUN = ("--kv-out", "run", "--kv-resume")
 ITEMS = 8
 WORKERS = st.sampled_from([(), ("-n", "2")])

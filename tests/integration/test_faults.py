@@ -83,7 +83,19 @@ def started(lab: Lab) -> Iterator[list[subprocess.Popen[str]]]:
 def hold(lab: Lab, started: list[subprocess.Popen[str]], *arguments: str) -> tuple[subprocess.Popen[str], int]:
     """A pytest that holds a server for ever, and the server's process."""
     test = lab.pytester.makepyfile(test_hold=HOLD)
-    command = [sys.executable, "-m", "pytest", "--kv-grid", "--corpus", "tiny", *PAIRS, *arguments, str(test)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:hypothesispytest",
+        "--kv-grid",
+        "--corpus",
+        "tiny",
+        *PAIRS,
+        *arguments,
+        str(test),
+    ]
     process = subprocess.Popen(command, cwd=lab.path, stdout=subprocess.PIPE, text=True, start_new_session=True)
     started.append(process)
     wait_until(lambda: any(lab.path.glob("[0-9]*.pid")))

@@ -132,7 +132,16 @@ def test_path_of_this_machine(lab: Lab, hosts: dict[str, sshd.Host]) -> None:
 def test_nothing_outlives_the_controller(lab: Lab, hosts: dict[str, sshd.Host], copied_model: Path) -> None:
     """Killed, it leaves no worker and no server on its hosts."""
     controller = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "--kv-grid", "--corpus=tiny", hosts["gpu2"].tx(checkout(lab, "two"))],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:hypothesispytest",
+            "--kv-grid",
+            "--corpus=tiny",
+            hosts["gpu2"].tx(checkout(lab, "two")),
+        ],
         cwd=lab.path,
         env={name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"},
         stdout=subprocess.DEVNULL,

@@ -24,7 +24,18 @@ def terminal(lab: Lab, *arguments: str, columns: int = 80, term: str = "xterm") 
     """All that `pytest --kv-grid -q` writes to a terminal of that size, colours aside."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    command = [sys.executable, "-m", "pytest", "--kv-grid", "-q", "--corpus", "tiny", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:hypothesispytest",
+        "--kv-grid",
+        "-q",
+        "--corpus",
+        "tiny",
+        *arguments,
+    ]
     environment = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
     with subprocess.Popen(
         command, cwd=lab.path, env={**environment, "TERM": term}, stdin=theirs, stdout=theirs, stderr=theirs

@@ -31,7 +31,7 @@ import time
 
 if "--help" in sys.argv:
     print("--cache-type-k")
-else:
+elif "--version" not in sys.argv:
     time.sleep(1000)
 """
 
@@ -77,7 +77,7 @@ def test_signal(hanging: Lab, name: str, group: bool, workers: int, said: str) -
     ) as process:
         try:
             wait_until(lambda: answered(hanging, workers))
-            assert workers == len(survivors(hanging.path))
+            wait_until(lambda: len(survivors(hanging.path)) == 2)  # one of them loads ahead, where there is one worker
             (os.killpg if group else os.kill)(process.pid, getattr(signal, name))
             wait_until(lambda: not survivors(hanging.path))
             output, _ = process.communicate(timeout=PATIENCE_SECONDS)
@@ -99,7 +99,7 @@ def test_closed_terminal(hanging: Lab) -> None:
         os.execv(COMMAND[0], [*COMMAND, "--junitxml", "junit.xml"])
     try:
         wait_until(lambda: answered(hanging, 1))
-        assert 1 == len(survivors(hanging.path))
+        wait_until(lambda: len(survivors(hanging.path)) == 2)  # the next one loads ahead
         os.close(terminal)
         _, status = os.waitpid(process, 0)
     except BaseException:
@@ -124,5 +124,6 @@ def test_while_it_loads(lab: Lab) -> None:
             process.kill()
     assert pytest.ExitCode.INTERRUPTED == process.returncode
     assert "Stopped: told to end (SIGTERM)" in output
-    assert [] == survivors(lab.path)
+    # A signal in the midst of the fork leaves the server to the parent-death signal.
+    wait_until(lambda: not survivors(lab.path))
     assert [] == lab.folders()
