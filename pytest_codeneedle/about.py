@@ -29,7 +29,6 @@ _PACKAGES = (
     "tree-sitter-javascript",
     "tree-sitter-php",
     "numpy",
-    "scipy",
     "xllamacpp",
     "gguf",
 )

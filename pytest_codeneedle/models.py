@@ -133,6 +133,6 @@ def file_sha256(path: Path, cache: Path) -> str:
 
 
 def _control(given: str) -> Control:
-    from pytest_codeneedle.reference_model import Control  # noqa: PLC0415 - needs numpy: imported where it is used
+    from pytest_codeneedle.reference_model import Control  # noqa: PLC0415 - a run of one's own model needs none
 
     return Control(given.removeprefix(CONTROL))

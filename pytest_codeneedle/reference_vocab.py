@@ -17,11 +17,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from pytest_codeneedle.lexicon import lexicon
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 CODE_SIGNS = 24
@@ -94,6 +93,8 @@ def golay_signs() -> NDArray[np.float64]:
     The first 23 places are the multiples of x^11+x^9+x^7+x^6+x^5+x+1 (the code of quadratic residues modulo
     23), the last is the parity.
     """
+    import numpy as np  # noqa: PLC0415 - only where the model is written
+
     generator = 0b101011100011
     basis = np.array([[generator << shift >> place & 1 for place in range(23)] for shift in range(12)])
     basis = np.hstack([basis, basis.sum(axis=1, keepdims=True) % 2])
@@ -103,6 +104,8 @@ def golay_signs() -> NDArray[np.float64]:
 
 
 def _codes(pieces: tuple[str, ...], own: tuple[str, ...]) -> NDArray[np.float64]:
+    import numpy as np  # noqa: PLC0415 - as above
+
     golay = golay_signs()
     place = {piece: row for row, piece in enumerate(own)}
     turned = np.ones(CODE_SIGNS)

@@ -173,7 +173,7 @@ def test_exit_first(lab: Lab, liar: str) -> None:
     assert ["q8_0-q8_0.log"] == [log.name for log in (lab.folder / "servers").iterdir()]
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["plain", "n1"])
+@pytest.mark.parametrize("workers", [(), pytest.param(("-n", "1"), marks=pytest.mark.slow)], ids=["plain", "n1"])
 def test_sigkill(lab: Lab, started: list[subprocess.Popen[str]], workers: tuple[str, ...]) -> None:
     """SIGKILL of pytest leaves no server behind."""
     process, server = hold(lab, started, *workers)

@@ -21,7 +21,7 @@ def ahead(folder: Path) -> list[bool]:
     return list({(row["ctk"], row["ctv"]): row["loaded_ahead"] for row in read_rows(folder)}.values())
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["plain", "n1"])
+@pytest.mark.parametrize("workers", [(), pytest.param(("-n", "1"), marks=pytest.mark.slow)], ids=["plain", "n1"])
 def test_all_but_the_first(lab: Lab, workers: tuple[str, ...]) -> None:
     """Every server but the first is started ahead, once each; the grid is the same, and no server is left."""
     result = lab.grid(*TYPES, "--kv-out", "run", *workers)
@@ -32,12 +32,14 @@ def test_all_but_the_first(lab: Lab, workers: tuple[str, ...]) -> None:
     assert [] == survivors(lab.path)
 
 
+@pytest.mark.slow
 def test_off(lab: Lab) -> None:
     """One after the other."""
     lab.grid(*TYPES, "--kv-out", "run", "--kv-overlap", "off")
     assert [False] * 4 == ahead(lab.path / "run")
 
 
+@pytest.mark.slow
 def test_no_memory(lab: Lab) -> None:
     """Where there is no memory for two, they load one after the other, and it is said; `on` does it all the same.
 
@@ -53,6 +55,7 @@ def test_no_memory(lab: Lab) -> None:
     assert [False, True, True, True] == ahead(lab.path / "all-the-same")
 
 
+@pytest.mark.slow
 def test_own_arguments(lab: Lab) -> None:
     """A fixture of the user's that adds arguments gets servers with them: what was started without is not used."""
     lab.pytester.makeconftest(

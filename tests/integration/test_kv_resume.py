@@ -142,6 +142,7 @@ def test_errors_are_asked_again(lab: Lab) -> None:
     assert ["error", "error", "passed", "passed"] == [row["outcome"] for row in read_rows(lab.path / "run")]
 
 
+@pytest.mark.slow
 def test_other_arguments_of_a_fixture(lab: Lab) -> None:
     """Arguments that a conftest adds are known only when it is asked: answers of servers without them are not used."""
     lab.grid(*ONE, "--kv-out", "run")
@@ -159,6 +160,7 @@ def test_other_arguments_of_a_fixture(lab: Lab) -> None:
     assert ["", "", "--metrics", "--metrics"] == [row["added_args"] for row in read_rows(lab.path / "run")]
 
 
+@pytest.mark.slow
 def test_more_pairs_and_functions(lab: Lab) -> None:
     """A run can be widened: more cells, then more functions, each asked once; the context stays where it is enough."""
     lab.corpus("four", functions=4)
@@ -173,6 +175,7 @@ def test_more_pairs_and_functions(lab: Lab) -> None:
     assert ["q8_0/q8_0", "q4_0/q4_0"] == read_about(lab.path / "run")["pairs"]
 
 
+@pytest.mark.slow
 def test_trimmed_corpus(lab: Lab) -> None:
     """What [trim] left of a corpus is known from the record: no server has to count again."""
     for name in "ab":
@@ -211,7 +214,7 @@ def test_torn_line(lab: Lab) -> None:
     assert 2 == len(read_rows(lab.path / "run"))
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["plain", "n1"])
+@pytest.mark.parametrize("workers", [(), pytest.param(("-n", "1"), marks=pytest.mark.slow)], ids=["plain", "n1"])
 def test_disk_full(lab: Lab, workers: tuple[str, ...]) -> None:
     """One clear error, the grids of what was answered, and a run that can be gone on with.
 
@@ -243,6 +246,7 @@ def test_disk_full(lab: Lab, workers: tuple[str, ...]) -> None:
     assert 4 == len(read_rows(lab.path / "run"))
 
 
+@pytest.mark.slow
 def test_run_of_an_older_version(lab: Lab) -> None:
     """A run whose rows do not say what they were asked with is kept and asked anew."""
     lab.grid(*ONE, "--kv-out", "run")

@@ -20,6 +20,7 @@ def codeneedle(lab: Lab, *arguments: str) -> pytest.RunResult:
     return lab.pytester.run(sys.executable, "-m", "pytest_codeneedle.cli", *arguments)
 
 
+@pytest.mark.slow
 def test_shards_are_merged(lab: Lab) -> None:
     """Two machines ask half of the pairs each; joined, it is the grid that one would have asked."""
     shards = [lab.grid(*TYPES, "--kv-shard", f"{number}/3", "--kv-out", f"s{number}") for number in (1, 2, 3)]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import betaincinv
 
 from pytest_codeneedle.grid import (
     Grid,
@@ -248,6 +249,17 @@ def test_a_flawless_grid_says_what_it_leaves_open(functions: int, share: int) ->
 
     assert share == round(100 * (1 - 0.05 ** (1 / functions)))
     assert expected == limit_line(make_grid(rows, [Q8, Q4]), lines=20)
+
+
+@pytest.mark.parametrize("functions", [1, 2, 8, 16, 200])
+def test_the_limit_is_that_of_the_exact_interval(functions: int) -> None:
+    """Clopper and Pearson's, as scipy computes it from the beta distribution."""
+    rows = [row(Q8, f"f{i}", 20) for i in range(functions)]
+    share = 100 * betaincinv(1, functions, 0.95)
+
+    assert f"{functions} functions leave open up to {share:.0f} % that" in str(
+        limit_line(make_grid(rows, []), lines=20)
+    )
 
 
 def test_the_smallest_cell_sets_the_limit() -> None:

@@ -47,6 +47,7 @@ FLOORS = {
         "record",
         "reference_model",
         "reference_vocab",
+        "reference_weights",
         "refusal",
         "rescore",
         "sampling",

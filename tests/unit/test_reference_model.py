@@ -12,7 +12,7 @@ import jinja2
 import numpy as np
 import pytest
 
-from pytest_codeneedle import reference_model
+from pytest_codeneedle import reference_model, reference_weights
 from pytest_codeneedle.errors import ModelError
 from pytest_codeneedle.reference_model import (
     CHAT_TEMPLATE,
@@ -91,7 +91,7 @@ def test_what_is_written_is_what_llama_cpp_reads(model: Path, tensors: dict[str,
 
 def test_the_rotary_margin_is_that_of_all_offsets() -> None:
     """At the right offset the 8 cosines sum to 8; recomputed over 65,536 offsets, no other comes nearer."""
-    turns = np.array(reference_model._turns())
+    turns = np.array(reference_weights.turns())
     offsets = np.arange(1, 65536 + 1)
     sums = np.cos(offsets[:, None] * turns).sum(axis=1)
 
