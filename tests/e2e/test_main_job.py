@@ -55,7 +55,7 @@ def test_main_job(tmp_path: Path) -> None:
     assert dict.fromkeys(PAIRS, "8") == figures(lines, "functions passed /8")
     assert any(line.startswith("combos 36 | pass 8.00 +/- 0.00") for line in lines)
 
-    (run,) = (tmp_path / "codeneedle-runs").iterdir()
+    (run,) = (tmp_path / "codeneedle-runs").glob("*__*")
     server = json.loads((run / "run.json").read_text(encoding="utf-8"))["server"]
     assert shutil.which("llama-server") in (server, None)
     logs = list((run / "servers").iterdir())

@@ -46,7 +46,7 @@ def hanging(lab: Lab) -> Iterator[Lab]:
 
 def answered(lab: Lab, count: int) -> bool:
     """Whether so many questions were answered."""
-    return bool(lab.folders()) and count <= len(read_rows(lab.folder))
+    return any(count <= len(read_rows(folder)) for folder in lab.folders() if (folder / "results.jsonl").exists())
 
 
 def check_stopped(lab: Lab, count: int) -> None:
