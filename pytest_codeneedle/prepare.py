@@ -126,7 +126,11 @@ class _Settling:
                 counted = count(plan, server, {name: about.get("n_ctx") or 0 for name, about in stored.items()})
         except CellError as error:
             problem = f"no cell was started: the server that counts tokens failed: {error}"
-            counts = {name: {"problem": problem} for name in self.targets}
+            # A run that is gone on with stays what it is: what it has answered still counts.
+            known = {name: stored_counts(about) if about.get("n_ctx") else {} for name, about in stored.items()}
+            counts = {name: {**known[name], "problem": problem} for name in self.targets}
+            cut = {name: _cut(plan, name, about) for name, about in stored.items() if known[name]}
+            plan = plan.with_corpora({**plan.corpora, **cut})
         else:
             plan, counts = counted.plan, counted.facts
             server_facts = _server_facts(counted.props)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
-import subprocess
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.devices import listed_devices
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.machine import cores
+from pytest_codeneedle.probe import ask_devices
 from pytest_codeneedle.server_flags import flag_of, flag_of_variable
 
 if TYPE_CHECKING:
@@ -18,31 +18,14 @@ if TYPE_CHECKING:
     from pytest_codeneedle.models import Model
     from pytest_codeneedle.program import ServerProgram
 
-_PROBE_SECONDS = 60
 _THREADS, _BATCH_THREADS = "-t", "-tb"
-
-
-def asked(program: ServerProgram, argument: str) -> str:
-    """What a server says to `--list-devices` or `--version`; nothing where it cannot be asked."""
-    try:
-        done = subprocess.run(  # noqa: S603 - the user's own server, no shell
-            [*program.command, argument],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_PROBE_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, **dict(program.environment)},
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout + done.stderr if done.returncode == 0 else ""
 
 
 def gpus(program: ServerProgram) -> tuple[str, ...]:
     """The GPUs that this server would use, as ids for --kv-devices; none for one that knows no --list-devices."""
-    return listed_devices(asked(program, "--list-devices"), {**os.environ, **dict(program.environment)})
+    return listed_devices(
+        ask_devices(program.command, program.environment), {**os.environ, **dict(program.environment)}
+    )
 
 
 def own_threads(program: ServerProgram, extra: Sequence[str]) -> int | None:

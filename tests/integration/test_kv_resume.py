@@ -23,6 +23,18 @@ PAIRS = ("--kv-pairs", "q8_0/q8_0,q4_0/q4_0", "--kv-order", "grid")
 ONE = ("--kv-pairs", "q8_0/q8_0")
 
 
+#: A fake: the embedded server, which does not come up while a file is there, as where a disk or a GPU is gone.
+BREAKABLE = f"""#!{sys.executable}
+import os
+import pathlib
+import sys
+
+if "-m" in sys.argv and pathlib.Path(__file__).with_name("broken").exists():
+    sys.exit(3)
+os.execv(sys.executable, [sys.executable, "-m", "pytest_codeneedle.embedded", *sys.argv[1:]])
+"""
+
+
 def logs(folder: Path) -> list[str]:
     """Names of all server logs of a run: a start each."""
     return sorted(path.name for path in (*folder.glob("*.log"), *(folder / "servers").glob("*.log")))
@@ -287,3 +299,19 @@ def test_session_that_runs(lab: Lab) -> None:
     facts = json.loads("\n".join(done.outlines))
     assert (2, 2, 1) == (facts["items"], facts["answered"], facts["cells_done"])
     assert facts["in_use_by"].startswith(f"process {os.getpid()} on ")
+
+
+@pytest.mark.slow
+def test_server_that_no_longer_comes_up(lab: Lab) -> None:
+    """What was answered still counts, what was not is an ERROR, and the run can be gone on with later."""
+    lab.write("server", BREAKABLE).chmod(0o755)
+    command = ("--kv-server", str(lab.path / "server"), "--kv-out", "run", "--kv-resume")
+    lab.corpus("three", functions=3)
+    lab.grid(*ONE, "--kv-functions", "2", *command, corpus="three")
+    drop_last_row(lab.path / "run")
+    (lab.path / "broken").touch()
+    result = lab.grid(*PAIRS, "--kv-functions", "3", *command, corpus="three")
+    assert 1 == result.parseoutcomes()["passed"]
+    assert "kv-grid: three: 1 of 6 answers are recorded in run" in result.outlines
+    (lab.path / "broken").unlink()
+    assert {"passed": 6} == lab.grid(*PAIRS, "--kv-functions", "3", *command, corpus="three").parseoutcomes()

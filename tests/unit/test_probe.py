@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_codeneedle.errors import ServerNotFoundError
-from pytest_codeneedle.probe import Known, ask_help, ask_version, known_arguments, knows
+from pytest_codeneedle.probe import Known, ask_devices, ask_help, ask_version, known_arguments, knows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -156,3 +156,10 @@ def test_another_program_is_no_llama_server(tmp_path: Path) -> None:
 
     with pytest.raises(ServerNotFoundError, match=rf"^{re.escape(reason)}$"):
         ask_help(program(tmp_path, "echo usage"), "label")
+
+
+def test_a_server_that_cannot_be_asked_for_its_devices() -> None:
+    """It tells nothing, which is no error: it is asked whether it has GPUs. The command's own environment is given."""
+    assert "" == ask_devices(("/nowhere/llama-server",))
+    assert "" == ask_devices(("false",))
+    assert "--list-devices A=b\n" == ask_devices(("sh", "-c", 'echo "$0 A=$A"'), (("A", "b"),))

@@ -8,7 +8,7 @@ from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.machine import cores
 from pytest_codeneedle.models import Model
 from pytest_codeneedle.program import ServerProgram
-from pytest_codeneedle.workers import asked, check_cores, own_threads, servers_at_once
+from pytest_codeneedle.workers import check_cores, own_threads, servers_at_once
 
 PROGRAM = ServerProgram(("llama-server",), "llama-server", ())
 CONTROL, REAL = Model("control:robust"), Model("real.gguf")
@@ -68,12 +68,3 @@ def test_too_few_cores(servers: int, threads: int | None, place: str, said: str)
     """Both numbers are said, and the way out."""
     with pytest.raises(ConfigurationError, match=said):
         check_cores(servers, 4, threads, place)
-
-
-def test_a_server_that_cannot_be_asked() -> None:
-    """It tells nothing, which is no error: it is asked whether it has GPUs."""
-    assert "" == asked(replace(PROGRAM, command=("/nowhere/llama-server",)), "--list-devices")
-    assert "" == asked(replace(PROGRAM, command=("false",)), "--list-devices")
-    assert "--version A=b\n" == asked(
-        replace(PROGRAM, command=("sh", "-c", 'echo "$0 A=$A"'), environment=(("A", "b"),)), "--version"
-    )
