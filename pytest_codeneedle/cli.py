@@ -22,8 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         flags.run(flags)
     except (KeyError, TypeError, AttributeError) as error:
-        folder = getattr(flags, "run_folder", None)
-        if folder is None:
+        folder = getattr(flags, "run_folder", None) or " or ".join(map(str, getattr(flags, "run_folders", ())))
+        if not folder:
             raise
         print(f"codeneedle: {folder} is damaged: {type(error).__name__}: {error}", file=sys.stderr)
         return 2

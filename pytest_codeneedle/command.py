@@ -26,6 +26,8 @@ EMBEDDED_MODULE = "pytest_codeneedle.embedded"
 _WAY_OUT = "give the command as you type it, for instance --kv-server='llama-server -hf org/repo -ngl 99'"
 _HIDDEN = "***"
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
+#: Arguments of llama-server whose value is a secret.
+_SECRET_FLAGS = frozenset(("-hft", "--hf-token", "--api-key"))
 _SECRET_NAME = re.compile(r"TOKEN|KEY|SECRET|PASSWORD", re.IGNORECASE)
 _SERVER = re.compile(r"llama-server(?:[-_][\w.+-]*)?(?:\.exe)?")
 #: The value of one of these may well be called like a server, and is none.
@@ -266,11 +268,20 @@ def _tokens(value: str) -> int:
 
 
 def without_secrets(words: Sequence[str]) -> list[str]:
-    """The words, `***` for the values of variables that are named like secrets: `env HF_TOKEN=*** llama-server`."""
-    found = [(word, _ASSIGNMENT.fullmatch(word)) for word in words]
-    return [
-        f"{match['name']}={_HIDDEN}" if match and _SECRET_NAME.search(match["name"]) else word for word, match in found
-    ]
+    """The words, `***` for what is secret in them: `env HF_TOKEN=*** llama-server`, `--hf-token ***`."""
+    hidden = []
+    before = ""
+    for word in words:
+        match = _ASSIGNMENT.fullmatch(word)
+        name, equals, _ = word.partition("=")
+        if before in _SECRET_FLAGS:
+            hidden.append(_HIDDEN)
+        elif (match and _SECRET_NAME.search(match["name"])) or (equals and name in _SECRET_FLAGS):
+            hidden.append(f"{name}={_HIDDEN}")
+        else:
+            hidden.append(word)
+        before = word
+    return hidden
 
 
 def _shown(words: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from pytest_codeneedle.errors import CellError, ConfigurationError, CorpusError
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
 from pytest_codeneedle.printable import printable
 from pytest_codeneedle.prompts import Task, unaskable
+from pytest_codeneedle.store import for_the_user_alone
 
 if TYPE_CHECKING:
     import argparse
@@ -142,10 +143,11 @@ def check_threshold(threshold: int, lines: int) -> None:
         raise ConfigurationError(msg)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file that the user named. Raises ConfigurationError."""
+def write_text(path: Path, text: str, *, private: bool = False) -> None:
+    """Write a file that the user named, `private` for their eyes alone. Raises ConfigurationError."""
     try:
-        path.write_bytes(text.encode())
+        with open(path, "wb", opener=for_the_user_alone if private else None) as written:
+            written.write(text.encode())
     except OSError as error:
         msg = f"{path} cannot be written: {error.strerror}; give another -o FILE"
         raise ConfigurationError(msg) from error

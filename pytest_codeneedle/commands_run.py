@@ -40,7 +40,8 @@ def rescore(flags: argparse.Namespace) -> None:
         if flags.output.resolve() == (folder.path / RESULTS).resolve():
             msg = f"{flags.output} is the record itself; give another -o FILE"
             raise ConfigurationError(msg)
-        write_text(flags.output, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in anew))
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in anew)
+        write_text(flags.output, lines, private=folder.private)
     _print_grid(about, anew, verbose=flags.verbose)
     indent = "ignored" if relax else "compared"
     print(f"rescored: {changed} of {len(rows)} rows differ from the record (indentation {indent}, pass {threshold})")

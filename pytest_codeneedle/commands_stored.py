@@ -10,7 +10,7 @@ from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.lock import FolderLock, holder
 from pytest_codeneedle.merging import merged
 from pytest_codeneedle.standing import standing, standing_lines
-from pytest_codeneedle.store import SERVERS, RunFolder
+from pytest_codeneedle.store import CORPUS, RESULTS, SERVERS, RunFolder
 
 if TYPE_CHECKING:
     import argparse
@@ -38,11 +38,20 @@ def merge(flags: argparse.Namespace) -> None:
     about, rows = merged([(str(folder.path), folder.about(), folder.current_rows()) for folder in folders])
     joined = RunFolder.create(flags.output, about)
     lock = FolderLock(joined.path)
-    lock.take()
     try:
+        lock.take()
         joined.extend(rows)
         for folder in folders:
             _copy_logs(folder, joined)
+    except BaseException as error:
+        for name in (RESULTS, SERVERS):  # half of a run would be in the way of the next try
+            shutil.rmtree(joined.path / name, ignore_errors=True)
+            (joined.path / name).unlink(missing_ok=True)
+        joined.discard()
+        if isinstance(error, OSError):
+            msg = f"{joined.path} cannot be written: {error.strerror}; name another (-o)"
+            raise RunFolderError(msg) from error
+        raise
     finally:
         lock.release()
     stands = standing(about, rows)
@@ -51,7 +60,9 @@ def merge(flags: argparse.Namespace) -> None:
 
 
 def _copy_logs(source: RunFolder, target: RunFolder) -> None:
-    """The servers' logs, under other names where shards asked the same pair."""
+    """The servers' logs, under other names where shards asked the same pair; the corpus where it was kept."""
+    if (source.path / CORPUS).exists():
+        shutil.copy(source.path / CORPUS, target.path / CORPUS)
     for log in sorted((source.path / SERVERS).glob("*.log")):
         _copy(log, target.path / SERVERS, f"{source.path.name}.{log.name}")
 

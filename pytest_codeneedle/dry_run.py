@@ -42,6 +42,8 @@ def dry_run(config: pytest.Config) -> int:
         session = GridSession(read_settings(config), config)
         plan, servers = session.plan, session.workers
         _print(["kv-grid: dry run: no question is asked, and no run folder is made", *terminal.announce(plan, servers)])
+        if plan.settings.resume:
+            _print(["kv-grid: all is counted, also what is on record; codeneedle status RUN says what is left"])
         if plan.endpoint is not None:
             _print(["kv-grid: an endpoint that already runs tells neither tokens nor KV sizes before it is asked"])
             return pytest.ExitCode.OK

@@ -23,6 +23,7 @@ from pytest_codeneedle.client import Client
 from pytest_codeneedle.errors import ServerStartError
 from pytest_codeneedle.memory import memory_fault
 from pytest_codeneedle.program import HOST, ServerArgs
+from pytest_codeneedle.store import for_the_user_alone
 from pytest_codeneedle.validity import Validity, read_validity
 from pytest_codeneedle.watchdog import MARK, end_marked
 
@@ -44,7 +45,7 @@ _PORT_TAKEN = re.compile(r"couldn't bind|address already in use|bind.*fail", re.
 _KEY = "LLAMA_API_KEY"
 _KEY_BYTES = 32
 #: llama-server reads arguments from these: with them /health and the requests of a cell would not be answered.
-_NOT_INHERITED = {
+NOT_INHERITED = {
     *("LLAMA_ARG_API_KEY_FILE", "LLAMA_ARG_API_PREFIX"),
     *("LLAMA_ARG_SSL_KEY_FILE", "LLAMA_ARG_SSL_CERT_FILE"),
     *("LLAMA_ARG_HF_REPO", "LLAMA_ARG_HF_FILE", "LLAMA_ARG_MODEL_URL", "LLAMA_ARG_DOCKER_REPO"),  # go before -m
@@ -251,12 +252,12 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
     port = free_port()
     argv = args.argv(port)
     log.parent.mkdir(parents=True, exist_ok=True)
-    environment = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
+    environment = {key: value for key, value in os.environ.items() if key not in NOT_INHERITED}
     environment.update(args.environment)
     environment["PYTHONUNBUFFERED"] = "1"
     environment[MARK] = mark = secrets.token_hex(8)
     environment[_KEY] = secret = secrets.token_urlsafe(_KEY_BYTES)  # whatever key is there already
-    with open(log, "xb", opener=_for_the_user_alone) as output:
+    with open(log, "xb", opener=for_the_user_alone) as output:
         try:
             process = subprocess.Popen(  # noqa: S603 - the user's own server, no shell
                 argv,
@@ -274,11 +275,6 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
     if not sys.platform.startswith("linux") or args.program.may_wrap:
         server.guard()  # of a script or a command the kernel may end no more than a wrapper
     return server
-
-
-def _for_the_user_alone(path: str, flags: int) -> int:
-    """A log can hold prompts, and with them private code."""
-    return os.open(path, flags, 0o600)
 
 
 def _die_with_parent() -> Callable[[], None] | None:

@@ -32,9 +32,13 @@ class FolderLock:
 
     def take(self) -> None:
         """Hold the folder. Raises RunFolderError that names the process which holds it."""
-        opened = open(  # noqa: SIM115 - held until the session ends
-            self._path, "a+", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, _WRITABLE_BY_OWNER)
-        )
+        try:
+            opened = open(  # noqa: SIM115 - held until the session ends
+                self._path, "a+", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, _WRITABLE_BY_OWNER)
+            )
+        except OSError as error:
+            msg = f"the run folder {self._path.parent} cannot be written: {error.strerror}; name another (--kv-out)"
+            raise RunFolderError(msg) from error
         try:
             _lock(opened)
         except OSError:
@@ -42,23 +46,25 @@ class FolderLock:
             opened.close()
             msg = f"{self._path.parent} is in use by {holder}: wait for it, or name another folder (--kv-out)"
             raise RunFolderError(msg) from None
-        opened.seek(0)
-        opened.truncate()
-        opened.write(f"process {os.getpid()} on {socket.gethostname()}")
-        opened.flush()
         self._file = opened
+        with contextlib.suppress(OSError):  # who holds it is a help, no more: the disk may be full
+            opened.seek(0)
+            opened.truncate()
+            opened.write(f"process {os.getpid()} on {socket.gethostname()}")
+            opened.flush()
 
     def release(self) -> None:
         """Let the folder go. Safe to call twice."""
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):
+                self._file.close()
             self._file = None
 
 
 def holder(folder: Path) -> str | None:
     """Who holds the folder at this moment, as `process 123 on host`; None where nobody does."""
     try:
-        with (folder / LOCK).open("r+", encoding="utf-8") as opened:
+        with (folder / LOCK).open(encoding="utf-8") as opened:
             try:
                 _lock(opened)
             except OSError:

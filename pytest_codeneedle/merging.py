@@ -29,8 +29,8 @@ def merged(runs: Sequence[Run]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         msg = "merging takes two runs or more"
         raise RunFolderError(msg)
     (first_name, first, _), *others = runs
-    for name, about, _ in others:
-        different = _differences(first, about)
+    for name, about, rows in others:
+        different = _differences(first, about) + _added_otherwise(runs[0][2], rows)
         if different:
             msg = f"{name} cannot be joined with {first_name}: {'; '.join(different)}"
             raise RunFolderError(msg)
@@ -56,6 +56,14 @@ def _differences(first: Mapping[str, Any], other: Mapping[str, Any]) -> list[str
         return ["a run that does not say what its answers depend on (run.json has no identity)"]
     parts = [Identity({**about["identity"], **{key: about.get(key) for key in _SAME}}) for about in (first, other)]
     return parts[1].differences(parts[0])
+
+
+def _added_otherwise(first: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Arguments that a fixture added are in the rows alone: all rows of all runs have to have the same."""
+    if not (first and other):
+        return []
+    added = [Identity({"added_args": sorted({str(row.get("added_args")) for row in rows})}) for rows in (first, other)]
+    return added[1].differences(added[0])
 
 
 def _in_grid_order(abouts: Sequence[Mapping[str, Any]]) -> list[KVPair]:

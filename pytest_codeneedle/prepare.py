@@ -27,7 +27,6 @@ from pytest_codeneedle.prepared import (
 )
 from pytest_codeneedle.program import ServerArgs
 from pytest_codeneedle.resume import Target, identity_of, open_targets, release
-from pytest_codeneedle.store import RunFolder
 from pytest_codeneedle.thinking import settle
 
 if TYPE_CHECKING:
@@ -115,8 +114,7 @@ class _Settling:
         facts = about_session(plan, self.model, sha256, (self.workers, self.threads), self.moment)
         for name, target in self.targets.items():
             if target.stored is None:
-                RunFolder.create(target.folder.path, {**facts, **about_corpus(plan, name)})
-                target.lock.take()
+                target.create({**facts, **about_corpus(plan, name)})
         log = next(iter(self.targets.values())).folder.path / "tokenize.log"
         server_facts: dict[str, Any] = {}
         counts: dict[str, dict[str, Any]]

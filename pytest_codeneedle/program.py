@@ -22,6 +22,8 @@ from pytest_codeneedle.machine import expanded
 from pytest_codeneedle.probe import Known, ask_help, ask_version, known_arguments, knows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_codeneedle.kvtypes import KVPair
 
 EMBEDDED = "embedded"
@@ -58,6 +60,10 @@ _RESERVED = {
     "--log-file": "nothing: the log goes into the run folder",
     "--log-disable": "nothing: the validity of a cell is read from the log",
 }
+#: What can be said in the environment instead.
+_SECRET = {"-hft": "HF_TOKEN", "--hf-token": "HF_TOKEN"}
+#: Arguments that decide how fast a server is and nothing else, each with a value.
+_THREADS = frozenset(("-t", "--threads", "-tb", "--threads-batch"))
 _ADDRESS = re.compile(r"[\w.-]+:\d+(/|$)|localhost\b")
 _FIT_LEFT_ON = "--fit may choose other layers for the GPU in each cell; -ngl N would pin them"
 
@@ -128,8 +134,8 @@ class ServerArgs:
 
     @property
     def added(self) -> str:
-        """The arguments at the end as one text, without secrets: a fixture of the user's may have added some."""
-        return shlex.join(without_secrets(self.extra))
+        """The arguments at the end as one text, without secrets and threads: a fixture may have added some."""
+        return shlex.join(without_secrets(without_threads(self.extra)))
 
     @property
     def environment(self) -> dict[str, str]:
@@ -154,6 +160,18 @@ class ServerArgs:
         ]
 
 
+def without_threads(words: Sequence[str]) -> list[str]:
+    """The words without those that decide how fast a server is, and nothing else."""
+    kept = []
+    rest = iter(words)
+    for word in rest:
+        if word in _THREADS:
+            next(rest, None)
+        elif word.partition("=")[0] not in _THREADS:
+            kept.append(word)
+    return kept
+
+
 def parse_server_args(text: str) -> tuple[str, ...]:
     """`--kv-server-args` as words; ConfigurationError for one that the grid sets itself."""
     try:
@@ -163,6 +181,11 @@ def parse_server_args(text: str) -> tuple[str, ...]:
         raise ConfigurationError(msg) from error
     for word in words:
         name = word.split("=", 1)[0]
+        if name in _SECRET:
+            msg = (
+                f"server argument {name}: others can read a server's arguments; set {_SECRET[name]} in the environment"
+            )
+            raise ConfigurationError(msg)
         if name in _RESERVED:
             msg = f"server argument {name} is set by the grid; use {_RESERVED[name]}"
             raise ConfigurationError(msg)

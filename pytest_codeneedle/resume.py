@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.command import without_secrets
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.identity import Identity
+from pytest_codeneedle.launch import NOT_INHERITED
 from pytest_codeneedle.lock import FolderLock
+from pytest_codeneedle.program import without_threads
 from pytest_codeneedle.prompts import Task, task_sha256
+from pytest_codeneedle.run_checks import checked_about, checked_rows
 from pytest_codeneedle.store import RUNS, RunFolder, unused
 from pytest_codeneedle.thinking import suffix
 
@@ -23,8 +27,9 @@ if TYPE_CHECKING:
     from pytest_codeneedle.settings import Settings
 
 _ROTATION_OFF = "LLAMA_ATTN_ROT_DISABLE"
-#: Arguments that decide how fast a server is and nothing else, each with a value.
-_THREADS = frozenset(("-t", "--threads", "-tb", "--threads-batch"))
+_READ_BY_LLAMA = ("LLAMA_ARG_", "GGML_")
+#: They decide how fast a server is, or are kept from it.
+_NO_DIFFERENCE = frozenset(("LLAMA_ARG_THREADS", "LLAMA_ARG_THREADS_HTTP", "GGML_VK_VISIBLE_DEVICES", *NOT_INHERITED))
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,12 @@ class Target:
     stored: Mapping[str, Any] | None = None
     rows: Sequence[dict[str, Any]] = ()
     notes: tuple[str, ...] = ()
+
+    def create(self, about: Mapping[str, Any]) -> None:
+        """Make the new run, and hold it. Raises RunFolderError."""
+        self.folder.make()
+        self.lock.take()
+        RunFolder.create(self.folder.path, about)
 
     def stored_as(self, identity: Identity, *, but: Collection[str] = ()) -> Mapping[str, Any]:
         """run.json as it was found where it is of this identity (parts of `but` aside), else nothing."""
@@ -60,7 +71,7 @@ class Target:
         """What a person should know of answers that are not used again: how many, and which part changed."""
         if self.stored is None:
             return []
-        rows = sum(row.get("key") == self.stored.get("key") for row in self.rows)
+        rows = sum(row.get("key") == self.stored.get("key") != identity.key for row in self.rows)
         if "identity" not in self.stored:
             return [f"its {rows} rows are not used again: they do not say what they were asked with"] if rows else []
         different = identity.differences(Identity(self.stored["identity"]))
@@ -85,10 +96,13 @@ def identity_of(plan: Plan, name: str, model_sha256: str | None, n_ctx: int | No
         "server_version": program.version or program.label,
         "server_args": [
             *without_secrets([f"{key}={value}" for key, value in program.environment]),
-            *_without_threads((*program.arguments, *program.flash_attn, *program.optional, *settings.server_args)),
+            *without_threads((*program.arguments, *program.flash_attn, *program.optional, *settings.server_args)),
         ],
         "n_ctx": n_ctx,
-        "rotation": "off" if environment.get(_ROTATION_OFF, os.environ.get(_ROTATION_OFF)) else "default",
+        "environment": _environment({**os.environ, **environment}),
+        "rotation": "off"
+        if _rotation_off(environment.get(_ROTATION_OFF, os.environ.get(_ROTATION_OFF)))
+        else "default",
         "lines": settings.lines,
         "prompt": settings.wording,
         "prompt_sha256": task_sha256(task),
@@ -102,15 +116,16 @@ def identity_of(plan: Plan, name: str, model_sha256: str | None, n_ctx: int | No
     return Identity(parts)
 
 
-def _without_threads(words: Sequence[str]) -> list[str]:
-    kept = []
-    rest = iter(words)
-    for word in rest:
-        if word in _THREADS:
-            next(rest, None)
-        elif word.partition("=")[0] not in _THREADS:
-            kept.append(word)
-    return kept
+def _environment(environment: Mapping[str, str]) -> list[str]:
+    """What llama.cpp reads from its environment: arguments that nobody gave on a command line. Without secrets."""
+    names = sorted(name for name in environment if name.startswith(_READ_BY_LLAMA) and name not in _NO_DIFFERENCE)
+    return without_secrets([f"{name}={environment[name]}" for name in names])
+
+
+def _rotation_off(value: str | None) -> bool:
+    """As llama.cpp reads the variable: a number that is not 0."""
+    found = re.match(r"\s*[+-]?\d+", value or "")
+    return found is not None and int(found[0]) != 0
 
 
 def open_targets(
@@ -150,7 +165,7 @@ def _open(plan: Plan, name: str, moment: time.struct_time, identity: Identity, b
     path = run_path(settings, name, plan.model.name, moment)
     notes: list[str] = []
     if settings.resume and settings.out is None:
-        found, said = _newest(settings.start / RUNS, name, plan.model.name, identity, but)
+        found, said = _newest(settings, name, plan.model.name, identity, but)
         notes += said
         path = found or path
     folder = RunFolder(path, private=plan.corpora[name].corpus.private)
@@ -161,7 +176,9 @@ def _open(plan: Plan, name: str, moment: time.struct_time, identity: Identity, b
     lock.take()
     try:
         repaired = folder.repair()
-        stored, rows = folder.about(), folder.rows()
+        stored, rows = checked_about(folder.path, folder.about()), checked_rows(folder.path, folder.rows())
+        if folder.private:
+            folder.make_private()
     except BaseException:
         lock.release()
         raise
@@ -170,16 +187,17 @@ def _open(plan: Plan, name: str, moment: time.struct_time, identity: Identity, b
 
 
 def _newest(
-    runs: Path, name: str, model: str, identity: Identity, but: Collection[str]
+    settings: Settings, name: str, model: str, identity: Identity, but: Collection[str]
 ) -> tuple[Path | None, list[str]]:
     """The newest run that was asked the same, or None and why there is none."""
     found = []
-    for path in runs.glob(f"{name}__{model}__*"):
+    shard = None if settings.shard is None else str(settings.shard)
+    for path in (settings.start / RUNS).glob(f"{name}__{model}__*"):
         try:
             about = RunFolder.open(path).about()
         except RunFolderError:  # a damaged one is not the one to go on with
             continue
-        if about.get("corpus") == name and "identity" in about:
+        if about.get("corpus") == name and isinstance(about.get("identity"), dict) and about.get("shard") == shard:
             found.append((str(about.get("started")), path, Identity(about["identity"])))
     found.sort(reverse=True, key=lambda one: one[:2])
     for _, path, earlier in found:

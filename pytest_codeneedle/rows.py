@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ROW = pytest.StashKey[dict[str, Any]]()
 #: The name under which a row travels in a TestReport from worker to controller.
 REPORT_FIELD = "codeneedle_row"
+_PACKAGED = "test_recall"
 #: Kept out of `user_properties`: the response belongs into the run folder alone.
 _NOT_PROPERTIES = ("response", "after")
 #: The keys that every row has; an ERROR has no score.
@@ -33,6 +34,12 @@ def cell_of(row: Mapping[str, Any]) -> Cell:
 def item_key(cell: Cell, function: str) -> Item:
     """How a record knows an item."""
     return cell.corpus, cell.pair.ctk, cell.pair.ctv, cell.replicate, function
+
+
+def test_of(nodeid: str) -> str:
+    """The test of an id, as rows name it: the packaged one by its name, for it lies elsewhere on each machine."""
+    test = nodeid.partition("[")[0]
+    return _PACKAGED if test.endswith(f"pytest_codeneedle/suite/test_recall.py::{_PACKAGED}") else test
 
 
 def error_facts(told: str, response: str = "") -> dict[str, Any]:

@@ -10,7 +10,6 @@ from pytest_codeneedle.prepared import BUDGET_EXTRA, FULL_ANSWER_TOKENS, THINKIN
 from pytest_codeneedle.recall import Judge, Recall
 from pytest_codeneedle.resume import Target, identity_of, open_targets, release
 from pytest_codeneedle.served import settle_served
-from pytest_codeneedle.store import RunFolder
 from pytest_codeneedle.thinking import EMPTY_BLOCK
 
 if TYPE_CHECKING:
@@ -41,8 +40,7 @@ def prepare_served(plan: Plan) -> tuple[dict[str, Prepared], dict[str, Target]]:
             counted = {"budgets": budgets, "expected_tokens": None}
             about = {**facts, **about_corpus(plan, name), **identified(identities[name]), **counted}
             if target.stored is None:
-                RunFolder.create(folder.path, about)
-                target.lock.take()
+                target.create(about)
             else:
                 folder.write_about(gone_on(target.stored, about))
             if plan.settings.embed_source:

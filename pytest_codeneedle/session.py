@@ -23,7 +23,7 @@ from pytest_codeneedle.program import ServerArgs
 from pytest_codeneedle.recall import Judge
 from pytest_codeneedle.record import Record, item_of
 from pytest_codeneedle.resume import Target, release, run_path
-from pytest_codeneedle.rows import REPORT_FIELD, ROW, add_to_row, cell_of, error_facts, item_key
+from pytest_codeneedle.rows import REPORT_FIELD, ROW, add_to_row, cell_of, error_facts, item_key, test_of
 from pytest_codeneedle.served_cell import prepare_served
 from pytest_codeneedle.server_logs import folder_of_its_own
 from pytest_codeneedle.store import RunFolder
@@ -123,7 +123,7 @@ class GridSession:
         ask = callspec.params.get("kv_function")
         if isinstance(ask, Ask):
             chosen = self.plan.corpora[ask.cell.corpus]
-            item.stash[ROW] = {"test": getattr(item, "originalname", item.name)}
+            item.stash[ROW] = {"test": test_of(item.nodeid)}
             add_to_row(item, cell_facts(ask.cell, chosen.question(ask.function).function, chosen.corpus.total_lines))
 
     def recorded(self, item: pytest.Item, cell: Cell, function: str) -> dict[str, Any] | None:
@@ -187,7 +187,7 @@ class GridSession:
     def lose(self, report: pytest.TestReport) -> None:
         """Give xdist's report of an item whose worker died the row that the worker cannot send any more: an ERROR."""
         name = report.nodeid.rpartition("::")[2]
-        test, _, label = name.removesuffix("]").partition("[")
+        label = name.removesuffix("]").partition("[")[2]
         ask = next((ask for ask in self.plan.items if self.plan.item_label(ask) == label), None)
         if ask is None or any(item_of(row) == item_key(ask.cell, ask.function) for row in self.rows(ask.cell.corpus)):
             return
@@ -196,7 +196,7 @@ class GridSession:
         report.when, report.longrepr = "setup", told  # an ERROR, as that of a server that died
         report.location = (*report.location[:2], name)
         facts = cell_facts(ask.cell, chosen.question(ask.function).function, chosen.corpus.total_lines)
-        setattr(report, REPORT_FIELD, {"test": test, **facts, **error_facts(told)})
+        setattr(report, REPORT_FIELD, {"test": test_of(report.nodeid), **facts, **error_facts(told)})
 
     def expect(self, items: Iterable[pytest.Item]) -> None:
         """Count what was collected, where this process collects: -k and -m may have left items out."""

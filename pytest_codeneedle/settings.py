@@ -134,7 +134,7 @@ def read_settings(config: pytest.Config) -> Settings:
         speed=parse_speed(speed) if (speed := _text(config, "kv_speed")) else None,
         **_privacy(config),
         devices=parse_devices(devices) if (devices := _text(config, "kv_devices")) else (),
-        out=start / out if out else None,
+        out=start / expanded(out) if out else None,
         overlap=_choice(config, "kv_overlap", ("auto", "on", "off"), "auto"),
         resume=bool(option_value(config, "kv_resume")),
         shard=shard,

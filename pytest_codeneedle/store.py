@@ -51,13 +51,8 @@ class RunFolder:
         `about` says in `private` whose eyes it is for.
         """
         folder = cls(path, private=bool(about.get("private")))
-        folder.refuse_existing()
-        mode = _PRIVATE_FOLDER if folder.private else 0o777
+        folder.make()
         try:
-            path.mkdir(mode=mode, parents=True, exist_ok=True)
-            if path.parent.name == RUNS and not (path.parent / ".gitignore").exists():
-                (path.parent / ".gitignore").write_text("*\n", encoding="utf-8")  # answers are not for a repository
-            (path / SERVERS).mkdir(mode=mode, exist_ok=True)
             folder.write_about(about)
             folder._open(RESULTS, "a").close()
         except OSError as error:
@@ -65,18 +60,43 @@ class RunFolder:
             raise RunFolderError(msg) from error
         return folder
 
+    def make(self) -> None:
+        """The folder and the one for logs in it, with no run yet. Raises RunFolderError where one is there already."""
+        self.refuse_existing()
+        mode = _PRIVATE_FOLDER if self.private else 0o777
+        try:
+            self.path.mkdir(mode=mode, parents=True, exist_ok=True)
+            ignore = self.path.parent / ".gitignore"
+            if self.path.parent.name == RUNS and not ignore.exists():
+                ignore.write_text("*\n", encoding="utf-8")  # answers are not for a repository
+            (self.path / SERVERS).mkdir(mode=mode, exist_ok=True)
+        except OSError as error:
+            msg = f"the run folder {self.path} cannot be written: {error.strerror}; name another (--kv-out, -o)"
+            raise RunFolderError(msg) from error
+
     @classmethod
     def open(cls, path: Path) -> RunFolder:
         """A run that is there. Raises RunFolderError where it is not."""
-        if not (path / RUN).is_file():
-            msg = f"{path} is not a run folder: it has no {RUN}; runs are kept below {RUNS}/ or --kv-out"
+        try:
+            inside = [] if (path / RUN).is_file() else [one.parent.name for one in sorted(path.glob(f"*/{RUN}"))]
+            missing = not (path / RUN).is_file()
+        except OSError as error:
+            msg = f"{path} cannot be read: {error.strerror}"
+            raise RunFolderError(msg) from error
+        if missing:
+            way = f"it holds runs: {', '.join(inside)}" if inside else f"runs are kept below {RUNS}/ or --kv-out"
+            msg = f"{path} is not a run folder: it has no {RUN}; {way}"
             raise RunFolderError(msg)
         return cls(path, private=bool(cls(path).about().get("private")))
 
     @property
     def exists(self) -> bool:
-        """Whether a run is there."""
-        return (self.path / RUN).exists() or (self.path / RESULTS).exists()
+        """Whether a run is there. Raises RunFolderError where that cannot be seen."""
+        try:
+            return (self.path / RUN).exists() or (self.path / RESULTS).exists()
+        except OSError as error:
+            msg = f"the run folder {self.path} cannot be read: {error.strerror}; name another (--kv-out, -o)"
+            raise RunFolderError(msg) from error
 
     def refuse_existing(self) -> None:
         """Raise RunFolderError where this folder holds a run."""
@@ -96,21 +116,16 @@ class RunFolder:
         for log in self.path.glob("tokenize*.log"):
             log.unlink()
         for folder in (self.path / SERVERS, self.path):
-            if not any(folder.iterdir()):
+            if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
 
     def write_about(self, about: Mapping[str, Any]) -> None:
         """Write run.json whole, through a file beside it. Raises RunFolderError."""
-        part = self.path / f".{RUN}.part"
         try:
-            with self._open(part.name, "w") as written:
-                written.write(json.dumps(about, indent=1, ensure_ascii=False) + "\n")
-                written.flush()
-                os.fsync(written.fileno())  # before it takes the old one's place
-            part.replace(self.path / RUN)
+            self._replace(RUN, (json.dumps(about, indent=1, ensure_ascii=False) + "\n").encode())
         except OSError as error:
             with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
+                (self.path / f".{RUN}.part").unlink(missing_ok=True)
             msg = f"the run folder {self.path} cannot be written: {error.strerror}; name another (--kv-out, -o)"
             raise RunFolderError(msg) from error
 
@@ -126,10 +141,13 @@ class RunFolder:
     def about(self) -> dict[str, Any]:
         """run.json. Raises RunFolderError where it is damaged."""
         try:
-            read: dict[str, Any] = json.loads((self.path / RUN).read_text(encoding="utf-8"))
+            read = json.loads((self.path / RUN).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            msg = f"{self.path / RUN} cannot be read: {error}"
+            msg = f"{self.path / RUN} cannot be read: {error}; bring it back from a copy, or name another run"
             raise RunFolderError(msg) from error
+        if not isinstance(read, dict):
+            msg = f"{self.path / RUN} is damaged: it holds no object; bring it back from a copy, or name another run"
+            raise RunFolderError(msg)
         return read
 
     def append(self, row: Mapping[str, Any]) -> None:
@@ -137,11 +155,13 @@ class RunFolder:
 
         Raises OSError where it cannot be written, with the file as it was: half a line is taken back.
         """
-        with self._open(RESULTS, "a") as results:
+        line = (json.dumps(row, ensure_ascii=False) + "\n").encode()
+        # Not buffered: what a buffer still holds would be written when the file is closed, behind what was taken back.
+        with open(self.path / RESULTS, "ab", buffering=0, opener=self._opener()) as results:
             before = results.seek(0, os.SEEK_END)
             try:
-                results.write(json.dumps(row, ensure_ascii=False) + "\n")
-                results.flush()
+                while line:
+                    line = line[results.write(line) :]
                 os.fsync(results.fileno())
             except OSError:
                 with contextlib.suppress(OSError):
@@ -160,34 +180,48 @@ class RunFolder:
             raise RunFolderError(msg) from error
 
     def repair(self) -> str | None:
-        """Make the end of results.jsonl whole, where a crash tore it; what was done, None where nothing was.
+        """Make results.jsonl whole, where a crash or a full disk tore a line; what was done, None where nothing was.
 
-        A last line that lacks nothing but its end gets it. A torn one goes into `torn.txt`. Raises RunFolderError.
+        A last line that lacks nothing but its end gets it. Lines that are no rows go into `torn.txt`. Raises
+        RunFolderError.
         """
         path = self.path / RESULTS
-        if not path.is_file():
-            return None
-        content = path.read_bytes()
-        whole, _, torn = content.rpartition(b"\n")
-        if not torn:
-            return None
         try:
-            with path.open("r+b") as results:
-                if _is_row(torn):
-                    results.seek(0, os.SEEK_END)
-                    results.write(b"\n")
-                    said = "its last line had no end: added"
-                else:
-                    with self._open(TORN, "a") as kept:
-                        kept.write(torn.decode("utf-8", "replace") + "\n")
-                    results.truncate(len(whole) + 1 if b"\n" in content else 0)
-                    said = f"its last line was torn: {len(torn)} bytes went to {TORN}, and that item is asked again"
-                results.flush()
-                os.fsync(results.fileno())
+            content = path.read_bytes() if path.is_file() else b""
+            lines = [line for line in content.split(b"\n") if line.strip()]
+            torn = [line for line in lines if not _is_row(line)]
+            if not torn and (not content or content.endswith(b"\n")):
+                return None
+            if torn:
+                with self._open(TORN, "a") as kept:
+                    kept.writelines(line.decode("utf-8", "replace") + "\n" for line in torn)
+            self._replace(RESULTS, b"".join(line + b"\n" for line in lines if _is_row(line)))
         except OSError as error:
             msg = f"{path} cannot be repaired: {error.strerror}"
             raise RunFolderError(msg) from error
-        return f"{path.name}: {said}"
+        if not torn:
+            return f"{path.name}: its last line had no end: added"
+        which = "a line was torn" if len(torn) == 1 else f"{len(torn)} lines were torn"
+        return f"{path.name}: {which}: {sum(map(len, torn))} bytes went to {TORN}; what they answered is asked again"
+
+    def make_private(self) -> None:
+        """Take from others what they could read of a run that is private now. Raises RunFolderError."""
+        try:
+            for path in (self.path / SERVERS, *(self.path / SERVERS).glob("*"), *self.path.glob("*"), self.path):
+                if path.exists() and not path.is_symlink():
+                    path.chmod(_PRIVATE_FOLDER if path.is_dir() else _PRIVATE_FILE)
+        except OSError as error:
+            msg = f"{self.path} cannot be made private: {error.strerror}; name another folder (--kv-out)"
+            raise RunFolderError(msg) from error
+
+    def _replace(self, name: str, content: bytes) -> None:
+        """Write a file whole, through one beside it."""
+        part = self.path / f".{name}.part"
+        with open(part, "wb", opener=self._opener()) as written:
+            written.write(content)
+            written.flush()
+            os.fsync(written.fileno())  # before it takes the old one's place
+        part.replace(self.path / name)
 
     def rows(self) -> list[dict[str, Any]]:
         """All results in the order they came; a last line that a crash tore is left out.
@@ -195,9 +229,12 @@ class RunFolder:
         Raises RunFolderError for a damaged line elsewhere, with its number.
         """
         path = self.path / RESULTS
-        if not path.is_file():
-            return []
-        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        except OSError as error:
+            msg = f"{path} cannot be read: {error.strerror}"
+            raise RunFolderError(msg) from error
+        lines = text.split("\n")
         rows: list[dict[str, Any]] = []
         for number, line in enumerate(lines, 1):
             if not line.strip():
@@ -207,7 +244,7 @@ class RunFolder:
             except ValueError as error:
                 if number == len(lines):  # no line end behind it: it was being written
                     break
-                msg = f"{path}, line {number}: not JSON: {error}"
+                msg = f"{path}, line {number}: not JSON: {error}; pytest --kv-resume puts such a line aside"
                 raise RunFolderError(msg) from error
         return rows
 
@@ -226,20 +263,28 @@ class RunFolder:
         return open(self.path / name, mode, encoding="utf-8", newline="\n", opener=self._opener())
 
     def _opener(self) -> Callable[[str, int], int] | None:
-        return (lambda path, flags: os.open(path, flags, _PRIVATE_FILE)) if self.private else None
+        return for_the_user_alone if self.private else None
+
+
+def for_the_user_alone(path: str, flags: int) -> int:
+    """An opener of new files that nobody else can read: logs and answers hold private code."""
+    return os.open(path, flags, _PRIVATE_FILE)
 
 
 def current(about: Mapping[str, Any], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those of the rows that were asked as `about` says, about functions that it asks for.
 
-    Rows without a key are of runs that never had another state.
+    Neither has a key where a run never had another state. Of a cell that was asked with several arguments that a
+    fixture added, the last count: its answers are not mixed.
     """
     asked = about.get("asked")
-    return [
-        row
-        for row in rows
-        if row.get("key") in (None, about.get("key")) and (asked is None or row["function"] in asked)
-    ]
+    kept = [row for row in rows if row.get("key") == about.get("key") and (asked is None or row["function"] in asked)]
+    last = {_cell(row): row.get("added_args") for row in kept}
+    return [row for row in kept if row.get("added_args") == last[_cell(row)]]
+
+
+def _cell(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return row.get("ctk"), row.get("ctv"), row.get("replicate", 0)
 
 
 def _is_row(line: bytes) -> bool:

@@ -32,7 +32,13 @@ def run_lines(  # noqa: PLR0913 - the rows, and what run.json says of them
     report += ["", *labels, ""] if (labels := label_lines(rows, pairs)) else []
     report += [*([] if labels else [""]), *flag_grids(rows, pairs), ""] if verbose else []
     report += [*decode_lines(rows, pairs), ""] if verbose else []
-    return report + ([] if thinks else _thoughts(rows, pairs))
+    return report + _added(rows) + ([] if thinks else _thoughts(rows, pairs))
+
+
+def _added(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Cells whose servers had other arguments than each other's, from a fixture, are no one grid."""
+    added = sorted({str(row["added_args"]) for row in rows if row.get("added_args") is not None})
+    return [f"not one grid, servers had other arguments: {' | '.join(map(repr, added))}"] if len(added) > 1 else []
 
 
 def _thoughts(rows: Sequence[Mapping[str, Any]], pairs: Sequence[KVPair]) -> list[str]:

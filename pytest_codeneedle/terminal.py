@@ -10,6 +10,7 @@ from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.printable import printable
 from pytest_codeneedle.probe import UNIMPORTANT
 from pytest_codeneedle.progress import duration
+from pytest_codeneedle.record import item_of
 from pytest_codeneedle.summary import run_lines
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _recorded(session: GridSession, name: str) -> list[str]:
     """How many answers of a resumed run are there already."""
     if not session.plan.settings.resume:
         return []
-    there = len(session.rows(name))
+    there = len(set(map(item_of, session.rows(name))))
     total = sum(ask.cell.corpus == name for ask in session.plan.items)
     said = f"{there} of {total} answers are recorded" if there else f"none of {total} answers is recorded"
     folder = shown(session.prepared[name].run.path, session.plan.settings.start)

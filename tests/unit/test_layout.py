@@ -86,6 +86,7 @@ FLOORS = {
         "recall",
         "resume",
         "room",
+        "run_checks",
         "served",
         "served_cell",
         "server_logs",

@@ -78,6 +78,15 @@ def test_nobody_holds_a_folder_without_a_lock(tmp_path: Path) -> None:
     assert [] == list(tmp_path.iterdir())
 
 
+def test_a_folder_that_cannot_be_locked(tmp_path: Path) -> None:
+    """One error with the reason; whoever wants to know who holds it is told nobody."""
+    (tmp_path / LOCK).mkdir()
+
+    with pytest.raises(RunFolderError, match="cannot be written: Is a directory; name another"):
+        FolderLock(tmp_path).take()
+    assert holder(tmp_path) is None
+
+
 def test_only_the_user_reads_who_holds_it(tmp_path: Path) -> None:
     """The file names a machine."""
     lock = FolderLock(tmp_path)

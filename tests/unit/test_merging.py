@@ -16,6 +16,9 @@ from pytest_codeneedle.merging import merged
 IDENTITY = {"corpus_sha256": "c" * 64, "model_sha256": "m" * 64, "server_version": "embedded 1", "lines": 20}
 
 
+ADDED = [("q8_0", ""), ("q4_0", "--rope-scale 8")]
+
+
 def about(*pairs: str, **more: Any) -> dict[str, Any]:
     """run.json of a shard with these pairs."""
     facts: dict[str, Any] = {
@@ -78,6 +81,13 @@ def test_runs_that_differ_are_refused(part: str, other: object, said: str) -> No
     """The message names both runs and the part that differs."""
     with pytest.raises(RunFolderError, match=f"^s2 cannot be joined with s1: .*{said}"):
         merged([("s1", about("q8_0/q4_0"), []), ("s2", about("q4_0/q4_0", **{part: other}), [])])
+
+
+def test_other_added_arguments_are_refused() -> None:
+    """A fixture of the user's added them on one machine, and run.json does not know."""
+    runs = [(name, about(f"{name}/q4_0"), [row(f"{name}/q4_0", "f", added_args=added)]) for name, added in ADDED]
+    with pytest.raises(RunFolderError, match="q4_0 cannot be joined with q8_0: added_args was none, is --rope-scale 8"):
+        merged(runs)
 
 
 def test_one_run_is_not_merged() -> None:

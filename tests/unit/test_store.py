@@ -6,6 +6,8 @@ import errno
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -242,7 +244,7 @@ def test_a_repair_is_said(tmp_path: Path) -> None:
     with (tmp_path / RESULTS).open("ab") as results:
         results.write(b'{"a": 2, "respon')
 
-    said = "results.jsonl: its last line was torn: 16 bytes went to torn.txt, and that item is asked again"
+    said = "results.jsonl: a line was torn: 16 bytes went to torn.txt; what they answered is asked again"
     assert said == run.repair()
     (tmp_path / RESULTS).write_bytes(b'{"a": 3}')
     assert "results.jsonl: its last line had no end: added" == run.repair()
@@ -299,7 +301,7 @@ def test_default_runs_are_no_part_of_a_repository(tmp_path: Path) -> None:
 
 
 def test_current_rows_are_of_the_state_that_the_run_is_in() -> None:
-    """Rows of another key, and of functions that are no longer asked for, are left out; rows without a key stay."""
+    """Rows of another key or without one, and of functions that are no longer asked for, are left out."""
     rows = [
         {"key": "k1", "function": "f"},
         {"key": "k2", "function": "f"},
@@ -307,6 +309,87 @@ def test_current_rows_are_of_the_state_that_the_run_is_in() -> None:
         {"function": "f"},
     ]
 
-    assert [rows[1], rows[3]] == current({"key": "k2", "asked": ["f"]}, rows)
-    assert [rows[1], rows[2], rows[3]] == current({"key": "k2"}, rows)
-    assert [rows[3]] == current({}, rows)
+    assert [rows[1]] == current({"key": "k2", "asked": ["f"]}, rows)
+    assert [rows[1], rows[2]] == current({"key": "k2"}, rows)
+    assert [rows[3]] == current({}, rows)  # an imported run: neither has a key
+
+
+def test_answers_of_a_cell_with_other_added_arguments_are_not_mixed() -> None:
+    """Those of the last arguments count, and the rest of that cell is left to ask; other cells stay as they are."""
+    cell = {"ctk": "q8_0", "ctv": "q4_0", "key": "k"}
+    rows = [
+        {**cell, "function": "f", "added_args": ""},
+        {**cell, "function": "g", "added_args": ""},
+        {**cell, "function": "f", "added_args": "--rope-scale 8"},
+        {**cell, "ctk": "q4_0", "function": "f", "added_args": ""},
+    ]
+
+    assert [rows[2], rows[3]] == current({"key": "k"}, rows)
+
+
+#: Appends rows until the system lets the file grow no more; what it printed was on the disk.
+FILL = """
+import pathlib, resource, sys
+from pytest_codeneedle.store import RunFolder
+
+run = RunFolder.open(pathlib.Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+for number in range(100):
+    try:
+        run.append({"number": number, "response": "x" * 700})
+    except OSError:
+        break
+    print(number)
+"""
+
+
+@pytest.mark.parametrize("limit", [1, 700, 5000, 8192, 9000])
+def test_a_file_that_may_not_grow_keeps_whole_rows(tmp_path: Path, limit: int) -> None:
+    """Wherever in a row the system refuses to write on, that row leaves nothing, and those before it are whole."""
+    run = RunFolder.create(tmp_path, {})
+    done = subprocess.run(
+        [sys.executable, "-c", FILL, str(tmp_path), str(limit)], capture_output=True, text=True, check=True
+    )
+    written = [int(line) for line in done.stdout.split()]
+
+    assert written == [row["number"] for row in run.rows()]
+    assert run.repair() is None
+    assert len(written) == limit // len(b'{"number": 0, "response": ""}\n' + b"x" * 700)
+
+
+def test_a_damaged_line_in_the_middle_is_put_aside(tmp_path: Path) -> None:
+    """Whatever tore it: the rows around it stay, and it is kept."""
+    run = RunFolder.create(tmp_path, {})
+    (tmp_path / RESULTS).write_bytes(b'{"a": 1}\nx"}\n17\n{"a": 2}\n')
+
+    assert (
+        "results.jsonl: 2 lines were torn: 5 bytes went to torn.txt; what they answered is asked again" == run.repair()
+    )
+    assert [{"a": 1}, {"a": 2}] == run.rows()
+    assert 'x"}\n17\n' == (tmp_path / TORN).read_text(encoding="utf-8")
+
+
+def test_a_run_that_becomes_private_is_closed_to_others(tmp_path: Path) -> None:
+    """Also what was written before."""
+    path = tmp_path / "run"
+    RunFolder.create(path, {"private": False})
+    (path / SERVERS / "q8_0-q8_0.log").touch(0o644)
+    RunFolder(path, private=True).make_private()
+
+    assert {0o700} == {one.stat().st_mode & 0o777 for one in (path, path / SERVERS)}
+    assert {0o600} == {one.stat().st_mode & 0o777 for one in path.rglob("*") if one.is_file()}
+
+
+def test_a_folder_of_several_runs_names_them(tmp_path: Path) -> None:
+    """With several corpora --kv-out holds a run for each."""
+    for name in ("b", "a"):
+        RunFolder.create(tmp_path / name, {})
+
+    with pytest.raises(RunFolderError, match="it holds runs: a, b$"):
+        RunFolder.open(tmp_path)
+
+
+def test_a_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    """By the system, and said so."""
+    with pytest.raises(RunFolderError, match="cannot be read: File name too long"):
+        RunFolder.create(tmp_path / ("x" * 300), {})

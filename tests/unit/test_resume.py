@@ -1,0 +1,38 @@
+"""What an answer depends on, as far as the machine's environment decides it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_codeneedle.program import without_threads
+from pytest_codeneedle.resume import _environment, _rotation_off
+
+
+def test_arguments_from_the_environment_count() -> None:
+    """llama-server reads arguments from there: those that change answers are part of the key, secrets are not shown."""
+    there = {
+        "LLAMA_ARG_ROPE_SCALE": "8",
+        "GGML_CUDA_FORCE_MMQ": "1",
+        "LLAMA_ARG_HF_TOKEN": "secret",
+        "LLAMA_ARG_THREADS": "4",
+        "LLAMA_API_KEY": "secret",
+        "HOME": "/",
+    }
+
+    assert ["GGML_CUDA_FORCE_MMQ=1", "LLAMA_ARG_HF_TOKEN=***", "LLAMA_ARG_ROPE_SCALE=8"] == _environment(there)
+
+
+@pytest.mark.parametrize(
+    ("value", "off"),
+    [(None, False), ("", False), ("0", False), (" 00", False), ("1", True), ("-1", True), ("on", False)],
+)
+def test_rotation_is_off_where_the_server_takes_it_for_off(value: str | None, off: bool) -> None:
+    """llama.cpp reads a number, and 0 is on."""
+    assert off == _rotation_off(value)
+
+
+def test_threads_are_no_part_of_an_answer() -> None:
+    """With their values, in both spellings."""
+    words = ["-ngl", "99", "-t", "4", "--threads-batch=2", "--rope-scale", "8", "-tb", "1"]
+
+    assert ["-ngl", "99", "--rope-scale", "8"] == without_threads(words)
