@@ -146,7 +146,7 @@ class RunFolder:
             msg = f"{self.path / RUN} cannot be read: {error}; bring it back from a copy, or name another run"
             raise RunFolderError(msg) from error
         if not isinstance(read, dict):
-            msg = f"{self.path / RUN} is damaged: it holds no object; bring it back from a copy, or name another run"
+            msg = f"{self.path} is damaged: {RUN} holds no object; bring it back from a copy, or name another run"
             raise RunFolderError(msg)
         return read
 
@@ -278,7 +278,8 @@ def current(about: Mapping[str, Any], rows: list[dict[str, Any]]) -> list[dict[s
     fixture added, the last count: its answers are not mixed.
     """
     asked = about.get("asked")
-    kept = [row for row in rows if row.get("key") == about.get("key") and (asked is None or row["function"] in asked)]
+    of_asked = [row for row in rows if row["function"] is not None and (asked is None or row["function"] in asked)]
+    kept = [row for row in of_asked if row.get("key") == about.get("key")]
     last = {_cell(row): row.get("added_args") for row in kept}
     return [row for row in kept if row.get("added_args") == last[_cell(row)]]
 

@@ -385,7 +385,7 @@ def test_a_folder_of_several_runs_names_them(tmp_path: Path) -> None:
     for name in ("b", "a"):
         RunFolder.create(tmp_path / name, {})
 
-    with pytest.raises(RunFolderError, match="it holds runs: a, b$"):
+    with pytest.raises(RunFolderError, match=r"it holds runs: a, b$"):
         RunFolder.open(tmp_path)
 
 
