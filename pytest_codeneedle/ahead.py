@@ -89,15 +89,14 @@ class Pace:
     def due(self, cell: Hashable, left: int) -> bool:
         """Whether the `left` items take no longer than a server that is started now.
 
-        Asked before every item. Before the second one of a cell nothing is known of its answers (the first waits for
-        the server and the file), and only its last item is surely due.
+        Asked before every question. At the first one of a cell nothing is known of its answers; the last is surely due.
         """
         if cell != self._cell:
             self._cell, self._moments = cell, []
         self._moments.append(time.monotonic())
         if left <= 1:
             return True
-        answers = self._moments[1:]
-        if len(answers) < 2:  # noqa: PLR2004 - a time is between two moments
+        answers = len(self._moments) - 1
+        if not answers:
             return False
-        return left * (answers[-1] - answers[0]) / (len(answers) - 1) <= _MARGIN * self._load_seconds
+        return left * (self._moments[-1] - self._moments[0]) / answers <= _MARGIN * self._load_seconds

@@ -169,6 +169,7 @@ def recall(kv_cell: Cell, kv_function: str, request: pytest.FixtureRequest) -> R
     if row is not None and _same_server(session, row, request):
         return _recalled(session, row, request.node)
     running_cell: RunningCell | ServedCell = request.getfixturevalue("running_cell")
+    session.look_ahead.before_question(request.node)
     try:
         result = running_cell.ask(kv_function)
     except CellError as error:

@@ -114,11 +114,11 @@ class GridPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
-        """Start the next cell's server ahead. A worker of xdist's knows no more than the next item."""
+        """Know what comes next. A worker of xdist's knows no more than the next item."""
         if self.session.is_worker:
-            self.session.look_ahead.before(item, () if nextitem is None else (nextitem,))
+            self.session.look_ahead.expect(() if nextitem is None else (nextitem,))
         else:
-            self.session.look_ahead.before(item, itertools.islice(item.session.items, self._places[item] + 1, None))
+            self.session.look_ahead.expect(itertools.islice(item.session.items, self._places[item] + 1, None))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:

@@ -18,21 +18,26 @@ if TYPE_CHECKING:
 
 
 class LookAhead:
-    """Asked before each item. `servers` are this process's own, in turn."""
+    """Told which items are to come, asked before each question. `servers` are this process's own, in turn."""
 
     def __init__(self, session: GridSession) -> None:
         self._session = session
         self._settled = session.plan.settings.overlap == "on"
         self.servers = Ahead(on=session.plan.settings.overlap != "off" and session.plan.endpoint is None)
         self.room: Room | None = None
+        self._following: Iterable[pytest.Item] = ()
 
-    def before(self, item: pytest.Item, following: Iterable[pytest.Item]) -> None:
-        """Start the next cell's server where it is time. `following` are the items behind this one, as far as known."""
+    def expect(self, following: Iterable[pytest.Item]) -> None:
+        """An item begins; `following` are those behind it, as far as they are known."""
+        self._following = following
+
+    def before_question(self, item: pytest.Item) -> None:
+        """Start the next cell's server where it is time: this cell's own is ready, and about to be asked."""
         session, ask = self._session, _ask_of(item)
         if not self.servers.on or ask is None or not session.servers:
             return
         left, then = 1, None
-        for one in map(_ask_of, following):
+        for one in map(_ask_of, self._following):
             if one is None or not session.has_to_ask(one):
                 continue
             if one.cell != ask.cell:
