@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle.errors import CellError
+from pytest_codeneedle.errors import CellError, ServerStartError
 from pytest_codeneedle.launch import Loading, start
 
 if TYPE_CHECKING:
@@ -27,11 +27,12 @@ class Ahead:
     """Servers of one process, in turn: `begin` starts the next one ahead, `start` hands it out or starts one.
 
     Where a server is asked for with other arguments than it was started with (a fixture of the user's adds some),
-    starting ahead is given up for the session.
+    starting ahead is given up for the session. So it is where one `failed` beside another and came up alone.
     """
 
     def __init__(self, *, on: bool) -> None:
         self.on = on
+        self.failed = False
         self._loading: Loading | None = None
         self._pace = Pace()
 
@@ -63,9 +64,19 @@ class Ahead:
             loading.server.stop()
             self.on = False
             loading = None
-        server = start(args, log) if loading is None else loading.ready()
+        server = start(args, log) if loading is None else self._ready(loading, args, log)
         self._pace.loads(server.load_seconds)
         return server
+
+    def _ready(self, loading: Loading, args: ServerArgs, log: Path) -> LlamaServer:
+        """The server that was started ahead; where it failed, one that has the machine to itself, as all have then."""
+        try:
+            return loading.ready()
+        except ServerStartError:
+            server = start(args, log)
+            self.on = False
+            self.failed = True
+            return server
 
     def stop(self) -> None:
         """End the server that nobody asked for. Safe to call twice."""

@@ -60,6 +60,16 @@ class RunningCell:
         self._prompts: dict[str, str] = {}
         self._facts: dict[str, Any] = {}
         self._speeds = Speeds()
+        self._read_before = Speeds()
+
+    def expect_reading(self, before: Speeds) -> None:
+        """Know how fast another cell of the session read the corpus: what is a hundred times slower hangs."""
+        self._read_before = before
+
+    @property
+    def reading(self) -> Speeds:
+        """How fast this cell read the corpus."""
+        return Speeds(self._speeds.reading)
 
     @property
     def server(self) -> LlamaServer:
@@ -83,7 +93,8 @@ class RunningCell:
             for q in self._chosen.asked
         }
         self._check_fit(server)
-        warm = server.client.ingest(shared_prefix(self._prompts.values()))
+        limit = self._read_before.warm_up_seconds(self._prepared.prompt_tokens)
+        warm = server.client.ingest(shared_prefix(self._prompts.values()), limit)
         self._speeds = Speeds().warmed_up(warm)
         self._facts = {
             "load_seconds": round(server.load_seconds, 4),

@@ -71,13 +71,14 @@ class Client:
         body = {"content": text, "add_special": special, "parse_special": special}
         return len(self._json("POST", "/tokenize", body)["tokens"])
 
-    def ingest(self, prompt: str) -> Answer:
+    def ingest(self, prompt: str, deadline_seconds: float | None = None) -> Answer:
         """Read a prompt into the slot's cache; the one token it answers is thrown away.
 
         The server is asked to tell its progress, so that however long the prompt is, `READ_SECONDS` is the time
-        without any sign of life. Builds that do not know that read all of it in that time.
+        without any sign of life. Builds that do not know that read all of it in that time. `deadline_seconds` is a
+        limit for all of it, where it is known how fast it should be.
         """
-        return self.complete(prompt, (), budget=1, full=True)
+        return self.complete(prompt, (), budget=1, full=True, deadline_seconds=deadline_seconds)
 
     def timed(self, prompt: str, budget: int) -> Answer:
         """An answer of `budget` tokens whatever the model says, to a prompt that is read anew: for its timings."""

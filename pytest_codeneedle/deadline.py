@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 #: For what takes no tokens: a busy machine, a disk that wakes up.
 LEAST_SECONDS = 60.0
 READ_FACTOR, WRITE_FACTOR = 2, 10
+OTHER_CELL_FACTOR = 100
 #: So many read tokens may cost as much as a written one, where none was written yet.
 READ_PER_WRITTEN = 100
 #: Speeds of a handful of tokens say nothing.
@@ -54,6 +55,15 @@ class Speeds:
             return None
         writing = self.writing or self.reading / READ_PER_WRITTEN
         return LEAST_SECONDS + READ_FACTOR * prompt_tokens / self.reading + WRITE_FACTOR * budget / writing
+
+    def warm_up_seconds(self, prompt_tokens: int) -> float | None:
+        """How long another cell of this session may read that prompt; None where no cell has read one yet.
+
+        A pair without a kernel of its own may be read thirty times slower than others.
+        """
+        if self.reading is None:
+            return None
+        return LEAST_SECONDS + OTHER_CELL_FACTOR * prompt_tokens / self.reading
 
     def __str__(self) -> str:
         """For a message."""

@@ -119,11 +119,14 @@ def llama_server(
     return launch_llama_server(llama_server_args)
 
 
-def _relaunching(args: ServerArgs, launch: Callable[[ServerArgs], LlamaServer]) -> Callable[[], LlamaServer]:
+def _relaunching(
+    args: ServerArgs, launch: Callable[[ServerArgs], LlamaServer], make_room: Callable[[], None]
+) -> Callable[[], LlamaServer]:
     """Starts another server like the cell's; one that does not come up is an error of the question, not of the item."""
     from pytest_codeneedle.errors import ServerStartError  # noqa: PLC0415 - as above
 
     def relaunch() -> LlamaServer:
+        make_room()
         try:
             return launch(args)
         except pytest.fail.Exception as error:
@@ -145,13 +148,18 @@ def running_cell(kv_cell: Cell, request: pytest.FixtureRequest) -> RunningCell |
     cell: RunningCell | ServedCell
     if plan.endpoint is None:
         server: LlamaServer = request.getfixturevalue("llama_server")
-        cell = RunningCell(server, *asked, _relaunching(server.args, request.getfixturevalue("launch_llama_server")))
+        launch = request.getfixturevalue("launch_llama_server")
+        relaunch = _relaunching(server.args, launch, session.look_ahead.servers.stop)
+        cell = RunningCell(server, *asked, relaunch)
+        cell.expect_reading(session.reading)
     else:
         cell = ServedCell(plan.endpoint, *asked)
     try:
         cell.warm_up()
     except CellError as error:
         raise _item_error(cell.told(str(error))) from None
+    if isinstance(cell, RunningCell):
+        session.reading = cell.reading
     return cell
 
 

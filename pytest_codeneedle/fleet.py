@@ -106,10 +106,11 @@ class Fleet:
         for argument in map(str, self._config.invocation_params.args):
             path = Path(argument.partition("::")[0])
             copied = [Path(folder).resolve() for folder in self._config.option.rsyncdir]
-            if _exists(path) and not any(path.is_relative_to(folder) for folder in copied):
+            becomes = self._session.plan.settings.out == self._config.invocation_params.dir / path  # a folder, soon
+            if (becomes or _exists(path)) and not any(path.is_relative_to(folder) for folder in copied):
                 msg = (
                     f"argument {argument!r} is a path of this machine, which other hosts cannot be sent; write the "
-                    f"value of an option with =, as in --corpus={argument}, and run the packaged suite"
+                    f"value of an option with = (such as --corpus={argument}), and run the packaged suite"
                 )
                 raise ConfigurationError(msg)
 

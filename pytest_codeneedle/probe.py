@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -97,14 +99,25 @@ def ask_devices(command: Sequence[str], environment: Sequence[tuple[str, str]] =
 
 def _ask(command: Sequence[str], flag: str, environment: Sequence[tuple[str, str]]) -> str:
     """All that a program prints with this one argument."""
-    done = subprocess.run(  # noqa: S603 - the user's own server, no shell
+    with subprocess.Popen(  # noqa: S603 - the user's own server, no shell
         [*command, flag],
-        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        timeout=_SECONDS,
-        check=False,
-        stdin=subprocess.DEVNULL,
         env={**os.environ, **dict(environment)},
-    )
-    return done.stdout + done.stderr
+        start_new_session=True,  # what a script starts is in its group, and ends with it
+    ) as process:
+        try:
+            return "".join(process.communicate(timeout=_SECONDS))
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End the process and what it started, also where it did not answer."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            getattr(os, "killpg", os.kill)(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+        process.wait()

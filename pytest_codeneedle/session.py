@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_codeneedle.cell import cell_facts
+from pytest_codeneedle.deadline import Speeds
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
 from pytest_codeneedle.hosts import LOCAL, workers_by_host
@@ -68,6 +69,7 @@ class GridSession:
         self.began = time.monotonic()
         self.tally = Tally(self.plan.items, self.record)
         self.servers: list[LlamaServer] = []
+        self.reading = Speeds()
         self.look_ahead = LookAhead(self)
 
     @property

@@ -55,7 +55,7 @@ def announce(plan: Plan, workers: int) -> list[str]:
     if plan.model.is_control and not all(chosen.corpus.generated for chosen in plan.corpora.values()):
         lines.append(f"kv-grid: {plan.model.given} copies generated code; what it loses of other code is its own loss")
     at_once = f", {workers} servers at once" if workers > 1 else ""
-    lines.append(f"kv-grid: model {plan.model.given}, server {plan.program.label}{at_once}")
+    lines += wrapped(f"kv-grid: model {plan.model.given}, server {plan.program.label}{at_once}")
     if plan.endpoint is not None:
         private = [name for name, chosen in plan.corpora.items() if chosen.corpus.private]
         lines += [f"kv-grid: {name} is your own code, and is sent to that endpoint" for name in private]
@@ -162,6 +162,8 @@ def summary(session: GridSession) -> list[tuple[str, list[str]]]:
             thinks=session.prepared[name].technique == "on",
         )
         lines += [f"run: {shown(session.prepared[name].run.path, plan.settings.start)}"]
+        if session.look_ahead.servers.failed:
+            lines += wrapped("a server did not come up beside another, and did alone: no more was loaded ahead")
         room = session.look_ahead.room
         if room is not None and not room.enough:
             lines += wrapped(f"servers loaded one after the other: {room} (--kv-overlap on loads ahead all the same)")
@@ -178,7 +180,8 @@ def _warnings(rows: list[dict[str, Any]]) -> list[str]:
     lines = []
     fallbacks = {str(KVPair(row["ctk"], row["ctv"])): row["fallbacks"] for row in rows if row.get("fallbacks")}
     lines += [f"not what it says: {pair}: {line}" for pair, line in fallbacks.items()]
-    again = sorted({str(KVPair(row["ctk"], row["ctv"])) for row in rows if row.get("asked_again")})
+    faulty = [row for row in rows if row.get("asked_again") or row.get("relaunches")]
+    again = sorted({str(KVPair(row["ctk"], row["ctv"])) for row in faulty})
     if again:
         lines.append(f"asked again after a fault (asked_again, relaunches in the rows): {', '.join(again)}")
     missed = sorted({str(KVPair(row["ctk"], row["ctv"])) for row in rows if row.get("prompt_cache") == "missed"})

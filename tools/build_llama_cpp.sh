@@ -8,6 +8,7 @@
 # Needs cmake, a C++ compiler and pip. Other arguments or another VERSION are another build, beside the first.
 set -euo pipefail
 
+if [[ ${1:-} == -h || ${1:-} == --help ]]; then sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit; fi
 version=0.3.36
 if [[ ${1:-} == [0-9]* ]]; then version=$1; shift; fi
 jobs=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)

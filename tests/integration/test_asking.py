@@ -50,7 +50,9 @@ def test_mended(lab: Lab) -> None:
     anew = {pair for pair, of_pair in rows.items() if [1, 1] == [row["relaunches"] for row in of_pair]}
     assert {"q5_0/q5_0", "q5_0/q4_0", "q4_0/q8_0", "q4_0/q4_0"} == anew
     assert {"hit"} == {row["prompt_cache"] for of_pair in rows.values() for row in of_pair}
-    assert "asked again after a fault (asked_again, relaunches in the rows): q4_0/q8_0" in result.stdout.str()
+    assert (
+        "asked again after a fault (asked_again, relaunches in the rows): q4_0/q4_0, q4_0/q8_0" in result.stdout.str()
+    )
     logs = {log.stem for log in (lab.folder / "servers").glob("*.2.log")}
     assert {f"{pair.replace('/', '-')}.2" for pair in anew} == logs
     assert [] == survivors(lab.path)

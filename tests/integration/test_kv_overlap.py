@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,7 +58,7 @@ def test_no_memory(lab: Lab) -> None:
 
 @pytest.mark.slow
 def test_own_arguments(lab: Lab) -> None:
-    """A fixture of the user's that adds arguments gets servers with them: what was started without is not used."""
+    """A fixture of the user's that adds arguments gets servers with them, and none is started without."""
     lab.pytester.makeconftest(
         """
         import pytest
@@ -92,3 +93,31 @@ def test_exit_first(lab: Lab) -> None:
     )
     lab.grid("--kv-types", "q8_0,q4_0", "--kv-functions", "1", "-x", "test_own.py")
     assert [] == survivors(lab.path)
+
+
+#: A fake: the embedded server on a machine that has memory for one at a time.
+EXCLUSIVE = f"""#!{sys.executable}
+import os
+import sys
+
+if "-m" in sys.argv:
+    import fcntl
+
+    held = os.open(__file__ + ".held", os.O_CREAT | os.O_RDWR)
+    os.set_inheritable(held, True)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        sys.exit("cudaMalloc failed: out of memory")
+os.execv(sys.executable, [sys.executable, "-m", "pytest_codeneedle.embedded", *sys.argv[1:]])
+"""
+
+
+def test_no_memory_after_all(lab: Lab) -> None:
+    """A server that does not come up beside another is started once more alone, and no cell is lost for it."""
+    lab.write("exclusive", EXCLUSIVE).chmod(0o755)
+    result = lab.grid(*TYPES, "--kv-out", "run", "--kv-overlap", "on", "--kv-server", str(lab.path / "exclusive"))
+    assert {"passed": 8} == result.parseoutcomes()
+    assert [False] * 4 == ahead(lab.path / "run")
+    said = " ".join(" ".join(result.outlines).split())
+    assert "a server did not come up beside another, and did alone: no more was loaded ahead" in said
