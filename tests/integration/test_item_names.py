@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from .lab import matched
 
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 NAMES = ("a::b", "c[d]", "e/f", "g h", "ü-1", "$ok", "", "\\\\x")
 
 
+@pytest.mark.slow
 def test_names_that_would_break_test_ids(lab: Lab) -> None:
     """Such characters are `_` in ids; rows have the names as they are, and each item can be run by its id."""
     body = "\n".join(f"    x{number};" for number in range(20))

@@ -74,6 +74,7 @@ def test_own_arguments(lab: Lab) -> None:
     assert [] == survivors(lab.path)
 
 
+@pytest.mark.slow
 def test_recorded_cells_are_passed_over(lab: Lab) -> None:
     """The server that is started ahead is that of the next cell with something to ask."""
     lab.grid("--kv-pairs", "q8_0/q4_0", "--kv-out", "run")
@@ -113,6 +114,7 @@ os.execv(sys.executable, [sys.executable, "-m", "pytest_codeneedle.embedded", *s
 """
 
 
+@pytest.mark.slow
 def test_no_memory_after_all(lab: Lab) -> None:
     """A server that does not come up beside another is started once more alone, and no cell is lost for it."""
     lab.write("exclusive", EXCLUSIVE).chmod(0o755)

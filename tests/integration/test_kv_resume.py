@@ -113,6 +113,7 @@ def test_changed_key(lab: Lab) -> None:
     assert 4 == len(read_rows(lab.path / "run"))
 
 
+@pytest.mark.slow
 def test_newest(lab: Lab) -> None:
     """Without --kv-out the newest run that was asked the same is gone on with, under -n too; else a new one begins."""
     first = lab.grid(*PAIRS, "--kv-resume")

@@ -1,4 +1,4 @@
-"""What ends a session: the first signal by an exception, the second as it would have without a session."""
+"""What ends a session: the first signal by an exception, the second, if it is a later one, at once."""
 
 from __future__ import annotations
 
@@ -51,25 +51,25 @@ def test_a_signal_is_a_ctrl_c_with_its_reason(number: int, said: str) -> None:
 
 
 def test_the_second_signal() -> None:
-    """A terminal may say twice that it closes; a second Ctrl-C is a person who will not wait, a second SIGTERM too."""
+    """Two at once are one, and a terminal may say twice that it closes; a later one ends the process at once."""
     signals = StopSignals(worker=False)
     signals.install()
     with pytest.raises(Stopped):
         signal.raise_signal(signal.SIGHUP)
-    signal.raise_signal(signal.SIGHUP)
-    with pytest.raises(KeyboardInterrupt) as caught:
-        signal.raise_signal(signal.SIGINT)
-    assert not isinstance(caught.value, Stopped)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.raise_signal(number)
     signals.restore()
-    done = subprocess.run([sys.executable, "-c", TWICE], check=False, capture_output=True, text=True)
-    assert (-signal.SIGTERM, "stopped\n") == (done.returncode, done.stdout)
+    done = subprocess.run([sys.executable, "-c", LATER], check=False, capture_output=True, text=True)
+    assert (128 + signal.SIGTERM, "stopped\n") == (done.returncode, done.stdout)
+    assert "ended at once: there is no summary; codeneedle grid RUN prints it" == done.stderr.strip()
 
 
-TWICE = """
+LATER = """
 import signal
-from pytest_codeneedle.signals import StopSignals
+from pytest_codeneedle import signals
 
-StopSignals(worker=False).install()
+signals._PATIENCE_SECONDS = 0
+signals.StopSignals(worker=False).install()
 try:
     signal.raise_signal(signal.SIGTERM)
 except KeyboardInterrupt:
