@@ -6,8 +6,6 @@ that no worker starts, nothing is collected, and no summary says that no tests r
 
 from __future__ import annotations
 
-import glob
-import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +18,7 @@ from pytest_codeneedle.forecast import CorpusForecast, Forecast, Speed, forecast
 from pytest_codeneedle.kv_size import KVSize
 from pytest_codeneedle.launch import LlamaServer, launched
 from pytest_codeneedle.machine import cache_folder, cores
+from pytest_codeneedle.models import file_mib
 from pytest_codeneedle.prepare import Counted, count, counting_args, deadline_seconds
 from pytest_codeneedle.prompts import shared_prefix
 from pytest_codeneedle.session import GridSession
@@ -30,10 +29,8 @@ if TYPE_CHECKING:
 
     from pytest_codeneedle.plan import Plan
 
-_MIB = 2**20
 #: A prompt and an answer of so many tokens fit the context of the server that counts, and are timed.
 _TIMED_PROMPT, _TIMED_ANSWER = 256, 32
-_PART = re.compile(r"-\d{5}(-of-\d{5}\.gguf)$")
 
 
 def dry_run(config: pytest.Config) -> int:
@@ -117,12 +114,3 @@ def _measured(counted: Counted, server: LlamaServer) -> Speed | None:
     if not (answer.prompt_n and answer.prompt_ms and answer.tokens and answer.predicted_ms):
         return None
     return Speed(1000 * answer.prompt_n / answer.prompt_ms, 1000 * answer.tokens / answer.predicted_ms)
-
-
-def file_mib(path: Path) -> float | None:
-    """MiB of a model's file, all parts of a split one; None where it is not on this machine."""
-    if not path.is_file():
-        return None
-    part = _PART.search(path.name)
-    parts = path.parent.glob(f"{glob.escape(path.name[: part.start()])}-*{part[1]}") if part else [path]
-    return sum(one.stat().st_size for one in parts) / _MIB

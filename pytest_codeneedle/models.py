@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import re
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 CONTROL = "control:"
 DEFAULT_MODEL = "control:robust"
 _MAGIC = b"GGUF"
+_MIB = 2**20
+#: How llama.cpp names the parts of a split model.
+_PART = re.compile(r"-\d{5}(-of-\d{5}\.gguf)$")
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,15 @@ class Model:
 
     def _path(self, start: Path) -> Path:
         return start / expanded(self.given)
+
+
+def file_mib(path: Path) -> float | None:
+    """MiB of a model's file, all parts of a split one; None where it is not on this machine."""
+    if not path.is_file():
+        return None
+    part = _PART.search(path.name)
+    parts = path.parent.glob(f"{glob.escape(path.name[: part.start()])}-*{part[1]}") if part else [path]
+    return sum(one.stat().st_size for one in parts) / _MIB
 
 
 def file_sha256(path: Path, cache: Path) -> str:

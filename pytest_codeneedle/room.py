@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_codeneedle.models import file_mib
 from pytest_codeneedle.probe import ask_devices
 
 if TYPE_CHECKING:
@@ -46,20 +47,17 @@ class Room:
 
 def wanted_mib(model: Path | None, size: KVSize | None, pairs: Iterable[KVPair], n_ctx: int) -> float | None:
     """MiB of the model's file and of the largest KV cache among these pairs; None where one of them is not known."""
-    if model is None or size is None:
+    file = None if model is None else file_mib(model)
+    if file is None or size is None:
         return None
-    try:
-        file_mib = model.stat().st_size / _MIB
-    except OSError:
-        return None
-    return file_mib + max(size.mib(pair, n_ctx) for pair in pairs) + _BESIDE_MIB
+    return file + max(size.mib(pair, n_ctx) for pair in pairs) + _BESIDE_MIB
 
 
 def free_mib(args: ServerArgs) -> float | None:
     """MiB that are free now on the GPU that has the least of those the server would use, else in this machine."""
     program = args.program
     # The embedded server has no GPU of its own memory, and would take a second to say so.
-    devices = free_on_devices(ask_devices(program.command, program.environment)) if program.may_wrap else []
+    devices = free_on_devices(ask_devices(program.command, tuple(args.environment.items()))) if program.may_wrap else []
     return min(devices) if devices else free_here()
 
 

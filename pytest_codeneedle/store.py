@@ -56,8 +56,7 @@ class RunFolder:
             folder.write_about(about)
             folder._open(RESULTS, "a").close()
         except OSError as error:
-            msg = f"the run folder {path} cannot be written: {error.strerror}; name another (--kv-out, -o)"
-            raise RunFolderError(msg) from error
+            raise folder._unwritable(error) from error
         return folder
 
     def make(self) -> None:
@@ -71,22 +70,20 @@ class RunFolder:
                 ignore.write_text("*\n", encoding="utf-8")  # answers are not for a repository
             (self.path / SERVERS).mkdir(mode=mode, exist_ok=True)
         except OSError as error:
-            msg = f"the run folder {self.path} cannot be written: {error.strerror}; name another (--kv-out, -o)"
-            raise RunFolderError(msg) from error
+            raise self._unwritable(error) from error
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
         """A run that is there. Raises RunFolderError where it is not."""
         try:
-            inside = [] if (path / RUN).is_file() else [one.parent.name for one in sorted(path.glob(f"*/{RUN}"))]
-            missing = not (path / RUN).is_file()
+            if not (path / RUN).is_file():
+                inside = ", ".join(one.parent.name for one in sorted(path.glob(f"*/{RUN}")))
+                way = f"it holds runs: {inside}" if inside else f"runs are kept below {RUNS}/ or --kv-out"
+                msg = f"{path} is not a run folder: it has no {RUN}; {way}"
+                raise RunFolderError(msg)
         except OSError as error:
             msg = f"{path} cannot be read: {error.strerror}"
             raise RunFolderError(msg) from error
-        if missing:
-            way = f"it holds runs: {', '.join(inside)}" if inside else f"runs are kept below {RUNS}/ or --kv-out"
-            msg = f"{path} is not a run folder: it has no {RUN}; {way}"
-            raise RunFolderError(msg)
         return cls(path, private=bool(cls(path).about().get("private")))
 
     @property
@@ -126,8 +123,7 @@ class RunFolder:
         except OSError as error:
             with contextlib.suppress(OSError):
                 (self.path / f".{RUN}.part").unlink(missing_ok=True)
-            msg = f"the run folder {self.path} cannot be written: {error.strerror}; name another (--kv-out, -o)"
-            raise RunFolderError(msg) from error
+            raise self._unwritable(error) from error
 
     def write_corpus(self, text: str) -> None:
         """Keep the corpus text, where it was asked to be embedded. Raises RunFolderError."""
@@ -135,8 +131,7 @@ class RunFolder:
             with self._open(CORPUS, "w") as written:
                 written.write(text)
         except OSError as error:
-            msg = f"the run folder {self.path} cannot be written: {error.strerror}; name another (--kv-out, -o)"
-            raise RunFolderError(msg) from error
+            raise self._unwritable(error) from error
 
     def about(self) -> dict[str, Any]:
         """run.json. Raises RunFolderError where it is damaged."""
@@ -176,8 +171,7 @@ class RunFolder:
                 results.flush()
                 os.fsync(results.fileno())
         except OSError as error:
-            msg = f"the run folder {self.path} cannot be written: {error.strerror}; name another (-o)"
-            raise RunFolderError(msg) from error
+            raise self._unwritable(error) from error
 
     def repair(self) -> str | None:
         """Make results.jsonl whole, where a crash or a full disk tore a line; what was done, None where nothing was.
@@ -258,6 +252,11 @@ class RunFolder:
         A run that was resumed with another build, other arguments or other questions keeps its old answers.
         """
         return current(self.about(), self.rows())
+
+    def _unwritable(self, error: OSError) -> RunFolderError:
+        return RunFolderError(
+            f"the run folder {self.path} cannot be written: {error.strerror}; name another (--kv-out, -o)"
+        )
 
     def _open(self, name: str, mode: str) -> Any:  # noqa: ANN401 - a text file
         return open(self.path / name, mode, encoding="utf-8", newline="\n", opener=self._opener())

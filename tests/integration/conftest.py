@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ import pytest
 import pytest_codeneedle.reference_model  # noqa: F401 - numpy loads once per process, likewise
 from pytest_codeneedle.machine import cache_folder
 
-from .lab import PATIENCE_SECONDS, RUNS, Lab
+from .lab import GRID, PATIENCE_SECONDS, RUNS, Lab
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,17 +64,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
     environment = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
     done = subprocess.run(
         [
-            *(
-                sys.executable,
-                "-m",
-                "pytest",
-                "-p",
-                "no:hypothesispytest",
-                "--kv-grid",
-                "-q",
-                "--junitxml",
-                "junit.xml",
-            ),
+            *(*GRID, "-q", "--junitxml", "junit.xml"),
             *("--kv-types", "q4_0,q8_0", "--kv-functions", "2"),
         ],
         cwd=path,

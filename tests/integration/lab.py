@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 RUNS = "codeneedle-runs"
+#: A grid in a process of its own, without hypothesis: it would load at the end to say nothing.
+PLAIN = ("-p", "no:hypothesispytest")
+GRID = (sys.executable, "-m", "pytest", *PLAIN, "--kv-grid")
 #: Nothing here takes as long; a test that hangs should say where.
 PATIENCE_SECONDS = 120
 
@@ -68,9 +72,8 @@ def launch_llama_server(launch_llama_server, kv_pair):
         return self.pytest("--kv-grid", *(("-q",) if quiet else ()), *chosen, *arguments)
 
     def pytest(self, *arguments: str) -> pytest.RunResult:
-        """Run pytest in a process of its own, without hypothesis: it would load at the end to say nothing."""
-        plain = ("-p", "no:hypothesispytest")
-        return self.pytester.runpytest_subprocess(*plain, *arguments, timeout=PATIENCE_SECONDS)
+        """Run pytest in a process of its own."""
+        return self.pytester.runpytest_subprocess(*PLAIN, *arguments, timeout=PATIENCE_SECONDS)
 
     def refused(self, *arguments: str) -> str:
         """Run `pytest --kv-grid`, which must be a usage error; its one line."""

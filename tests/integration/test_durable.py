@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 
 from pytest_codeneedle.lock import holder
 
-from .lab import PATIENCE_SECONDS, read_rows, table, wait_until
+from .lab import GRID, PATIENCE_SECONDS, read_rows, table, wait_until
 
 CORPUS = """
 [generate]
@@ -25,13 +24,8 @@ kind = "random-bodies"
 functions = 2
 body_lines = 20
 """
-GRID = (
-    sys.executable,
-    "-m",
-    "pytest",
-    "-p",
-    "no:hypothesispytest",
-    "--kv-grid",
+COMMAND = (
+    *GRID,
     "-q",
     "--corpus",
     "tiny",
@@ -47,7 +41,9 @@ KILLS = st.lists(st.tuples(st.integers(0, ITEMS), st.integers(0, 1500), WORKERS)
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """A grid in this folder."""
-    return subprocess.Popen([*GRID, *arguments], cwd=folder, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    return subprocess.Popen(
+        [*COMMAND, *arguments], cwd=folder, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
 
 
 def count(folder: Path) -> int:
@@ -96,7 +92,7 @@ def test_sigkill_at_any_moment(
             process.communicate()
             wait_until(lambda: holder(folder / "run") is None)
             before = whole_rows(folder)
-        done = subprocess.run([*GRID, *RUN], cwd=folder, capture_output=True, text=True, check=False)
+        done = subprocess.run([*COMMAND, *RUN], cwd=folder, capture_output=True, text=True, check=False)
         assert pytest.ExitCode.OK == done.returncode, done.stdout + done.stderr
         rows = read_rows(folder / "run")
         assert before == rows[: len(before)]
@@ -117,10 +113,10 @@ def test_copies_of_a_run_grow_apart(tmp_path: Path) -> None:
     (tmp_path / "corpora").mkdir()
     (tmp_path / "corpora" / "tiny.toml").write_text(CORPUS, encoding="utf-8")
     one = ("--kv-pairs", "q8_0/q8_0")
-    grid = [*GRID[:-2], *one]
+    grid = [*COMMAND[:-2], *one]
     subprocess.run([*grid, "--kv-out", "run"], cwd=tmp_path, capture_output=True, check=True)
     shutil.copytree(tmp_path / "run", tmp_path / "copy")
-    command = [*GRID, "--kv-out", "copy", "--kv-resume"]
+    command = [*COMMAND, "--kv-out", "copy", "--kv-resume"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "2 of 8 answers are recorded in copy" in done.stdout
     assert (2, ITEMS) == (len(read_rows(tmp_path / "run")), len(read_rows(tmp_path / "copy")))

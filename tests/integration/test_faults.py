@@ -23,7 +23,7 @@ from pytest_codeneedle.machine import cache_folder
 from pytest_codeneedle.program import ServerArgs, find_program
 from pytest_codeneedle.reference_model import Control
 
-from .lab import PATIENCE_SECONDS, matched, runs, said_folder, survivors, wait_until
+from .lab import GRID, PATIENCE_SECONDS, matched, runs, said_folder, survivors, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,12 +84,7 @@ def hold(lab: Lab, started: list[subprocess.Popen[str]], *arguments: str) -> tup
     """A pytest that holds a server for ever, and the server's process."""
     test = lab.pytester.makepyfile(test_hold=HOLD)
     command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "no:hypothesispytest",
-        "--kv-grid",
+        *GRID,
         "--corpus",
         "tiny",
         *PAIRS,

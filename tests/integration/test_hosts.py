@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from pytest_codeneedle.machine import cache_folder
 from pytest_codeneedle.reference_model import Control
 
 from . import sshd
-from .lab import RUNS, matched, runs, wait_until
+from .lab import GRID, RUNS, matched, runs, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,12 +132,7 @@ def test_nothing_outlives_the_controller(lab: Lab, hosts: dict[str, sshd.Host], 
     """Killed, it leaves no worker and no server on its hosts."""
     controller = subprocess.Popen(
         [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-p",
-            "no:hypothesispytest",
-            "--kv-grid",
+            *GRID,
             "--corpus=tiny",
             hosts["gpu2"].tx(checkout(lab, "two")),
         ],

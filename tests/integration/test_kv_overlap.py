@@ -93,6 +93,7 @@ def test_exit_first(lab: Lab) -> None:
         """
     )
     lab.grid("--kv-types", "q8_0,q4_0", "--kv-functions", "1", "-x", "test_own.py")
+    assert 1 + len(lab.rows()) == len(list((lab.folder / "servers").iterdir()))  # one was started ahead
     assert [] == survivors(lab.path)
 
 

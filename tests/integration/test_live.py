@@ -8,9 +8,10 @@ import pty
 import re
 import struct
 import subprocess
-import sys
 import termios
 from typing import TYPE_CHECKING
+
+from .lab import GRID
 
 if TYPE_CHECKING:
     from .conftest import SmallRun
@@ -25,12 +26,7 @@ def terminal(lab: Lab, *arguments: str, columns: int = 80, term: str = "xterm") 
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "no:hypothesispytest",
-        "--kv-grid",
+        *GRID,
         "-q",
         "--corpus",
         "tiny",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .lab import PATIENCE_SECONDS, read_rows, survivors, wait_until
+from .lab import GRID, PATIENCE_SECONDS, read_rows, survivors, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from .lab import Lab
 
 PAIRS = ("q8_0/q8_0", "q4_0/q4_0")
-#: Hypothesis is no part of the grid, and is loaded at the end of every process to find that it has nothing to say.
 COMMAND = [
-    *(sys.executable, "-m", "pytest", "-p", "no:hypothesispytest"),
-    *("--kv-grid", "--corpus", "tiny", "--kv-pairs", ",".join(PAIRS)),
+    *GRID,
+    *("--corpus", "tiny", "--kv-pairs", ",".join(PAIRS)),
 ]
 #: A fake: no real server takes for ever to load on demand.
 SLEEPER = f"""#!{sys.executable}

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_codeneedle.corpus import load_corpus
 from pytest_codeneedle.errors import ModelError
-from pytest_codeneedle.models import DEFAULT_MODEL, Model, file_sha256
+from pytest_codeneedle.models import DEFAULT_MODEL, Model, file_mib, file_sha256
 
 
 def test_a_gguf_file_is_a_model(tmp_path: Path) -> None:
@@ -179,3 +179,19 @@ def test_a_model_that_the_server_fetches(tmp_path: Path, given: str, name: str) 
 
     assert (name, False) == (model.name, model.is_control)
     assert model.file(tmp_path, tmp_path / "cache") is None
+
+
+def test_all_parts_of_a_split_file_count(tmp_path: Path) -> None:
+    """A model in parts is named by its first one; other models beside it are not counted."""
+    sizes = {
+        "big[1]-00001-of-00002.gguf": 2,
+        "big[1]-00002-of-00002.gguf": 1,
+        "big1-00002-of-00002.gguf": 8,
+        "a.gguf": 4,
+    }
+    for name, mib in sizes.items():
+        (tmp_path / name).write_bytes(bytes(mib * 2**20))
+
+    assert 3.0 == file_mib(tmp_path / "big[1]-00001-of-00002.gguf")
+    assert 4.0 == file_mib(tmp_path / "a.gguf")
+    assert file_mib(tmp_path / "fetched.gguf") is None

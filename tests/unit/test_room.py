@@ -9,7 +9,8 @@ import pytest
 from pytest_codeneedle import room
 from pytest_codeneedle.kv_size import KVSize
 from pytest_codeneedle.kvtypes import KVPair
-from pytest_codeneedle.room import Room, free_here, free_on_devices, wanted_mib
+from pytest_codeneedle.program import ServerArgs, ServerProgram
+from pytest_codeneedle.room import Room, free_here, free_mib, free_on_devices, wanted_mib
 
 PAIRS = (KVPair("bf16", "bf16"), KVPair("q4_0", "q4_0"))
 
@@ -83,3 +84,22 @@ def test_a_system_that_does_not_say(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(room, "_MEMINFO", tmp_path / "gone")
 
     assert free_here() is None
+
+
+#: A fake: it lists the GPUs that it may see, of which each has more room than the one before.
+TWO_GPUS = """#!/bin/sh
+for one in 0 1; do
+    case ",$CUDA_VISIBLE_DEVICES," in *,$one,*) echo "  CUDA$one: A (9000 MiB, ${one}500 MiB free)" ;; esac
+done
+"""
+
+
+@pytest.mark.parametrize(("device", "free"), [("0", 500.0), ("1", 1500.0), ("0,1", 500.0)])
+def test_only_the_devices_of_a_server_count(tmp_path: Path, device: str, free: float) -> None:
+    """A server that sees one GPU has no use for what is free on another; of several the least counts."""
+    script = tmp_path / "server"
+    script.write_text(TWO_GPUS, encoding="utf-8")
+    script.chmod(0o755)
+    program = ServerProgram((str(script),), "server", ())
+
+    assert free == free_mib(ServerArgs(program, None, PAIRS[0], 512, device=device))
