@@ -45,6 +45,7 @@ FLOORS = {
         "progress",
         "prompts",
         "record",
+        "reference_fragile",
         "reference_model",
         "reference_vocab",
         "reference_weights",
