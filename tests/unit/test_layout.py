@@ -41,6 +41,7 @@ FLOORS = {
         "lexicon",
         "merging",
         "memory",
+        "paired",
         "printable",
         "progress",
         "prompts",
