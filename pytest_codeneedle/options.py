@@ -97,8 +97,20 @@ _OPTIONS = (
     ),
     _Option(
         "--kv-calibrate",
-        "Ask the reference cell first and once more last: can it be asked at all, and does it drift. Default: on.",
+        "Ask the reference cell first and once more last: is the model able, does it drift. Default: on.",
         choices=("on", "off"),
+    ),
+    _Option(
+        "--kv-calibrate-min",
+        "Share of its lines that the reference cell has to recall for the others to be asked; else the exit status is "
+        "10. Default: 0.8.",
+        metavar="SHARE",
+    ),
+    _Option(
+        "--kv-quick",
+        "Ask the reference's row, its column and the diagonal alone, most telling first, until the answer is settled.",
+        "bool",
+        action="flag",
     ),
     _Option(
         "--kv-repeat", "Passes over the whole grid; figures are means over them. Default: 1.", metavar="N", kind=int

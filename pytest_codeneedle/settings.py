@@ -10,6 +10,7 @@ from pytest_codeneedle.cells import ROTATIONS
 from pytest_codeneedle.devices import parse_devices
 from pytest_codeneedle.endpoint import is_url, normalised_url
 from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.floored import DEFAULT_MINIMUM, parse_share
 from pytest_codeneedle.forecast import Speed, parse_speed
 from pytest_codeneedle.kvtypes import (
     AS_SERVED,
@@ -50,7 +51,7 @@ class Settings:
     has it". `model` is a path or a control model's name as the user or a profile gave it, `model_name` how the
     profile calls it. `endpoint` is the URL where `server` is one, without secrets. `stop`, `max_tokens` and `request`
     come from the profile. Each cell is asked `repeat` times with each of `rotations`; with `calibrate` the reference is
-    asked before all else, and last.
+    asked before all else, and last; it has to recall `calibrate_min` of its lines, a share from 0 to 1.
     """
 
     corpora: tuple[str, ...]
@@ -70,6 +71,7 @@ class Settings:
     relax_indent: bool
     order: str
     calibrate: bool
+    calibrate_min: float
     repeat: int
     rotations: tuple[Rotation, ...]
     n_ctx: int | None
@@ -130,6 +132,7 @@ def read_settings(config: pytest.Config) -> Settings:
         relax_indent=_relaxed(config, profile),
         order=_choice(config, "kv_order", ("shuffled", "grid"), "shuffled"),
         calibrate=_choice(config, "kv_calibrate", ("on", "off"), "on") == "on",
+        calibrate_min=parse_share(share) if (share := _text(config, "kv_calibrate_min")) else DEFAULT_MINIMUM,
         repeat=_number(config, "kv_repeat", 1),
         rotations=_rotations(config) if endpoint is None else ROTATIONS["default"],
         n_ctx=_optional_number(config, "kv_n_ctx"),
