@@ -27,6 +27,7 @@ from pytest_codeneedle.options import DEFAULT_CORPUS, MODEL_VARIABLE, option_val
 from pytest_codeneedle.profiles import Profile, find_profile
 from pytest_codeneedle.program import parse_server_args
 from pytest_codeneedle.prompts import WORDINGS
+from pytest_codeneedle.quick import stages
 from pytest_codeneedle.thinking import THINK
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ _C = TypeVar("_C", bound=str)
 class Settings:
     """What was asked for, checked as far as it can be without files.
 
-    `pairs` are in grid order, those of the `shard` alone. None stands for "as the corpus, the model or the machine
+    `pairs` are in grid order, those of the `shard` or of a `quick` run alone. None stands for "as the corpus, the model or the machine
     has it". `model` is a path or a control model's name as the user or a profile gave it, `model_name` how the
     profile calls it. `endpoint` is the URL where `server` is one, without secrets. `stop`, `max_tokens` and `request`
     come from the profile. Each cell is asked `repeat` times with each of `rotations`; with `calibrate` the reference is
@@ -64,6 +65,7 @@ class Settings:
     server_args: tuple[str, ...]
     pairs: tuple[KVPair, ...]
     reference: KVPair
+    quick: bool
     functions: int | None
     seed: int | None
     lines: int
@@ -105,7 +107,10 @@ def read_settings(config: pytest.Config) -> Settings:
     every = _own_server(config) if endpoint is None else _as_served(config)
     shard_text = _text(config, "kv_shard")
     shard = parse_shard(shard_text, every) if shard_text else None
-    pairs = every if shard is None else shard.of(every)
+    reference = _reference(config, every) if endpoint is None else AS_SERVED
+    quick = endpoint is None and _quick(config)
+    pairs = tuple(pair for pair in every if pair in stages(every, reference).pairs) if quick else every
+    pairs = pairs if shard is None else shard.of(pairs)
     out, key_file = _text(config, "kv_out"), _text(config, "kv_api_key_file")
     start, rootdir = config.invocation_params.dir, _corpora_root(config)
     # A default model of the project's or the machine's is a file: an endpoint has its own.
@@ -124,7 +129,8 @@ def read_settings(config: pytest.Config) -> Settings:
             *parse_server_args(_text(config, "kv_server_args") or ""),
         ),
         pairs=pairs,
-        reference=_reference(config, every) if endpoint is None else AS_SERVED,
+        reference=reference,
+        quick=quick,
         functions=_optional_number(config, "kv_functions"),
         seed=_optional_number(config, "kv_seed", low=0),
         lines=lines,
@@ -236,6 +242,7 @@ def _as_served(config: pytest.Config) -> tuple[KVPair, ...]:
         "kv_shard",
         "kv_devices",
         "kv_rotation",
+        "kv_quick",
     )
     for key in fixed:
         if config.getoption(key, default=None) is not None:
@@ -254,6 +261,17 @@ def _reference(config: pytest.Config, pairs: tuple[KVPair, ...]) -> KVPair:
         msg = f"--kv-reference {pair} is not among the {len(pairs)} cells of this run, {pairs[0]} to {pairs[-1]}"
         raise ConfigurationError(msg)
     return pair
+
+
+def _quick(config: pytest.Config) -> bool:
+    """Whether --kv-quick picks the cells. Raises ConfigurationError for another option that does."""
+    quick = bool(option_value(config, "kv_quick"))
+    for key in ("kv_pairs", "kv_shard"):
+        if quick and _text(config, key):
+            flag = "--" + key.replace("_", "-")
+            msg = f"--kv-quick picks the cells, and {flag} (ini: {key}) picks others; leave one out"
+            raise ConfigurationError(msg)
+    return quick
 
 
 def _rotations(config: pytest.Config) -> tuple[Rotation, ...]:
