@@ -112,6 +112,11 @@ _OPTIONS = (
         "Cell that the others are held against. Default: bf16/bf16, else the pair of most bits.",
         metavar="K/V",
     ),
+    _Option(
+        "--kv-delta",
+        "Mean loss in lines that NOT WORSE rules out. Default: 1.",
+        metavar="LINES",
+    ),
     _Option("--kv-skip-unparsable", "Leave out files that do not parse, and count them.", "bool", action="flag"),
     _Option(
         "--kv-embed-source",

@@ -12,6 +12,7 @@ import pytest
 from pytest_codeneedle.cell import cell_facts
 from pytest_codeneedle.deadline import Speeds
 from pytest_codeneedle.errors import RunFolderError
+from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
 from pytest_codeneedle.hosts import LOCAL, workers_by_host
 from pytest_codeneedle.identity import Identity
@@ -185,6 +186,20 @@ class GridSession:
         asked = {(ask.cell, ask.function) for ask in self.plan.items if ask.cell.corpus == corpus}
         rows = self.record.rows(corpus)
         return [row for row in rows if (cell_of(row), row["function"]) in asked]
+
+    def frame(self, corpus: str) -> Frame:
+        """What reports need to know of this session's run of a corpus."""
+        settings, one = self.plan.settings, self.prepared[corpus]
+        return Frame(
+            pairs=settings.pairs,
+            reference=settings.reference,
+            lines=settings.lines,
+            functions=len(self.plan.corpora[corpus].asked),
+            delta=settings.delta,
+            thinks=one.technique == "on",
+            kv_size=one.kv_size,
+            n_ctx=one.n_ctx,
+        )
 
     def lose(self, report: pytest.TestReport) -> None:
         """Give xdist's report of an item whose worker died the row that the worker cannot send any more: an ERROR."""

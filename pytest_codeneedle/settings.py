@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,6 +11,7 @@ from pytest_codeneedle.devices import parse_devices
 from pytest_codeneedle.endpoint import is_url, normalised_url
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.forecast import Speed, parse_speed
+from pytest_codeneedle.frame import DEFAULT_DELTA
 from pytest_codeneedle.kvtypes import (
     AS_SERVED,
     DEFAULT_TYPES,
@@ -60,6 +62,7 @@ class Settings:
     server_args: tuple[str, ...]
     pairs: tuple[KVPair, ...]
     reference: KVPair
+    delta: float
     functions: int | None
     seed: int | None
     lines: int
@@ -117,6 +120,7 @@ def read_settings(config: pytest.Config) -> Settings:
         ),
         pairs=pairs,
         reference=_reference(config, every) if endpoint is None else AS_SERVED,
+        delta=_lines_lost(config, lines),
         functions=_optional_number(config, "kv_functions"),
         seed=_optional_number(config, "kv_seed", low=0),
         lines=lines,
@@ -187,6 +191,18 @@ def _optional_number(config: pytest.Config, key: str, *, low: int = 1, high: int
         msg = f"{flag} (ini: {key}) = {number} is out of range; give {allowed}"
         raise ConfigurationError(msg)
     return number
+
+
+def _lines_lost(config: pytest.Config, lines: int) -> float:
+    given = option_value(config, "kv_delta")
+    try:
+        delta = float(given or DEFAULT_DELTA)
+    except ValueError:
+        delta = math.nan
+    if not 0 < delta < lines:  # so is what is no number
+        msg = f"--kv-delta (ini: kv_delta) = {given!r} is no loss of lines; give more than 0 and less than {lines}"
+        raise ConfigurationError(msg)
+    return delta
 
 
 def _pairs(config: pytest.Config) -> tuple[KVPair, ...]:

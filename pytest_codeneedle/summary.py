@@ -11,28 +11,21 @@ from pytest_codeneedle.throughput import decode_lines
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_codeneedle.frame import Frame
     from pytest_codeneedle.kvtypes import KVPair
 
 
-def run_lines(  # noqa: PLR0913 - the rows, and what run.json says of them
-    rows: Sequence[Mapping[str, Any]],
-    pairs: Sequence[KVPair],
-    *,
-    lines: int,
-    functions: int,
-    reference: KVPair,
-    verbose: bool = False,
-    thinks: bool = False,
-) -> list[str]:
+def run_lines(rows: Sequence[Mapping[str, Any]], frame: Frame, *, verbose: bool = False) -> list[str]:
     """The report of one run as plain text; with `verbose` also where answers ran on or were confused, and the speed.
 
-    `thinks` says that thinking is let: else an answer that thought all the same is pointed out.
+    An answer that thought though it should not is pointed out.
     """
-    report = render(make_grid(rows, pairs), lines=lines, functions=functions, reference=reference)
+    pairs = frame.pairs
+    report = render(make_grid(rows, pairs), lines=frame.lines, functions=frame.functions, reference=frame.reference)
     report += ["", *labels, ""] if (labels := label_lines(rows, pairs)) else []
     report += [*([] if labels else [""]), *flag_grids(rows, pairs), ""] if verbose else []
     report += [*decode_lines(rows, pairs), ""] if verbose else []
-    return report + _added(rows) + ([] if thinks else _thoughts(rows, pairs))
+    return report + _added(rows) + ([] if frame.thinks else _thoughts(rows, pairs))
 
 
 def _added(rows: Sequence[Mapping[str, Any]]) -> list[str]:

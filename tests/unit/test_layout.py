@@ -29,6 +29,7 @@ FLOORS = {
         "extract_py",
         "extraction",
         "forecast",
+        "frame",
         "functions",
         "generate",
         "grid",
