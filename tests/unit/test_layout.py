@@ -42,6 +42,7 @@ FLOORS = {
         "lexicon",
         "merging",
         "memory",
+        "paired",
         "printable",
         "progress",
         "prompts",
