@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.cells import ROTATIONS
+from pytest_codeneedle.grid import View
 from pytest_codeneedle.kv_size import KVSize
 from pytest_codeneedle.kvtypes import parse_pair
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_codeneedle.cells import Rotation
     from pytest_codeneedle.kvtypes import KVPair
 
 #: The loss of lines, on average over functions, that NOT WORSE rules out.
@@ -21,7 +24,8 @@ DEFAULT_DELTA = 1.0
 class Frame:
     """One run of one corpus: what was asked, and what its answers are held against.
 
-    `lines` were asked for of each of `functions` functions in each of `pairs`, `repeat` times. `delta` is in lines.
+    `lines` were asked for of each of `functions` functions in each of `pairs`, `repeat` times with each of `rotations`.
+    `delta` is in lines.
     `thinks` says that thinking was let. `kv_size` and `n_ctx` (tokens) tell the KV cache's size; None and 0 where no
     server said it.
     """
@@ -31,10 +35,16 @@ class Frame:
     lines: int
     functions: int
     repeat: int = 1
+    rotations: tuple[Rotation, ...] = ("default",)
     delta: float = DEFAULT_DELTA
     thinks: bool = False
     kv_size: KVSize | None = None
     n_ctx: int = 0
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The view of each of its grids, one for each rotation."""
+        return tuple(View(self.repeat, rotation) for rotation in self.rotations)
 
     @classmethod
     def of(cls, about: Mapping[str, Any]) -> Frame:
@@ -47,6 +57,7 @@ class Frame:
             lines=about["lines"],
             functions=len(about["functions"]),
             repeat=about.get("repeat") or 1,
+            rotations=tuple(about.get("rotations") or ROTATIONS["default"]),
             delta=about.get("delta") or DEFAULT_DELTA,
             thinks=about.get("thinking") == "on",
             kv_size=size,

@@ -195,6 +195,8 @@ class GridSession:
             reference=settings.reference,
             lines=settings.lines,
             functions=len(self.plan.corpora[corpus].asked),
+            repeat=settings.repeat,
+            rotations=settings.rotations,
             delta=settings.delta,
             thinks=one.technique == "on",
             kv_size=one.kv_size,

@@ -16,6 +16,7 @@ MOST_LINES = 320
 FLOORS = {
     1: [
         "answers",
+        "cells",
         "chat",
         "cleaning",
         "command",
@@ -28,6 +29,7 @@ FLOORS = {
         "extract_php",
         "extract_py",
         "extraction",
+        "figures",
         "forecast",
         "frame",
         "functions",
@@ -52,6 +54,7 @@ FLOORS = {
         "reference_weights",
         "refusal",
         "rescore",
+        "run_table",
         "sampling",
         "scoring",
         "server_flags",
@@ -62,6 +65,7 @@ FLOORS = {
         "thinking",
         "throughput",
         "validity",
+        "values",
     ],
     2: [
         "about",
@@ -99,6 +103,7 @@ FLOORS = {
         "workers",
     ],
     3: [
+        "attachments",
         "auto",
         "cli",
         "commands_corpus",
