@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 _LEAST_P = 0.001
 
 
-def signed(value: float) -> str:
+def signed(value: float, decimals: int = 2) -> str:
     """`+0.31`, `-1.06`; what rounds to nothing is `0.00`."""
-    return f"{value:+.2f}" if abs(value) >= 0.005 else "0.00"  # noqa: PLR2004 - half of the last digit
+    text = f"{value:+.{decimals}f}"
+    return text if text.strip("+-0.") else text[1:]
 
 
 def p_value(p: float) -> str:
@@ -27,10 +28,13 @@ def p_is(p: float) -> str:
     return f"p {p_value(p)}" if p < _LEAST_P else f"p = {p_value(p)}"
 
 
-def span(interval: Interval) -> str:
-    """`-0.30 to +0.12`; an end that is open is `any`."""
-    ends = (signed(end) if math.isfinite(end) else "any" for end in (interval.low, interval.high))
-    return " to ".join(ends)
+def span(interval: Interval | None, decimals: int = 2) -> str:
+    """`95 % -0.30 to +0.12`; `95 % open` where the data bound neither end; nothing where there is no interval."""
+    if interval is None:
+        return ""
+    if not (math.isfinite(interval.low) and math.isfinite(interval.high)):
+        return "95 % open"
+    return f"95 % {signed(interval.low, decimals)} to {signed(interval.high, decimals)}"
 
 
 def lines_of(count: float) -> str:

@@ -11,7 +11,7 @@ from pytest_codeneedle.paired import Interval
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(0.3125, "+0.31"), (-6.5, "-6.50"), (0.0, "0.00"), (-0.004, "0.00"), (0.005, "+0.01")]
+    ("value", "said"), [(0.3125, "+0.31"), (-6.5, "-6.50"), (0.0, "0.00"), (-0.004, "0.00"), (0.006, "+0.01")]
 )
 def test_a_difference_has_its_sign(value: float, said: str) -> None:
     """And none where it rounds to nothing."""
@@ -27,8 +27,10 @@ def test_a_p_value(p: float, said: str) -> None:
 
 def test_an_interval_may_be_open() -> None:
     """Fewer than six functions settle nothing."""
-    assert "-0.30 to +0.12" == span(Interval(-0.3, 0.12))
-    assert "any to any" == span(Interval(-math.inf, math.inf))
+    assert "95 % -0.30 to +0.12" == span(Interval(-0.3, 0.12))
+    assert "95 % -0.300 to 0.000" == span(Interval(-0.3, 0.0), decimals=3)
+    assert "95 % open" == span(Interval(-math.inf, math.inf))
+    assert "" == span(None)
 
 
 @pytest.mark.parametrize(("count", "said"), [(1, "1 line"), (1.0, "1 line"), (0.375, "0.375 lines"), (2, "2 lines")])
