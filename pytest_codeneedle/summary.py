@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.cells import ROTATIONS
 from pytest_codeneedle.grid import View, make_grid, render, rows_by_pair
 from pytest_codeneedle.label_grid import flag_grids, label_lines
+from pytest_codeneedle.rotation_grid import rotation_lines
 from pytest_codeneedle.throughput import decode_lines
+from pytest_codeneedle.values import values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +45,16 @@ def run_lines(  # noqa: PLR0913 - the rows, and what run.json says of them
         report += [*decode_lines(rows, pairs, view), ""] if verbose else []
         report += [] if thinks else _thoughts(rows, pairs, view)
         report += [""] if rotation != rotations[-1] and report[-1] else []
-    return report + _added(rows)
+    return report + _rotated(rows, pairs, repeat, rotations) + _added(rows)
+
+
+def _rotated(
+    rows: Sequence[Mapping[str, Any]], pairs: Sequence[KVPair], repeat: int, rotations: Sequence[Rotation]
+) -> list[str]:
+    if not {"on", "off"} <= set(rotations):
+        return []
+    on, off = (values(rows, pairs, repeat=repeat, rotation=rotation) for rotation in ROTATIONS["both"])
+    return ["", *rotation_lines(on, off), ""]
 
 
 def _added(rows: Sequence[Mapping[str, Any]]) -> list[str]:

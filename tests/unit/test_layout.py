@@ -52,6 +52,8 @@ FLOORS = {
         "reference_weights",
         "refusal",
         "rescore",
+        "rotation",
+        "rotation_grid",
         "sampling",
         "scoring",
         "server_flags",
