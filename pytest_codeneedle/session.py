@@ -146,7 +146,8 @@ class GridSession:
         """What the cell's server is started with, unless a fixture of the user's changes it."""
         one = self.prepared[cell.corpus]
         extra = self.plan.settings.server_args
-        return ServerArgs(self.plan.program, one.model_path, cell.pair, one.n_ctx, one.threads, extra, one.device)
+        more = (one.n_ctx, one.threads, extra, one.device, cell.rotation)
+        return ServerArgs(self.plan.program, one.model_path, cell.pair, *more)
 
     def judge(self, corpus: str) -> Judge:
         """Judges recorded answers to this corpus's questions."""

@@ -57,6 +57,8 @@ FLOORS = {
         "refusal",
         "rescore",
         "run_table",
+        "rotation",
+        "rotation_grid",
         "sampling",
         "scoring",
         "server_flags",
@@ -72,6 +74,7 @@ FLOORS = {
         "values",
         "verdict",
         "verdict_lines",
+        "verdicts",
     ],
     2: [
         "about",
