@@ -75,6 +75,7 @@ def about_session(
         "threads": None if plan.program.own_threads else threads,
         "pairs": [str(pair) for pair in settings.pairs],
         "reference": str(settings.reference),
+        "delta": settings.delta,
         "shard": None if settings.shard is None else str(settings.shard),
         "order": settings.order,
         "repeat": settings.repeat,

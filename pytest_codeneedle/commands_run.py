@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.cells import ROTATIONS
 from pytest_codeneedle.commands_corpus import check_threshold, project_root, write_text
 from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.grid import ERROR
 from pytest_codeneedle.kvtypes import parse_pair
 from pytest_codeneedle.store import RESULTS, RUNS, RunFolder, unused
@@ -97,16 +97,6 @@ def _folder(given: Path | None, about: dict[str, Any]) -> Path:
 
 
 def _print_grid(about: dict[str, Any], rows: Sequence[dict[str, Any]], *, verbose: bool) -> None:
-    lines = run_lines(
-        rows,
-        [parse_pair(pair) for pair in about["pairs"]],
-        lines=about["lines"],
-        functions=len(about["functions"]),
-        reference=parse_pair(about["reference"]),
-        verbose=verbose,
-        thinks=about.get("thinking") == "on",
-        repeat=about.get("repeat", 1),
-        rotations=about.get("rotations") or ROTATIONS["default"],
-    )
+    lines = run_lines(rows, Frame.of(about), verbose=verbose)
     print(f"{about['corpus']}, {about['model_name']}, {about['started']}")
     print("\n".join(lines))

@@ -94,7 +94,7 @@ class LlamaServer:
 
     def validity(self) -> Validity:
         """What the log says of the cache; raises InvalidCellError where it is not what was asked for."""
-        return read_validity(self.log_text, self.args.pair)
+        return read_validity(self.log_text, self.args.pair, self.args.rotation)
 
     def alive(self) -> bool:
         """Whether the process runs."""

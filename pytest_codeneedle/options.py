@@ -138,6 +138,11 @@ _OPTIONS = (
         "Cell that the others are held against. Default: bf16/bf16, else the pair of most bits.",
         metavar="K/V",
     ),
+    _Option(
+        "--kv-delta",
+        "Mean loss in lines that NOT WORSE rules out. Default: 1.",
+        metavar="LINES",
+    ),
     _Option("--kv-skip-unparsable", "Leave out files that do not parse, and count them.", "bool", action="flag"),
     _Option(
         "--kv-embed-source",
@@ -214,3 +219,9 @@ def option_value(config: pytest.Config, key: str) -> Any:  # noqa: ANN401 - as p
     """What the command line says, else what the ini file says; `key` is the ini key."""
     given = config.getoption(key, default=None)
     return config.getini(key) if given is None else given
+
+
+def option_text(config: pytest.Config, key: str) -> str | None:
+    """The value of `option_value` as text; None where there is none, or an empty one."""
+    value = option_value(config, key)
+    return str(value) if value else None

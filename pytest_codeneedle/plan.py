@@ -16,6 +16,7 @@ from pytest_codeneedle.profiles import known_profiles
 from pytest_codeneedle.program import ServerProgram, find_program
 from pytest_codeneedle.prompts import Question, Task, questions
 from pytest_codeneedle.quick import stages
+from pytest_codeneedle.rotation import refuse_two
 from pytest_codeneedle.served import open_endpoint, refuse_trim
 from pytest_codeneedle.thinking import suffix
 
@@ -123,6 +124,7 @@ def make_plan(settings: Settings, kept: Mapping[str, int] | None = None) -> Plan
     if endpoint is None:
         program = find_program(settings.server).with_n_ctx(settings.n_ctx)
         refuse_two_pins(settings.devices, program.environment)
+        refuse_two(settings.rotations, program.environment)
         model = chosen_model(settings, program)
     else:
         program = ServerProgram((), f"endpoint {endpoint.endpoint.url}", ())

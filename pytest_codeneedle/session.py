@@ -12,6 +12,7 @@ import pytest
 from pytest_codeneedle.cell import cell_facts
 from pytest_codeneedle.deadline import Speeds
 from pytest_codeneedle.errors import RunFolderError
+from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
 from pytest_codeneedle.hosts import LOCAL, workers_by_host
 from pytest_codeneedle.identity import Identity
@@ -149,7 +150,8 @@ class GridSession:
         """What the cell's server is started with, unless a fixture of the user's changes it."""
         one = self.prepared[cell.corpus]
         extra = self.plan.settings.server_args
-        return ServerArgs(self.plan.program, one.model_path, cell.pair, one.n_ctx, one.threads, extra, one.device)
+        more = (one.n_ctx, one.threads, extra, one.device, cell.rotation)
+        return ServerArgs(self.plan.program, one.model_path, cell.pair, *more)
 
     def judge(self, corpus: str) -> Judge:
         """Judges recorded answers to this corpus's questions."""
@@ -193,6 +195,22 @@ class GridSession:
         asked = {(ask.cell, ask.function) for ask in self.plan.items if ask.cell.corpus == corpus}
         rows = self.record.rows(corpus)
         return [row for row in rows if (cell_of(row), row["function"]) in asked]
+
+    def frame(self, corpus: str) -> Frame:
+        """What reports need to know of this session's run of a corpus."""
+        settings, one = self.plan.settings, self.prepared[corpus]
+        return Frame(
+            pairs=settings.pairs,
+            reference=settings.reference,
+            lines=settings.lines,
+            functions=len(self.plan.corpora[corpus].asked),
+            repeat=settings.repeat,
+            rotations=settings.rotations,
+            delta=settings.delta,
+            thinks=one.technique == "on",
+            kv_size=one.kv_size,
+            n_ctx=one.n_ctx,
+        )
 
     def lose(self, report: pytest.TestReport) -> None:
         """Give xdist's report of an item whose worker died the row that the worker cannot send any more: an ERROR."""

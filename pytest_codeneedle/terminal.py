@@ -162,21 +162,11 @@ def summary(session: GridSession) -> list[tuple[str, list[str]]]:
     """(title, lines) of each corpus: the grids, the summary, what to distrust, where the run is."""
     plan = session.plan
     sections = []
-    for name, chosen in plan.corpora.items():
+    for name in plan.corpora:
         if name not in session.prepared:
             continue
         rows = session.rows(name)
-        lines = run_lines(
-            rows,
-            plan.settings.pairs,
-            lines=plan.settings.lines,
-            functions=len(chosen.asked),
-            reference=plan.settings.reference,
-            verbose=session.config.get_verbosity() > 0,
-            thinks=session.prepared[name].technique == "on",
-            repeat=plan.settings.repeat,
-            rotations=plan.settings.rotations,
-        )
+        lines = run_lines(rows, session.frame(name), verbose=session.config.get_verbosity() > 0)
         lines += [f"run: {shown(session.prepared[name].run.path, plan.settings.start)}"]
         if session.look_ahead.servers.failed:
             lines += wrapped("a server did not come up beside another, and did alone: no more was loaded ahead")

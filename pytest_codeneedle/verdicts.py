@@ -1,0 +1,54 @@
+"""A run's rows -> its verdict, one for each grid: judged, said, drawn, and as plain facts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.grid import make_grid
+from pytest_codeneedle.sentences import sentences
+from pytest_codeneedle.throughput import tokens_per_second
+from pytest_codeneedle.values import again, values
+from pytest_codeneedle.verdict import judge
+from pytest_codeneedle.verdict_lines import verdict_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_codeneedle.frame import Frame
+    from pytest_codeneedle.grid import View
+    from pytest_codeneedle.verdict import Verdict
+
+
+def verdict_of(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View) -> Verdict:
+    """What the data of one grid allow to say."""
+    first = values(rows, frame.pairs, rotation=view.rotation)
+    return judge(
+        values(rows, frame.pairs, repeat=frame.repeat, rotation=view.rotation),
+        frame.reference,
+        delta=frame.delta,
+        first=first.get(frame.reference),
+        again=again(rows, frame.reference, repeat=frame.repeat, rotation=view.rotation),
+        planned=frame.pairs,
+    )
+
+
+def said_of(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View, verdict: Verdict) -> list[str]:
+    """The verdict's sentences."""
+    return sentences(verdict, frame, tokens_per_second(rows, frame.pairs, view))
+
+
+def block(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View, *, verbose: bool = False) -> list[str]:
+    """The verdict as lines for a terminal; with `verbose` every cell has one."""
+    verdict = verdict_of(rows, frame, view)
+    grid = make_grid(rows, frame.pairs, view)
+    return verdict_lines(verdict, grid, said_of(rows, frame, view, verdict), verbose=verbose)
+
+
+def facts(rows: Sequence[Mapping[str, Any]], frame: Frame) -> list[dict[str, Any]]:
+    """The verdicts of all grids of a run, plain for JSON, each with its rotation and its sentences."""
+    told = []
+    for view in frame.views:
+        verdict = verdict_of(rows, frame, view)
+        said = said_of(rows, frame, view, verdict)
+        told.append({"rotation": view.rotation, "sentences": said, **verdict.facts()})
+    return told
