@@ -131,6 +131,7 @@ FLOORS = {
         "hosts",
         "options",
         "plugin",
+        "quick_stop",
         "scheduling",
         "lookahead",
         "rows",
