@@ -180,6 +180,8 @@ class FirstCell:
         """Say what was measured, what it means and what to do."""
         if self._failed:
             name, found = self._failed
+            if found.share is None and self.distributed:  # no item's report shows it
+                terminal.write(config, found.error.splitlines())
             terminal.write(config, terminal.wrapped(found.advice(name)), red=True)
 
 

@@ -68,14 +68,14 @@ class Calibration:
         """What was measured, what it means and what to do, for one that has not passed."""
         head = f"not calibrated (exit status {NOT_CALIBRATED}): {corpus}: {self.said}"
         if self.share is None:
-            first = self.error.splitlines()[0] if self.error else "see its server's log"
+            first = self.error.partition("\n")[0].partition(". The last lines of")[0]
             return (
-                f"{head} ({first}). The other cells have nothing to be held against, and are not asked; what was "
-                "recorded is kept. Mend that and go on with --kv-resume; --kv-calibrate off asks all the same."
+                f"{head} ({first or 'see its log'}). The other cells have nothing to be held against: none "
+                "is asked. Mend that and go on with --kv-resume; --kv-calibrate off asks all the same."
             )
         return (
-            f"{head}. A model that is floored says nothing about its cache: no other cell is asked, what was recorded "
-            "is kept. Look at the chat template (--kv-think), ask a shorter corpus or a better model, or lower "
+            f"{head}. A model that is floored says nothing about its cache: the sweep ends here, what was recorded is "
+            "kept. Look at the chat template (--kv-think), ask a shorter corpus or a better model, or lower "
             "--kv-calibrate-min; --kv-calibrate off asks all the same."
         )
 

@@ -41,9 +41,13 @@ def item_key(cell: Cell, function: str) -> Item:
 
 
 def test_of(nodeid: str) -> str:
-    """The test of an id, as rows name it: the packaged one by its name, for it lies elsewhere on each machine."""
+    """The test of an id, as rows name it: the packaged one by its name, for it lies elsewhere on each machine.
+
+    Of a file that is named to pytest and lies outside the rootdir pytest 9 has no path in the id at all.
+    """
     test = nodeid.partition("[")[0]
-    return PACKAGED if test.endswith(f"pytest_codeneedle/suite/test_recall.py::{PACKAGED}") else test
+    own = test == f"::{PACKAGED}" or test.endswith(f"pytest_codeneedle/suite/test_recall.py::{PACKAGED}")
+    return PACKAGED if own else test
 
 
 def error_facts(told: str, response: str = "") -> dict[str, Any]:
