@@ -273,7 +273,11 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
             raise ServerStartError(msg) from error
     server = LlamaServer(args, process, port, log, mark=mark, key=ApiKey(secret))
     if not sys.platform.startswith("linux") or args.program.may_wrap:
-        server.guard()  # of a script or a command the kernel may end no more than a wrapper
+        try:
+            server.guard()  # of a script or a command the kernel may end no more than a wrapper
+        except BaseException:  # a Ctrl-C meanwhile
+            server.stop()
+            raise
     return server
 
 
