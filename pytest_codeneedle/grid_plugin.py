@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_codeneedle import live, terminal
+from pytest_codeneedle import attachments, live, terminal
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.fleet import Fleet, Guest, distribute
 from pytest_codeneedle.rows import REPORT_FIELD, attach_row
@@ -166,6 +166,12 @@ class GridPlugin:
             if self._signals.received:
                 end_workers(self._local_workers.values())  # once more: two signals at once may not wake one that waits
             self.session.finish()
+            attachments.add_to_junit(self.session)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_summary(self, prefix: list[str]) -> None:
+        """The grids and the verdict at the top of pytest-html's page."""
+        prefix.extend(attachments.html_sections(terminal.summary(self.session)))
 
     def pytest_unconfigure(self) -> None:
         """Leave the signals as they were."""

@@ -33,8 +33,9 @@ def verdict_of(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View) -> V
 
 
 def said_of(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View, verdict: Verdict) -> list[str]:
-    """The verdict's sentences."""
-    return sentences(verdict, frame, tokens_per_second(rows, frame.pairs, view))
+    """The verdict's sentences. Speeds of servers that shared a device are not held against each other."""
+    shared = any(int(row.get("servers_on_device") or 1) > 1 for row in rows)
+    return sentences(verdict, frame, {} if shared else tokens_per_second(rows, frame.pairs, view))
 
 
 def block(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View, *, verbose: bool = False) -> list[str]:
