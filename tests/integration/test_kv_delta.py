@@ -40,7 +40,7 @@ def test_one_verdict_everywhere(lab: Lab, capsys: pytest.CaptureFixture[str]) ->
     assert 0 == main(["grid", str(lab.folder), "--delta", "2"])
     assert "verdict against bf16/bf16 (delta 2 lines, 6 functions)" in capsys.readouterr().out
     assert 0 == main(["summary", str(lab.folder)])
-    assert "six    2x6  6.00 +/- 0.00  20.00 +/- 0.00  20.00-20.00  K? and V?" in capsys.readouterr().out
+    assert "six     2x6  6.00 +/- 0.00  20.00 +/- 0.00  20.00-20.00  K? and V?" in capsys.readouterr().out
 
 
 def test_no_loss_of_lines(lab: Lab) -> None:

@@ -21,14 +21,14 @@ def test_a_flawless_grid_says_what_it_could_have_seen_and_what_it_leaves_open() 
     """A null result names both, and the smallest pair is taken."""
     assert [
         (
-            "Does q4_0 cost recall here? No: q4_0/q4_0 is NOT WORSE than bf16/bf16, no line differs (saturated: margins "
-            "decide). This run could have seen a mean loss of 0.4 lines; it saw none. Left open: up to 17 % of functions "
-            "may lose lines (none of 16 did; 95 %)."
+            "Does q4_0 cost recall here? No: q4_0/q4_0 is NOT WORSE than bf16/bf16, no line differs (saturated: "
+            "margins decide). This run could have seen a mean loss of 0.4 lines; it saw none. Left open: up to 17 % of "
+            "functions may lose lines (none of 16 did; 95 %)."
         ),
         "Do mixed pairs buy anything over q4_0/q4_0? No: no line differs, mean of 10 mixed pairs.",
         (
-            "Take q4_0/q4_0: the smallest pair that is NOT WORSE; 46.0 MiB less than f16 at 16384 tokens (18.0 of 64.0); "
-            "40.0 tokens/s beside 50.0 of bf16/bf16."
+            "Take q4_0/q4_0: the smallest pair that is NOT WORSE; 46.0 MiB less than f16 at 16384 tokens (18.0 of "
+            "64.0); 40.0 tokens/s beside 50.0 of bf16/bf16."
         ),
     ] == said(sweep(lambda _pair, _at: 0))
 
