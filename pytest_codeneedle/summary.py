@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from pytest_codeneedle.cells import Rotation
     from pytest_codeneedle.kvtypes import KVPair
 
+_TITLES: Mapping[Rotation, str] = {
+    "default": "rotation as the environment has it",
+    "on": "rotation on",
+    "off": "rotation off",
+}
+
 
 def run_lines(  # noqa: PLR0913 - the rows, and what run.json says of them
     rows: Sequence[Mapping[str, Any]],
@@ -38,7 +44,7 @@ def run_lines(  # noqa: PLR0913 - the rows, and what run.json says of them
     report = []
     for rotation in rotations:
         view = View(repeat, rotation)
-        title = [] if rotation == "default" else [f"rotation {rotation}", ""]
+        title = [_TITLES[rotation], ""] if len(rotations) > 1 or rotation != "default" else []
         report += title + render(make_grid(rows, pairs, view), lines=lines, functions=functions, reference=reference)
         report += ["", *labels, ""] if (labels := label_lines(rows, pairs, view)) else []
         report += [*([] if labels else [""]), *flag_grids(rows, pairs, view), ""] if verbose else []
