@@ -6,13 +6,13 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from .lab import read_about, read_rows, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    import pytest
 
     from .lab import Lab
 
@@ -30,6 +30,7 @@ def seen(rows: Sequence[dict[str, Any]]) -> set[tuple[str, str, bool, bool]]:
     return {(row["ctk"], row["rotation"], row["attn_rot_k"] > 0, row["attn_rot_v"] > 0) for row in rows}
 
 
+@pytest.mark.slow
 def test_both(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `on` has answered is not asked again by `both`; each rotation has its grid, and there is their difference.
 
