@@ -62,7 +62,7 @@ def _summed_up(about: dict[str, Any], rows: Sequence[dict[str, Any]], *, several
     frame = Frame.of(about)
     found = []
     for view in frame.views:
-        parts = [about["corpus"], about["model_name"] if several else "", view.title]
+        parts = [about["corpus"], about["model_name"] if several else "", frame.title(view)]
         judged = gradient(verdict_of(rows, frame, view))
         name = ", ".join(part for part in parts if part)
         found.append(run_row(name, make_grid(rows, frame.pairs, view), frame.functions, judged))

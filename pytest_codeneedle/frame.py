@@ -46,6 +46,12 @@ class Frame:
         """The view of each of its grids, one for each rotation."""
         return tuple(View(self.repeat, rotation) for rotation in self.rotations)
 
+    def title(self, view: View) -> str:
+        """What tells its grid from another; nothing where the one there is was asked as the environment has it."""
+        if view.rotation != "default":
+            return f"rotation {view.rotation}"
+        return "rotation as the environment has it" if len(self.rotations) > 1 else ""
+
     @classmethod
     def of(cls, about: Mapping[str, Any]) -> Frame:
         """The frame of a stored run: `about` is its run.json."""

@@ -32,11 +32,6 @@ class View:
     repeat: int = 1
     rotation: Rotation = "default"
 
-    @property
-    def title(self) -> str:
-        """What tells its grid from another of the same run; nothing where there is but one."""
-        return "" if self.rotation == "default" else f"rotation {self.rotation}"
-
     def shows(self, row: Mapping[str, Any]) -> bool:
         """Whether the row belongs to it."""
         place = place_of(row)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pytest_codeneedle.grid import Grid, View
     from pytest_codeneedle.kvtypes import KVPair
 
-
 #: With fewer of all of these nothing is ever significant: cells; functions, or types of one side.
 _CELLS, _FUNCTIONS, _TYPES = 2, 6, 3
 
@@ -32,7 +31,7 @@ def run_lines(rows: Sequence[Mapping[str, Any]], frame: Frame, *, verbose: bool 
     for view in frame.views:
         grid = make_grid(rows, pairs, view)
         judged = _verdict(rows, frame, view, grid, verbose=verbose)
-        title = [view.title, ""] if view.title else []
+        title = [told, ""] if (told := frame.title(view)) else []
         report += title + render(
             grid, lines=frame.lines, functions=frame.functions, reference=None if judged else frame.reference
         )
