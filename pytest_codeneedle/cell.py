@@ -33,6 +33,7 @@ def cell_facts(cell: Cell, function: Function, total_lines: int) -> dict[str, An
         "ctv": cell.pair.ctv,
         "function": function.name,
         "replicate": cell.replicate,
+        "rotation": cell.rotation,
         "start_line": function.start_line,
         "depth": round(function.start_line / total_lines, 4),
     }

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.cells import ROTATIONS
 from pytest_codeneedle.commands_corpus import check_threshold, project_root, write_text
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.grid import ERROR
@@ -104,6 +105,8 @@ def _print_grid(about: dict[str, Any], rows: Sequence[dict[str, Any]], *, verbos
         reference=parse_pair(about["reference"]),
         verbose=verbose,
         thinks=about.get("thinking") == "on",
+        repeat=about.get("repeat", 1),
+        rotations=about.get("rotations") or ROTATIONS["default"],
     )
     print(f"{about['corpus']}, {about['model_name']}, {about['started']}")
     print("\n".join(lines))

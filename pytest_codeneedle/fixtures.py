@@ -98,7 +98,7 @@ def launch_llama_server(kv_cell: Cell, pytestconfig: pytest.Config) -> Iterator[
 
     def launch(args: ServerArgs) -> LlamaServer:
         try:
-            server = session.look_ahead.servers.start(args, run.server_log(args.pair))
+            server = session.look_ahead.servers.start(args, run.server_log(args.pair, kv_cell.place.suffix))
         except CellError as error:
             raise _item_error(str(error)) from None
         session.servers.append(server)

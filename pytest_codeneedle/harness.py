@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -159,6 +160,7 @@ def _row(result: Mapping[str, Any], cell: Cell, truth: _Truth, *, relax_indent: 
         "ctv": cell.pair.ctv,
         "function": name,
         "replicate": cell.replicate,
+        "rotation": cell.rotation,
         **({} if function is None else cell_facts(cell, function, truth.corpus.total_lines)),
         "response": response,
         "harness": {key: _plain(result[key]) for key in _HARNESS_KEYS if key in result},
@@ -205,6 +207,7 @@ def _about(
         "server_build": None,
         "pairs": [str(pair) for pair in pairs],
         "cells": [str(pair) for pair in pairs],
+        "repeat": max(Counter(dump.pair for dump in dumps).values()),
         "reference": str(default_reference(pairs)),
         "lines": PRIMARY_LINES,
         "pass": PASS_THRESHOLD,

@@ -96,6 +96,20 @@ _OPTIONS = (
         choices=("shuffled", "grid"),
     ),
     _Option(
+        "--kv-calibrate",
+        "Ask the reference cell first and once more last: can it be asked at all, and does it drift. Default: on.",
+        choices=("on", "off"),
+    ),
+    _Option(
+        "--kv-repeat", "Passes over the whole grid; figures are means over them. Default: 1.", metavar="N", kind=int
+    ),
+    _Option(
+        "--kv-rotation",
+        "Hadamard rotation of quantized caches (LLAMA_ATTN_ROT_DISABLE); both asks each cell with and without. "
+        "Default: as the environment has it.",
+        choices=("default", "on", "off", "both"),
+    ),
+    _Option(
         "--kv-n-ctx",
         "Context size of every server, in tokens. Default: what the longest prompt and answer need.",
         metavar="N",

@@ -14,7 +14,7 @@ _JUDGED = ("outcome", "primary_matched", "lcs_matched", "hallucinated", "bonus_m
 #: A row's mark while it travels: its answer was not asked for now.
 RECORDED = "recorded"
 
-Item = tuple[str, str, str, int, str]
+Item = tuple[str, str, str, str, int, str]
 
 
 class Record:
@@ -29,7 +29,7 @@ class Record:
             self._rows[item_of(row), row.get("test")] = row
 
     def answer(self, item: Item, test: str | None) -> dict[str, Any] | None:
-        """The recorded answer to (corpus, ctk, ctv, replicate, function): that of this test, else of another.
+        """The recorded answer to (corpus, ctk, ctv, rotation, replicate, function): that of this test, else of another.
 
         None where it has to be asked for.
         """
@@ -54,5 +54,6 @@ class Record:
 
 
 def item_of(row: Mapping[str, Any]) -> Item:
-    """What a row is about: (corpus, ctk, ctv, replicate, function)."""
-    return row["corpus"], row["ctk"], row["ctv"], row["replicate"], row["function"]
+    """What a row is about: (corpus, ctk, ctv, rotation, replicate, function). Rows of older runs have no rotation."""
+    rotation = row.get("rotation", "default")
+    return row["corpus"], row["ctk"], row["ctv"], rotation, row["replicate"], row["function"]

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.command import without_secrets
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.identity import Identity
@@ -61,7 +62,7 @@ class Target:
     def answers(self, identity: Identity) -> list[dict[str, Any]]:
         """The recorded rows that need not be asked again: of this identity, answered, of each item the last."""
         found = {
-            (row["ctk"], row["ctv"], row["replicate"], row["function"], row.get("test")): row
+            (place_of(row), row["function"], row.get("test")): row
             for row in self.rows
             if row.get("key") == identity.key and row["outcome"] != "error"
         }

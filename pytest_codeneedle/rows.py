@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
-from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.plan import Cell
 
 if TYPE_CHECKING:
@@ -28,12 +28,13 @@ _SCORED = ("primary_matched", "lcs_matched", "hallucinated", "bonus_matched")
 
 def cell_of(row: Mapping[str, Any]) -> Cell:
     """The cell that a row belongs to."""
-    return Cell(row["corpus"], KVPair(row["ctk"], row["ctv"]), row["replicate"])
+    place = place_of(row)
+    return Cell(row["corpus"], place.pair, place.replicate, place.rotation)
 
 
 def item_key(cell: Cell, function: str) -> Item:
     """How a record knows an item."""
-    return cell.corpus, cell.pair.ctk, cell.pair.ctv, cell.replicate, function
+    return cell.corpus, cell.pair.ctk, cell.pair.ctv, cell.rotation, cell.replicate, function
 
 
 def test_of(nodeid: str) -> str:

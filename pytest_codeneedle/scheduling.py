@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 #: A worker begins an item once it knows of the next: with fewer it waits.
 _LEAST_PENDING = 2
 _TYPE = "|".join(sorted(BITS, key=len, reverse=True))
-#: The cell's part of a test id: `[corpus:]ctk/ctv`, after `[` or `-` and before `-` or `]`.
-_CELL = re.compile(rf"[\[-]((?:[^\[\]:/]+:)?(?:{_TYPE})/(?:{_TYPE}))(?=[-\]])")
+#: The cell's part of a test id: `[corpus:]ctk/ctv[:rot-off][#2]`, after `[` or `-` and before `-` or `]`.
+_CELL = re.compile(rf"[\[-]((?:[^\[\]:/]+:)?(?:{_TYPE})/(?:{_TYPE})(?::rot-(?:on|off))?(?:#\d+)?)(?=[-\]])")
 #: What stands before the packaged suite in a test id.
 _ELSEWHERE = re.compile(r"^.*/(?=pytest_codeneedle/suite/test_recall\.py::)")
 

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_codeneedle.cells import ROTATIONS
 from pytest_codeneedle.devices import parse_devices
 from pytest_codeneedle.endpoint import is_url, normalised_url
 from pytest_codeneedle.errors import ConfigurationError
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from pytest_codeneedle.cells import Rotation
     from pytest_codeneedle.kvtypes import KVPair, Shard
     from pytest_codeneedle.prompts import Wording
     from pytest_codeneedle.thinking import Think
@@ -47,7 +49,8 @@ class Settings:
     `pairs` are in grid order, those of the `shard` alone. None stands for "as the corpus, the model or the machine
     has it". `model` is a path or a control model's name as the user or a profile gave it, `model_name` how the
     profile calls it. `endpoint` is the URL where `server` is one, without secrets. `stop`, `max_tokens` and `request`
-    come from the profile.
+    come from the profile. Each cell is asked `repeat` times with each of `rotations`; with `calibrate` the reference is
+    asked before all else, and last.
     """
 
     corpora: tuple[str, ...]
@@ -66,6 +69,9 @@ class Settings:
     threshold: int
     relax_indent: bool
     order: str
+    calibrate: bool
+    repeat: int
+    rotations: tuple[Rotation, ...]
     n_ctx: int | None
     full_answer: bool
     wording: Wording
@@ -123,6 +129,9 @@ def read_settings(config: pytest.Config) -> Settings:
         threshold=_number(config, "kv_pass", min(8, lines), low=0, high=lines),
         relax_indent=_relaxed(config, profile),
         order=_choice(config, "kv_order", ("shuffled", "grid"), "shuffled"),
+        calibrate=_choice(config, "kv_calibrate", ("on", "off"), "on") == "on",
+        repeat=_number(config, "kv_repeat", 1),
+        rotations=_rotations(config) if endpoint is None else ROTATIONS["default"],
         n_ctx=_optional_number(config, "kv_n_ctx"),
         full_answer=bool(option_value(config, "kv_full_answer")),
         wording=_choice(config, "kv_prompt", WORDINGS, "quoted"),
@@ -223,6 +232,7 @@ def _as_served(config: pytest.Config) -> tuple[KVPair, ...]:
         "kv_server_args",
         "kv_shard",
         "kv_devices",
+        "kv_rotation",
     )
     for key in fixed:
         if config.getoption(key, default=None) is not None:
@@ -241,6 +251,10 @@ def _reference(config: pytest.Config, pairs: tuple[KVPair, ...]) -> KVPair:
         msg = f"--kv-reference {pair} is not among the {len(pairs)} cells of this run, {pairs[0]} to {pairs[-1]}"
         raise ConfigurationError(msg)
     return pair
+
+
+def _rotations(config: pytest.Config) -> tuple[Rotation, ...]:
+    return ROTATIONS[_choice(config, "kv_rotation", tuple(ROTATIONS), "default")]
 
 
 def _relaxed(config: pytest.Config, profile: Profile | None) -> bool:

@@ -22,6 +22,7 @@ PROPERTIES = {
     "ctv",
     "function",
     "replicate",
+    "rotation",
     "start_line",
     "depth",
     "primary_matched",

@@ -16,6 +16,7 @@ MOST_LINES = 320
 FLOORS = {
     1: [
         "answers",
+        "cells",
         "chat",
         "cleaning",
         "command",
@@ -61,6 +62,7 @@ FLOORS = {
         "thinking",
         "throughput",
         "validity",
+        "values",
     ],
     2: [
         "about",
