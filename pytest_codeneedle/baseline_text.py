@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.cells import parse_place
 from pytest_codeneedle.errors import BaselineError, CacheTypeError
 from pytest_codeneedle.kvtypes import parse_pair
-from pytest_codeneedle.stored_run import CellName, StoredCell, StoredRun
+from pytest_codeneedle.stored_run import StoredCell, StoredRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -65,7 +66,7 @@ def _number(lines: float | None) -> float | int | None:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=isinstance(value, dict))
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def parse_baseline(name: str, text: str) -> StoredRun:
@@ -88,7 +89,7 @@ def parse_baseline(name: str, text: str) -> StoredRun:
         cells = {}
         for key, said in read["cells"].items():
             part = f"cell {key}"
-            cells[CellName.parse(key)] = _read_cell(said, functions)
+            cells[parse_place(key)] = _read_cell(said, functions)
     except (KeyError, TypeError, ValueError, AttributeError, CacheTypeError) as error:
         lacks = f"no {error}" if isinstance(error, KeyError) else str(error)
         msg = f"{name} is damaged: {part}: {lacks}; bring it back from a copy, or save it anew"

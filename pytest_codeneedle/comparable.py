@@ -9,9 +9,10 @@ from pytest_codeneedle.errors import BaselineError
 from pytest_codeneedle.identity import Identity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from pytest_codeneedle.stored_run import CellName, StoredRun
+    from pytest_codeneedle.cells import Place, Rotation
+    from pytest_codeneedle.stored_run import StoredRun
 
 #: What has to be the same, and the way out where it is not.
 _WAY_OUT = {
@@ -42,21 +43,22 @@ def refuse_other_wording(old: StoredRun, questions: Mapping[str, Any], name: str
             raise BaselineError(msg)
 
 
-def under_one_rotation(old: StoredRun, new: StoredRun) -> StoredRun:
-    """Cells of the old run under the new one's names, where each run has one rotation: that it differs is said."""
-    ways = [{cell.rotation for cell in run.cells} for run in (old, new)]
-    if ways[0] == ways[1] or not all(len(way) == 1 for way in ways):
+def under_one_rotation(old: StoredRun, rotations: Collection[Rotation]) -> StoredRun:
+    """Its cells as a run with these rotations calls them, where each has one: that it differs is said."""
+    if {cell.rotation for cell in old.cells} == set(rotations):
         return old
-    (rotation,) = ways[1]
-    return replace(old, cells={replace(cell, rotation=rotation): figures for cell, figures in old.cells.items()})
+    if len(rotations) != 1 or len({cell.rotation for cell in old.cells}) != 1:
+        return old
+    (rotation,) = rotations
+    return replace(old, cells={cell._replace(rotation=rotation): figures for cell, figures in old.cells.items()})
 
 
-def differences(old: StoredRun, new: StoredRun, common: Sequence[CellName]) -> list[str]:
+def differences(old: StoredRun, new: StoredRun, common: Sequence[Place]) -> list[str]:
     """What differs between the runs, a part each: what they were asked with, and what the servers' logs show."""
     return [*Identity(new.facts).differences(Identity(old.facts)), *_logged(old, new, common)]
 
 
-def _logged(old: StoredRun, new: StoredRun, common: Sequence[CellName]) -> list[str]:
+def _logged(old: StoredRun, new: StoredRun, common: Sequence[Place]) -> list[str]:
     """Where the servers' logs show another rotation than they did."""
     said = []
     for side, place in (("K", 0), ("V", 1)):
@@ -73,7 +75,7 @@ def _turned(number: int) -> str:
     return f"on ({number})" if number else "off"
 
 
-def not_compared(old: StoredRun, new: StoredRun, asked: Mapping[CellName, Sequence[str]]) -> Iterable[str]:
+def not_compared(old: StoredRun, new: StoredRun, asked: Mapping[Place, Sequence[str]]) -> Iterable[str]:
     """What one of the runs has and the other has not."""
     for have, other, when in ((old, new, "not asked now"), (new, old, "not in the old run")):
         cells = [str(cell) for cell in have.cells if cell not in other.cells]

@@ -21,7 +21,8 @@ from pytest_codeneedle.paired import ALPHA, holm, sign_flip
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_codeneedle.stored_run import CellName, StoredCell, StoredRun
+    from pytest_codeneedle.cells import Place
+    from pytest_codeneedle.stored_run import StoredCell, StoredRun
 
 _DIGITS = 4
 
@@ -41,7 +42,7 @@ class Change:
     difference: float
     sd: float | None
     p: float
-    cell: CellName | None
+    cell: Place | None
     adjusted: float = 1.0
     worse: bool = False
 
@@ -61,7 +62,7 @@ class Change:
 class Flip:
     """One item that passed and fails, or the other way; its lines then and now."""
 
-    cell: CellName
+    cell: Place
     function: str
     fails: bool
     old: float
@@ -90,10 +91,10 @@ class Comparison:
     level: float
     declared: tuple[Change, ...]
     cells: tuple[Change, ...]
-    silent: Mapping[CellName, tuple[str, ...]]
-    cells_silent: tuple[CellName, ...]
+    silent: Mapping[Place, tuple[str, ...]]
+    cells_silent: tuple[Place, ...]
     flips: tuple[Flip, ...]
-    margins: Mapping[CellName, tuple[float, float]]
+    margins: Mapping[Place, tuple[float, float]]
 
     @property
     def worse_changes(self) -> list[Change]:
@@ -150,7 +151,7 @@ class Comparison:
 def compare(old: StoredRun, new: StoredRun) -> Comparison:
     """Hold `new` against `old`. Raises BaselineError where they are not comparable, with what differs."""
     refuse_other_questions(old, new)
-    old = under_one_rotation(old, new)
+    old = under_one_rotation(old, {cell.rotation for cell in new.cells})
     common = [cell for cell in new.cells if cell in old.cells]
     asked = {cell: _common(old.cells[cell].matched, new.cells[cell].matched) for cell in common}
     if not any(asked.values()):
@@ -182,7 +183,7 @@ def _common(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[str, 
 
 
 def _families(
-    old: StoredRun, new: StoredRun, scored: Mapping[CellName, Sequence[str]]
+    old: StoredRun, new: StoredRun, scored: Mapping[Place, Sequence[str]]
 ) -> tuple[list[Change], list[Change]]:
     """The declared contrasts and all cells; where there is one cell, nothing is declared beside it."""
     cells = [cell for cell in scored if scored[cell]]
@@ -199,11 +200,11 @@ def _families(
     return declared, every
 
 
-def _of_pair(cells: Iterable[CellName], pair: KVPair) -> CellName | None:
+def _of_pair(cells: Iterable[Place], pair: KVPair) -> Place | None:
     return next((cell for cell in cells if cell.pair == pair), None)
 
 
-def _matched_low(cells: Sequence[CellName]) -> CellName | None:
+def _matched_low(cells: Sequence[Place]) -> Place | None:
     """The pair of the least precise type on both sides; None where it is not a cell, or the only type."""
     types = {name for cell in cells for name in (cell.pair.ctk, cell.pair.ctv) if name in BITS}
     if len(types) < 2:  # noqa: PLR2004 - there is no lower one
@@ -214,10 +215,10 @@ def _matched_low(cells: Sequence[CellName]) -> CellName | None:
 
 def _change(
     name: str,
-    cells: Sequence[CellName],
+    cells: Sequence[Place],
     old: StoredRun,
     new: StoredRun,
-    scored: Mapping[CellName, Sequence[str]],
+    scored: Mapping[Place, Sequence[str]],
 ) -> Change:
     """The mean over these cells, function by function."""
     then, now = (_by_function([(run.cells[cell].scored, scored[cell]) for cell in cells]) for run in (old, new))
@@ -256,7 +257,7 @@ def _silent(old: StoredCell, new: StoredCell) -> tuple[str, ...]:
     return tuple(sorted(name for name in new.silent if name in old.matched and name not in old.silent))
 
 
-def _flips(old: StoredRun, new: StoredRun, scored: Mapping[CellName, Sequence[str]]) -> Iterable[Flip]:
+def _flips(old: StoredRun, new: StoredRun, scored: Mapping[Place, Sequence[str]]) -> Iterable[Flip]:
     for cell, functions in scored.items():
         then, now = old.cells[cell], new.cells[cell]
         for function in sorted(functions):

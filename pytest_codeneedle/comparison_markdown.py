@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle.comparison_text import comparison_lines, grids, verdict
+from pytest_codeneedle.comparison_text import grids, notes, verdict, wrapped
 from pytest_codeneedle.printable import printable
 
 if TYPE_CHECKING:
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 #: What markdown would read as more than text.
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~@])")
-_MOST_BYTES = 60_000
+_MOST_CHARACTERS = 60_000
 
 
 def comparison_markdown(compared: Comparison) -> list[str]:
-    """Lines of markdown, under 60 KB: GitHub takes 65,536 characters of a comment."""
+    """Lines of markdown, under 60,000 characters: GitHub takes 65,536 in a comment."""
     differing = [f"- {_plain(one)}" for one in (*compared.differing, *(f"not compared: {o}" for o in compared.missing))]
     lines = [
         f"### KV-cache recall: {_plain(verdict(compared))}",
@@ -32,7 +32,7 @@ def comparison_markdown(compared: Comparison) -> list[str]:
         lines += [f"- no answer any more: {cell}: {names}"]
     lines += [""] if compared.silent else []
     folded = _folded(compared)
-    if sum(len(line) + 1 for line in (*lines, *folded)) > _MOST_BYTES:
+    if sum(len(line) + 1 for line in (*lines, *folded)) > _MOST_CHARACTERS:
         folded = ["(too long for a comment: `codeneedle compare` prints it)"]
     return [*lines, *folded]
 
@@ -49,8 +49,7 @@ def _table(changes: list[Change]) -> list[str]:
 
 
 def _folded(compared: Comparison) -> list[str]:
-    drawn = grids(compared)
-    told = [*comparison_lines(compared), "", *([] if drawn[0] in comparison_lines(compared) else drawn)]
+    told = [*grids(compared), "", *wrapped(notes(compared))]
     fence = "`" * 8  # longer than any run of them in a name
     return ["<details><summary>All cells</summary>", "", f"{fence}text", *told, fence, "", "</details>"]
 

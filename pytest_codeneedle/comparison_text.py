@@ -13,8 +13,9 @@ from pytest_codeneedle.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from pytest_codeneedle.cells import Place
     from pytest_codeneedle.comparison import Change, Comparison, Flip
-    from pytest_codeneedle.stored_run import CellName, StoredRun
+    from pytest_codeneedle.stored_run import StoredRun
 
 _COLUMNS = 80
 #: So many changed cells are a list; of more the grids are drawn.
@@ -26,13 +27,13 @@ _LEAST_P = 0.001
 def comparison_lines(compared: Comparison) -> list[str]:
     """The verdict, what differs between the runs, the table of old, new and difference, what decides nothing."""
     parts = [
-        _wrapped([verdict(compared)]),
-        _wrapped([*compared.differing] or ["nothing differs in what the runs were asked with"]),
-        _wrapped(f"not compared: {one}" for one in compared.missing),
-        _wrapped(_silent(compared)),
+        wrapped([verdict(compared)]),
+        wrapped([*compared.differing] or ["nothing differs in what the runs were asked with"]),
+        wrapped(f"not compared: {one}" for one in compared.missing),
+        wrapped(_silent(compared)),
         _table(compared),
         _grids(compared),
-        _wrapped(_notes(compared)),
+        wrapped(notes(compared)),
     ]
     return [line for part in parts if part for line in (*part, "")][:-1]
 
@@ -120,7 +121,7 @@ def grids(compared: Comparison) -> list[str]:
     return lines[1:]
 
 
-def _grid(cells: Sequence[CellName], figure: Callable[[CellName], str]) -> list[str]:
+def _grid(cells: Sequence[Place], figure: Callable[[Place], str]) -> list[str]:
     """As the grid of a run is drawn: a header, then one row per ctk."""
     figures = {cell.pair: figure(cell) for cell in cells}
     ctvs = by_precision(pair.ctv for pair in figures)
@@ -131,18 +132,18 @@ def _grid(cells: Sequence[CellName], figure: Callable[[CellName], str]) -> list[
     return lines
 
 
-def _mean(run: StoredRun, cell: CellName) -> str:
+def _mean(run: StoredRun, cell: Place) -> str:
     if cell not in run.cells:
         return NOT_PLANNED
     mean = run.cells[cell].mean
     return NO_ANSWER if mean is None else f"{mean:.2f}"
 
 
-def _difference(differences: Mapping[CellName | None, float], cell: CellName) -> str:
+def _difference(differences: Mapping[Place | None, float], cell: Place) -> str:
     return _signed(differences[cell]) if cell in differences else NOT_PLANNED
 
 
-def _notes(compared: Comparison) -> Iterable[str]:
+def notes(compared: Comparison) -> Iterable[str]:
     """What decides nothing, and what the number of functions leaves out of reach."""
     for fails, then in ((True, "passed then, fails now"), (False, "failed then, passes now")):
         flips = [flip for flip in compared.flips if flip.fails == fails]
@@ -163,7 +164,8 @@ def _flip(flip: Flip) -> str:
     return f"{flip.cell} {printable(flip.function)} {flip.old:g} -> {flip.new:g}"
 
 
-def _wrapped(texts: Iterable[str]) -> list[str]:
+def wrapped(texts: Iterable[str]) -> list[str]:
+    """Each text in lines of 80 columns; words stay whole."""
     return [
         line
         for text in texts

@@ -6,15 +6,16 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.cells import Place, place_of
 from pytest_codeneedle.grid import ERROR, PASSED
-from pytest_codeneedle.kvtypes import KVPair, parse_pair
+from pytest_codeneedle.kvtypes import parse_pair
 from pytest_codeneedle.shareable import shareable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-DEFAULT_ROTATION = "default"
-_ROTATION = " rotation "
+    from pytest_codeneedle.kvtypes import KVPair
+
 #: The packaged test's name in rows; rows of earlier versions and of imported runs name none.
 _PACKAGED = ("test_recall", None)
 _LOGGED = ("attn_rot_k", "attn_rot_v")
@@ -22,23 +23,6 @@ _LOGGED = ("attn_rot_k", "attn_rot_v")
 _MARGIN_DIGITS = 3
 #: Parts of an identity that are no mere difference: see `StoredRun.questions`; the corpus is told by its own hash.
 _NOT_FACTS = ("corpus_sha256", "lines", "prompt", "prompt_sha256", "model_sha256", "rotation")
-
-
-@dataclass(frozen=True, order=True)
-class CellName:
-    """A cell of a run over one corpus. Printed as `q8_0/q4_0`, with `rotation off` behind where that was asked for."""
-
-    pair: KVPair
-    rotation: str = DEFAULT_ROTATION
-
-    def __str__(self) -> str:
-        return str(self.pair) if self.rotation == DEFAULT_ROTATION else f"{self.pair}{_ROTATION}{self.rotation}"
-
-    @classmethod
-    def parse(cls, text: str) -> CellName:
-        """The name that was printed so. Raises CacheTypeError."""
-        pair, _, rotation = text.partition(_ROTATION)
-        return cls(parse_pair(pair), rotation or DEFAULT_ROTATION)
 
 
 @dataclass(frozen=True)
@@ -73,7 +57,8 @@ class StoredRun:
     """A run, or the file that was saved of it. `name` is how messages call it, and no part of it.
 
     `questions` is what has to be the same for figures to be compared at all, `facts` what may differ and is said:
-    both plain, by the names that a person reads. `functions` are those asked for, in their order.
+    both plain, by the names that a person reads. `functions` are those asked for, in their order; `cells` are places of
+    the first pass, whose figures are those of all passes.
     """
 
     name: str
@@ -87,7 +72,7 @@ class StoredRun:
     repeat: int
     reference: KVPair
     functions: tuple[str, ...]
-    cells: Mapping[CellName, StoredCell]
+    cells: Mapping[Place, StoredCell]
 
     @property
     def questions_asked(self) -> int:
@@ -165,22 +150,21 @@ def _facts(
 
 def _rotations(identity: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> str | None:
     """As it was asked for: by cell, else by the environment of the whole session."""
-    asked = sorted({row.get("rotation") or DEFAULT_ROTATION for row in rows})
-    return identity.get("rotation") if asked in ([], [DEFAULT_ROTATION]) else ", ".join(asked)
+    asked = sorted({str(place_of(row).rotation) for row in rows})
+    return identity.get("rotation") if asked in ([], ["default"]) else " and ".join(asked)
 
 
-def _chosen(rows: Sequence[Mapping[str, Any]], repeat: int) -> dict[CellName, dict[str, dict[int, Mapping[str, Any]]]]:
+def _chosen(rows: Sequence[Mapping[str, Any]], repeat: int) -> dict[Place, dict[str, dict[int, Mapping[str, Any]]]]:
     """One row for each replicate of each function of each cell.
 
     Of several an answer counts before an ERROR, the packaged test's before another's, and then the last.
     """
     best = sorted(rows, key=lambda row: (row["outcome"] != ERROR, row.get("test") in _PACKAGED))
-    cells: dict[CellName, dict[str, dict[int, Mapping[str, Any]]]] = {}
+    cells: dict[Place, dict[str, dict[int, Mapping[str, Any]]]] = {}
     for row in best:
-        replicate = row.get("replicate") or 0
-        if replicate < repeat:
-            cell = CellName(KVPair(row["ctk"], row["ctv"]), row.get("rotation") or DEFAULT_ROTATION)
-            cells.setdefault(cell, {}).setdefault(row["function"], {})[replicate] = row
+        place = place_of(row)
+        if place.replicate < repeat:  # a further pass over the reference tells drift, and is in no figure
+            cells.setdefault(place._replace(replicate=0), {}).setdefault(row["function"], {})[place.replicate] = row
     return cells
 
 
