@@ -17,6 +17,7 @@ from pytest_codeneedle.comparable import differences, not_compared, refuse_other
 from pytest_codeneedle.errors import BaselineError
 from pytest_codeneedle.kvtypes import BITS, KVPair
 from pytest_codeneedle.paired import ALPHA, holm, sign_flip
+from pytest_codeneedle.power import detectable, least_one_way
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -112,16 +113,23 @@ class Comparison:
     @property
     def functions_needed(self) -> tuple[int, int]:
         """How many functions a declared contrast, and one cell, need to be called worse at all."""
-        families = (self.declared or self.cells, self.cells)
-        declared, cell = (_least_functions(self.level / max(1, len(family))) for family in families)
+        declared, cell = (least_one_way(self.level / max(1, len(one))) for one in (self._first_family, self.cells))
         return declared, cell
 
     @property
     def seen_loss(self) -> float | None:
-        """The least mean loss, in lines, that the first declared contrast would have shown; None where it can none."""
-        first = (self.declared or self.cells)[:1]
-        needed, _ = self.functions_needed
-        return needed / first[0].n if first and first[0].n >= needed else None
+        """The mean loss, in lines, that the first contrast would have shown four times of five; None where it can none.
+
+        That is the mean of all cells, at the level that is left to it when Holm looks at it first.
+        """
+        family = self._first_family
+        if not family:
+            return None
+        return detectable(family[0].n, family[0].sd, level=self.level / len(family)).loss
+
+    @property
+    def _first_family(self) -> tuple[Change, ...]:
+        return self.declared or self.cells
 
     def facts(self) -> dict[str, Any]:
         """Plain, for JSON."""
@@ -271,14 +279,6 @@ def _margins(old: StoredCell, new: StoredCell) -> tuple[float, float] | None:
     if not (names and old.margins and new.margins):
         return None
     return statistics.fmean(old.margins[name] for name in names), statistics.fmean(new.margins[name] for name in names)
-
-
-def _least_functions(level: float) -> int:
-    """So many functions that all lose have a chance of `level` or less: 2 ** -n."""
-    n = 1
-    while 0.5**n > level:
-        n += 1
-    return n
 
 
 def _rounded(value: float | None) -> float | None:

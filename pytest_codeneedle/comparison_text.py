@@ -49,9 +49,10 @@ def verdict(compared: Comparison) -> str:
     needed, _ = compared.functions_needed
     if compared.functions < needed:
         return f"nothing is shown to be worse: {_blind(compared.functions, needed)}"
+    lost = any(change.difference < 0 for change in (*compared.declared, *compared.cells))
     seen = compared.seen_loss
     would = "" if seen is None else f": a mean loss of {seen:.2f} lines would have been seen"
-    return f"nothing is worse{would}"
+    return f"nothing is {'significantly ' if lost else ''}worse{would}"
 
 
 def _blind(functions: int, needed: int) -> str:

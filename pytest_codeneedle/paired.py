@@ -31,7 +31,9 @@ ALPHA = 0.05
 #: Up to here all subsets are taken, beyond as many random ones: 65535, so that the observation makes 65536.
 MOST_ENUMERATED = 16
 _SEED = 20260801
-_ROWS = 8192  # of subsets at a time, so that 200 functions need no gigabyte
+# At a time, so that neither 200 functions nor a thousand samples need gigabytes.
+_ROWS = 8192  # of random subsets
+_SAMPLES = 64
 
 # Differences of means over replicates are fractions of small numbers, up to the rounding of doubles.
 _MOST_PARTS = 1000
@@ -93,9 +95,10 @@ def contrasts(samples: Sequence[Sequence[float]]) -> list[Contrast]:
     found: dict[int, Contrast] = {}
     for n in {len(sample.values) for sample in units}:
         places = [place for place, sample in enumerate(units) if len(sample.values) == n]
-        means = _subset_means(np.array([units[place].values for place in places]))
-        for place, of_sample in zip(places, means, strict=True):
-            found[place] = _contrast(units[place], of_sample)
+        for start in range(0, len(places), _SAMPLES):
+            some = places[start : start + _SAMPLES]
+            means = _subset_means(np.array([units[place].values for place in some]))
+            found |= {place: _contrast(units[place], of_one) for place, of_one in zip(some, means, strict=True)}
     return [found[place] for place in range(len(units))]
 
 
@@ -238,8 +241,8 @@ def _subset_means(samples: Floats) -> Floats:
     """Of each sample (a row) the means of its non-empty subsets, or of as many random ones as 16 functions have."""
     n = samples.shape[1]
     if n <= MOST_ENUMERATED:
-        subsets = _all_subsets(n)
-        return np.asarray(samples @ subsets.T / subsets.sum(axis=1))
+        subsets, sizes = _all_subsets(n)
+        return np.asarray(samples @ subsets.T / sizes)
     random = np.random.default_rng(_SEED)
     means = np.empty((len(samples), (1 << MOST_ENUMERATED) - 1))
     for start in range(0, means.shape[1], _ROWS):
@@ -249,10 +252,11 @@ def _subset_means(samples: Floats) -> Floats:
 
 
 @lru_cache(maxsize=4)
-def _all_subsets(n: int) -> Floats:
-    """One row of zeros and ones for each non-empty subset of n."""
+def _all_subsets(n: int) -> tuple[Floats, Floats]:
+    """One row of zeros and ones for each non-empty subset of n, and their sizes."""
     numbers = np.arange(1, 1 << n, dtype=np.int64)
-    return (numbers[:, np.newaxis] >> np.arange(n) & 1).astype(np.float64)
+    subsets = (numbers[:, np.newaxis] >> np.arange(n) & 1).astype(np.float64)
+    return subsets, subsets.sum(axis=1)
 
 
 def _random_subsets(random: np.random.Generator, rows: int, n: int) -> Floats:
