@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.comparable import differences, not_compared, refuse_other_questions, under_one_rotation
 from pytest_codeneedle.errors import BaselineError
-from pytest_codeneedle.kvtypes import BITS, KVPair
 from pytest_codeneedle.paired import ALPHA, holm, sign_flip
 from pytest_codeneedle.power import detectable, least_one_way
+from pytest_codeneedle.verdict import low_pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_codeneedle.cells import Place
+    from pytest_codeneedle.kvtypes import KVPair
     from pytest_codeneedle.stored_run import StoredCell, StoredRun
 
 _DIGITS = 4
@@ -202,23 +203,15 @@ def _families(
     reference = _of_pair(cells, new.reference) or _of_pair(cells, old.reference)
     if reference is not None:
         declared.append(_change(f"reference {reference}", [reference], old, new, scored))
-    low = _matched_low(cells)
-    if low not in (None, reference):
+    low = _of_pair(cells, low_pair([cell.pair for cell in cells], reference.pair if reference else new.reference))
+    if low is not None:
         declared.append(_change(f"lowest pair {low}", [low], old, new, scored))
     return declared, every
 
 
-def _of_pair(cells: Iterable[Place], pair: KVPair) -> Place | None:
-    return next((cell for cell in cells if cell.pair == pair), None)
-
-
-def _matched_low(cells: Sequence[Place]) -> Place | None:
-    """The pair of the least precise type on both sides; None where it is not a cell, or the only type."""
-    types = {name for cell in cells for name in (cell.pair.ctk, cell.pair.ctv) if name in BITS}
-    if len(types) < 2:  # noqa: PLR2004 - there is no lower one
-        return None
-    low = min(types, key=BITS.__getitem__)
-    return _of_pair(cells, KVPair(low, low))
+def _of_pair(cells: Iterable[Place], pair: KVPair | None) -> Place | None:
+    """The cell of that pair; of several that with its rotation on."""
+    return min((cell for cell in cells if cell.pair == pair), key=lambda cell: cell.rotation == "off", default=None)
 
 
 def _change(

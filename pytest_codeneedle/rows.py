@@ -39,9 +39,13 @@ def item_key(cell: Cell, function: str) -> Item:
 
 
 def test_of(nodeid: str) -> str:
-    """The test of an id, as rows name it: the packaged one by its name, for it lies elsewhere on each machine."""
+    """The test of an id, as rows name it: the packaged one by its name, for it lies elsewhere on each machine.
+
+    Outside of pytest's rootdir an id has no file at all: `::test_recall[...]`.
+    """
     test = nodeid.partition("[")[0]
-    return PACKAGED if test.endswith(f"pytest_codeneedle/suite/test_recall.py::{PACKAGED}") else test
+    packaged = test == f"::{PACKAGED}" or test.endswith(f"pytest_codeneedle/suite/test_recall.py::{PACKAGED}")
+    return PACKAGED if packaged else test
 
 
 def error_facts(told: str, response: str = "") -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
     from pytest_codeneedle.kvtypes import KVPair
 
-#: The packaged test's name in rows; rows of earlier versions and of imported runs name none.
-_PACKAGED = ("test_recall", None)
+#: The packaged test in rows, those of earlier versions too; those of imported runs name none.
+_PACKAGED = ("test_recall", "::test_recall", None)
 _LOGGED = ("attn_rot_k", "attn_rot_v")
 #: Of a margin, in nats: what decides nothing need not be longer in a file.
 _MARGIN_DIGITS = 3
@@ -128,7 +129,8 @@ def _facts(
     rows: Sequence[Mapping[str, Any]],
     gpus: Sequence[str],
 ) -> dict[str, Any]:
-    added = sorted({str(row["added_args"]) for row in rows if row.get("added_args") is not None})
+    known = {"", shlex.join(about.get("server_args") or ())}  # the rest came from a fixture
+    added = sorted({str(row["added_args"]) for row in rows if row.get("added_args") is not None} - known)
     flash = sorted({str(row["flash_attn"]) for row in rows if row.get("flash_attn") is not None})
     facts: dict[str, Any] = {
         "build": about.get("server_build"),
