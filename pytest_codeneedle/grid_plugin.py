@@ -34,6 +34,7 @@ class GridPlugin:
         distribute(config)
         try:
             self.session = GridSession(read_settings(config), config)
+            self._register_gate(config)
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from error
         config.stash[SESSION] = self.session
@@ -49,6 +50,13 @@ class GridPlugin:
         if hasattr(config.option, "maxworkerrestart") and config.option.maxworkerrestart is None:
             # Once for each: where the machine kills them, it would go on to.
             config.option.maxworkerrestart = str(max(1, len(config.option.tx or ())))
+
+    def _register_gate(self, config: pytest.Config) -> None:
+        """With --kv-baseline."""
+        if self.session.plan.settings.baselines:
+            from pytest_codeneedle.gate import Gate  # noqa: PLC0415 - other sessions pay for no import
+
+            config.pluginmanager.register(Gate(self.session))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -144,6 +152,8 @@ class GridPlugin:
         """The line per cell stands for the dots of its items; -v shows the items."""
         if config.get_verbosity() > 0 or not hasattr(report, REPORT_FIELD):
             return None
+        if hasattr(report, "wasxfail"):
+            return "xfailed", "", "XFAIL"
         if report.when == "call":
             return ("passed", "", "PASSED") if report.passed else ("failed", "", "FAILED")
         return "error", "", "ERROR"

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 ROW = pytest.StashKey[dict[str, Any]]()
 #: The name under which a row travels in a TestReport from worker to controller.
 REPORT_FIELD = "codeneedle_row"
-_PACKAGED = "test_recall"
+#: The packaged test, as rows name it.
+PACKAGED = "test_recall"
 #: Kept out of `user_properties`: the response belongs into the run folder alone.
 _NOT_PROPERTIES = ("response", "after")
 #: The keys that every row has; an ERROR has no score.
@@ -38,9 +39,13 @@ def item_key(cell: Cell, function: str) -> Item:
 
 
 def test_of(nodeid: str) -> str:
-    """The test of an id, as rows name it: the packaged one by its name, for it lies elsewhere on each machine."""
+    """The test of an id, as rows name it: the packaged one by its name, for it lies elsewhere on each machine.
+
+    Outside of pytest's rootdir an id has no file at all: `::test_recall[...]`.
+    """
     test = nodeid.partition("[")[0]
-    return _PACKAGED if test.endswith(f"pytest_codeneedle/suite/test_recall.py::{_PACKAGED}") else test
+    packaged = test == f"::{PACKAGED}" or test.endswith(f"pytest_codeneedle/suite/test_recall.py::{PACKAGED}")
+    return PACKAGED if packaged else test
 
 
 def error_facts(told: str, response: str = "") -> dict[str, Any]:

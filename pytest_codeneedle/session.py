@@ -107,6 +107,13 @@ class GridSession:
         self.record = Record(recorded)
         self.tally = Tally(self.plan.items, self.record)
 
+    def abandon(self) -> None:
+        """Take back the runs of a session that will ask nothing."""
+        for target in self._targets.values():
+            if target.stored is None:
+                target.folder.discard()
+        release(self._targets)
+
     def collect(self) -> None:
         """Where items are only listed: know which they are."""
         if self.plan.endpoint is None:
