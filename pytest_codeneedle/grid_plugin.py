@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_codeneedle import attachments, live, terminal
+from pytest_codeneedle import attachments, first_cell, live, terminal
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.fleet import Fleet, Guest, distribute
 from pytest_codeneedle.rows import REPORT_FIELD, attach_row
@@ -78,6 +78,7 @@ class GridPlugin:
             raise pytest.UsageError(str(error)) from error
         terminal.write(config, terminal.settled(self.session))
         live.start(config, self.session)
+        first_cell.start(session, self.session, remote=self.fleet.remote)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: WorkerController) -> None:

@@ -34,7 +34,7 @@ from pytest_codeneedle.tally import Tally
 from pytest_codeneedle.workers import check_cores, own_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pytest_codeneedle.launch import LlamaServer
@@ -133,9 +133,13 @@ class GridSession:
             return
         ask = callspec.params.get("kv_function")
         if isinstance(ask, Ask):
-            chosen = self.plan.corpora[ask.cell.corpus]
             item.stash[ROW] = {"test": test_of(item.nodeid)}
-            add_to_row(item, cell_facts(ask.cell, chosen.question(ask.function).function, chosen.corpus.total_lines))
+            add_to_row(item, self.facts_before(ask))
+
+    def facts_before(self, ask: Ask) -> dict[str, Any]:
+        """What a row says of an item before it is asked."""
+        chosen = self.plan.corpora[ask.cell.corpus]
+        return cell_facts(ask.cell, chosen.question(ask.function).function, chosen.corpus.total_lines)
 
     def recorded(self, item: pytest.Item, cell: Cell, function: str) -> dict[str, Any] | None:
         """The recorded row of an item that need not be asked for, None for one that has to be."""
@@ -166,12 +170,16 @@ class GridSession:
     def take(self, report: pytest.TestReport) -> tuple[Cell, bool] | None:
         """Record the row of a finished item; (its cell, whether to say that it is complete), None for other reports.
 
-        Of a cell that was on record as a whole nothing is said.
-        Only on the controller. A row that cannot be written ends the session, with those before it intact.
+        Of a cell that was on record as a whole nothing is said. Only on the controller.
         """
         row = getattr(report, REPORT_FIELD, None)
-        if row is None or self.is_worker:
-            return None
+        return None if row is None or self.is_worker else self.keep(row)
+
+    def keep(self, row: dict[str, Any]) -> tuple[Cell, bool]:
+        """Record a row; its cell, and whether to say that it is complete.
+
+        A row that cannot be written ends the session, with those before it intact.
+        """
         cell = cell_of(row)
         row["key"] = self.prepared[cell.corpus].key
         complete = self.tally.take(cell, row)
@@ -228,18 +236,26 @@ class GridSession:
         ask = next((ask for ask in self.plan.items if self.plan.item_label(ask) == label), None)
         if ask is None or any(item_of(row) == item_key(ask.cell, ask.function) for row in self.rows(ask.cell.corpus)):
             return
-        chosen = self.plan.corpora[ask.cell.corpus]
         told = f"the worker that asked it was killed, and its server with it; it is not asked again ({report.longrepr})"
         report.when, report.longrepr = "setup", told  # an ERROR, as that of a server that died
         report.location = (*report.location[:2], name)
-        facts = cell_facts(ask.cell, chosen.question(ask.function).function, chosen.corpus.total_lines)
-        setattr(report, REPORT_FIELD, {"test": test_of(report.nodeid), **facts, **error_facts(told)})
+        row = {"test": test_of(report.nodeid), **self.facts_before(ask), **error_facts(told)}
+        setattr(report, REPORT_FIELD, row)
 
     def expect(self, items: Iterable[pytest.Item]) -> None:
         """Count what was collected, where this process collects: -k and -m may have left items out."""
         asks = [getattr(getattr(item, "callspec", None), "params", {}).get("kv_function") for item in items]
-        if collected := [ask for ask in asks if isinstance(ask, Ask)]:
-            self.tally = Tally(collected, self.record)
+        self.count([ask for ask in asks if isinstance(ask, Ask)])
+
+    def count(self, asks: Sequence[Ask]) -> None:
+        """Count these items from now on, and what is on record of them; none at all are not known."""
+        if asks:
+            self.tally = Tally(asks, self.record)
+
+    def put_on_record(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Have these answers asked of nobody else: of no worker, and not in this process."""
+        self.record.add(row for row in rows if row["outcome"] != ERROR)
+        self.count(self.plan.items)
 
     def finish(self) -> None:
         """Note in run.json when the run ended, how many items it has, and the verdict."""

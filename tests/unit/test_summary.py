@@ -70,15 +70,15 @@ def test_each_rotation_has_its_grids() -> None:
         for replicate in range(2)
     ]
     rows[0]["primary_matched"] = 15
-    both = run_lines(rows, [PAIR], lines=20, functions=1, reference=PAIR, repeat=2, rotations=("on", "off"))
+    both = run_lines(rows, Frame((PAIR,), PAIR, 20, 1, repeat=2, rotations=("on", "off")))
 
     assert ["rotation on", "rotation off", "rotation on - off"] == [x for x in both if x.startswith("rotation o")]
     assert ["q8_0      16.50", "q8_0          1", "q8_0      12.00", "q8_0          1", "q8_0      +4.50"] == [
         line for line in both if line.startswith("q8_0 ")
     ]
-    alone = run_lines(rows, [PAIR], lines=20, functions=1, reference=PAIR, rotations=("off",))
+    alone = run_lines(rows, Frame((PAIR,), PAIR, 20, 1, rotations=("off",)))
     assert ["rotation off", "", "mean primary_matched /20"] == alone[:3]
     assert not any("rotation on" in line for line in alone)
-    mixed = run_lines(rows, [PAIR], lines=20, functions=1, reference=PAIR, rotations=("default", "off"))
+    mixed = run_lines(rows, Frame((PAIR,), PAIR, 20, 1, rotations=("default", "off")))
     assert "rotation as the environment has it" == mixed[0]
-    assert "mean primary_matched /20" == run_lines(rows, [PAIR], lines=20, functions=1, reference=PAIR)[0]
+    assert "mean primary_matched /20" == run_lines(rows, Frame((PAIR,), PAIR, 20, 1))[0]
