@@ -57,13 +57,13 @@ def summary(flags: argparse.Namespace) -> None:
 
 def _summed_up(about: dict[str, Any], rows: Sequence[dict[str, Any]], *, several: bool) -> list[RunRow]:
     from pytest_codeneedle.run_table import gradient, run_row  # noqa: PLC0415 - as above
-    from pytest_codeneedle.verdicts import verdict_of  # noqa: PLC0415 - as above
+    from pytest_codeneedle.verdicts import floored, verdict_of  # noqa: PLC0415 - as above
 
     frame = Frame.of(about)
     found = []
     for view in frame.views:
         parts = [about["corpus"], about["model_name"] if several else "", frame.title(view)]
-        judged = gradient(verdict_of(rows, frame, view))
+        judged = "floored" if floored(rows, frame, view) else gradient(verdict_of(rows, frame, view))
         name = ", ".join(part for part in parts if part)
         found.append(run_row(name, make_grid(rows, frame.pairs, view), frame.functions, judged))
     return found

@@ -215,6 +215,7 @@ class GridSession:
             repeat=settings.repeat,
             rotations=settings.rotations,
             delta=settings.delta,
+            minimum=settings.calibrate_min,
             thinks=one.technique == "on",
             kv_size=one.kv_size,
             n_ctx=one.n_ctx,

@@ -68,6 +68,18 @@ def test_speeds_of_a_shared_device_are_not_said() -> None:
     assert "tokens/s" not in said_of(shared, frame, view, verdict)[-1]
 
 
+def test_a_floored_model_gets_no_verdict() -> None:
+    """What it loses says nothing about its cache, unless a lower minimum says otherwise."""
+    rows = rows_of(sweep(lambda pair, at: 12 + on_k(pair, at), pairs=(REFERENCE, LOW)))
+    assert [
+        "No verdict: bf16/bf16 recalls 40 % of the lines, 80 % are needed",
+        "  (--kv-calibrate-min): a floored model says nothing about its cache.",
+    ] == block(rows, frame_of(TWO), View())
+    (told,) = facts(rows, frame_of(TWO))
+    assert told["floored"]
+    assert "WORSE" in " ".join(block(rows, frame_of(TWO, minimum=0.4), View()))
+
+
 def test_facts_are_json_and_the_block_ends_with_the_sentences() -> None:
     """Nothing that JSON does not know."""
     rows, frame = rows_of(TWO), frame_of(TWO)
