@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_codeneedle import attachments, first_cell, live, terminal
+from pytest_codeneedle import attachments, first_cell, live, quick_stop, terminal
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.fleet import Fleet, Guest, distribute
 from pytest_codeneedle.rows import REPORT_FIELD, attach_row
@@ -45,7 +45,9 @@ class GridPlugin:
             config.pluginmanager.register(Guest(self.session.folders))
         self._told: set[str] = set()
         self._places: dict[pytest.Item, int] = {}
-        self._signals = StopSignals(worker=self.session.is_worker, full_trace=config.option.fulltrace)
+        self._signals = StopSignals(
+            worker=self.session.is_worker, full_trace=config.getoption("fulltrace", default=False)
+        )
         self._local_workers: dict[str, int] = {}
         if hasattr(config.option, "maxworkerrestart") and config.option.maxworkerrestart is None:
             # Once for each: where the machine kills them, it would go on to.
@@ -78,6 +80,7 @@ class GridPlugin:
             raise pytest.UsageError(str(error)) from error
         terminal.write(config, terminal.settled(self.session))
         live.start(config, self.session)
+        quick_stop.start(session, self.session)
         first_cell.start(session, self.session, remote=self.fleet.remote)
 
     @pytest.hookimpl(optionalhook=True)

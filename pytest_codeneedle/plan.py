@@ -196,6 +196,12 @@ def _cells(settings: Settings, corpora: Mapping[str, CorpusPlan]) -> tuple[Cell,
 
 
 def _ordered(settings: Settings, seed: int | None) -> list[Place]:
-    """The cells of one corpus, those of a quick run stage by stage, each shuffled by itself."""
-    groups = stages(settings.pairs, settings.reference) if settings.quick else (settings.pairs,)
-    return [place for pairs in groups for place in ordered(pairs, settings.rotations, settings.repeat, seed)]
+    """The cells of one corpus; those of a quick run stage by stage, the later ones shuffled each by itself."""
+    rotations, repeat = settings.rotations, settings.repeat
+    if not settings.quick:
+        return ordered(settings.pairs, rotations, repeat, seed)
+    first, *later = stages(settings.pairs, settings.reference)
+    return [
+        *ordered(first, rotations, repeat),
+        *(place for pairs in later for place in ordered(pairs, rotations, repeat, seed)),
+    ]

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_codeneedle.kvtypes import KVPair
     from pytest_codeneedle.launch import LlamaServer
     from pytest_codeneedle.settings import Settings
 
@@ -73,6 +74,8 @@ class GridSession:
         self.servers: list[LlamaServer] = []
         self.reading = Speeds()
         self.look_ahead = LookAhead(self)
+        self.dropped: set[Cell] = set()  # what is not asked after all
+        self.said: dict[str, list[str]] = {}  # below the grids of a corpus
 
     @property
     def workers(self) -> int:
@@ -151,8 +154,8 @@ class GridSession:
         return self.servers if ahead is None else [*self.servers, ahead]
 
     def has_to_ask(self, ask: Ask) -> bool:
-        """Whether this item's answer is not on record."""
-        return self.record.answer(item_key(ask.cell, ask.function), None) is None
+        """Whether this item's answer is wanted and not on record."""
+        return ask.cell not in self.dropped and self.record.answer(item_key(ask.cell, ask.function), None) is None
 
     def server_args(self, cell: Cell) -> ServerArgs:
         """What the cell's server is started with, unless a fixture of the user's changes it."""
@@ -208,7 +211,7 @@ class GridSession:
         """What reports need to know of this session's run of a corpus."""
         settings, one = self.plan.settings, self.prepared[corpus]
         return Frame(
-            pairs=settings.pairs,
+            pairs=self.shown_pairs(corpus),
             reference=settings.reference,
             lines=settings.lines,
             functions=len(self.plan.corpora[corpus].asked),
@@ -229,6 +232,18 @@ class GridSession:
         from pytest_codeneedle.verdicts import facts  # noqa: PLC0415 - with scipy
 
         return facts(rows, frame)
+
+    def drop(self, cells: Iterable[Cell]) -> None:
+        """Ask these no more; no server that was started ahead waits for them."""
+        self.dropped |= set(cells)
+        self.tally.drop(self.dropped)
+        self.look_ahead.servers.stop()
+
+    def shown_pairs(self, corpus: str) -> tuple[KVPair, ...]:
+        """The pairs of a corpus's grid: all but those that were dropped and have no row."""
+        dropped = {cell.pair for cell in self.dropped if cell.corpus == corpus}
+        gone = dropped - {cell_of(row).pair for row in self.rows(corpus)} if dropped else dropped
+        return tuple(pair for pair in self.plan.settings.pairs if pair not in gone)
 
     def lose(self, report: pytest.TestReport) -> None:
         """Give xdist's report of an item whose worker died the row that the worker cannot send any more: an ERROR."""

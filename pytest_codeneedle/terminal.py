@@ -167,6 +167,7 @@ def summary(session: GridSession) -> list[tuple[str, list[str]]]:
             continue
         rows = session.rows(name)
         lines = run_lines(rows, session.frame(name), verbose=session.config.get_verbosity() > 0)
+        lines += session.said.get(name, [])
         lines += [f"run: {shown(session.prepared[name].run.path, plan.settings.start)}"]
         if session.look_ahead.servers.failed:
             lines += wrapped("a server did not come up beside another, and did alone: no more was loaded ahead")

@@ -143,6 +143,7 @@ FLOORS = {
         "hosts",
         "options",
         "plugin",
+        "quick_stop",
         "scheduling",
         "lookahead",
         "rows",
