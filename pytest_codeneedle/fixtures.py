@@ -49,7 +49,7 @@ def kv_settings(pytestconfig: pytest.Config) -> Settings:
 
 @pytest.fixture(scope="session")
 def kv_cell(request: pytest.FixtureRequest) -> Cell:
-    """The cell that a test runs in: corpus, pair, replicate."""
+    """The cell that a test runs in: corpus, pair, replicate, rotation."""
     _session(request.config)
     cell: Cell = request.param
     return cell

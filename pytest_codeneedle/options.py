@@ -169,6 +169,14 @@ _OPTIONS = (
         "bool",
         action="flag",
     ),
+    _Option(
+        "--kv-baseline",
+        "Run folder, or file of `codeneedle baseline save`, to hold this run against: the exit status is 1 if anything "
+        "is worse, else 0. Repeatable, one for each corpus.",
+        "args",
+        "RUN|FILE",
+        action="append",
+    ),
     _Option("--kv-shard", "Only every N-th pair, from the I-th on; codeneedle merge joins the runs.", metavar="I/N"),
     _Option(
         "--kv-dry-run",

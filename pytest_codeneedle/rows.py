@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ROW = pytest.StashKey[dict[str, Any]]()
 #: The name under which a row travels in a TestReport from worker to controller.
 REPORT_FIELD = "codeneedle_row"
-#: The test of the packaged suite.
+#: The packaged test, as rows name it.
 PACKAGED = "test_recall"
 #: Kept out of `user_properties`: the response belongs into the run folder alone.
 _NOT_PROPERTIES = ("response", "after")
@@ -43,11 +43,11 @@ def item_key(cell: Cell, function: str) -> Item:
 def test_of(nodeid: str) -> str:
     """The test of an id, as rows name it: the packaged one by its name, for it lies elsewhere on each machine.
 
-    Of a file that is named to pytest and lies outside the rootdir pytest 9 has no path in the id at all.
+    Outside of pytest's rootdir an id has no file at all: `::test_recall[...]`.
     """
     test = nodeid.partition("[")[0]
-    own = test == f"::{PACKAGED}" or test.endswith(f"pytest_codeneedle/suite/test_recall.py::{PACKAGED}")
-    return PACKAGED if own else test
+    packaged = test == f"::{PACKAGED}" or test.endswith(f"pytest_codeneedle/suite/test_recall.py::{PACKAGED}")
+    return PACKAGED if packaged else test
 
 
 def error_facts(told: str, response: str = "") -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pytest_codeneedle.cell import cell_facts
 from pytest_codeneedle.deadline import Speeds
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.frame import Frame
-from pytest_codeneedle.grid import ERROR, FAILED, PASSED
+from pytest_codeneedle.grid import ERROR, FAILED, PASSED, make_grid
 from pytest_codeneedle.hosts import LOCAL, workers_by_host
 from pytest_codeneedle.identity import Identity
 from pytest_codeneedle.lookahead import LookAhead
@@ -29,6 +29,7 @@ from pytest_codeneedle.rows import REPORT_FIELD, ROW, add_to_row, cell_of, error
 from pytest_codeneedle.served_cell import prepare_served
 from pytest_codeneedle.server_logs import folder_of_its_own
 from pytest_codeneedle.store import RunFolder
+from pytest_codeneedle.summary import can_be_judged
 from pytest_codeneedle.tally import Tally
 from pytest_codeneedle.workers import check_cores, own_threads
 
@@ -108,6 +109,13 @@ class GridSession:
             self.notes += [f"{name}: {note}" for note in (*target.notes, *target.changes(identity))]
         self.record = Record(recorded)
         self.tally = Tally(self.plan.items, self.record)
+
+    def abandon(self) -> None:
+        """Take back the runs of a session that will ask nothing."""
+        for target in self._targets.values():
+            if target.stored is None:
+                target.folder.discard()
+        release(self._targets)
 
     def collect(self) -> None:
         """Where items are only listed: know which they are."""
@@ -210,10 +218,20 @@ class GridSession:
             repeat=settings.repeat,
             rotations=settings.rotations,
             delta=settings.delta,
+            minimum=settings.calibrate_min,
             thinks=one.technique == "on",
             kv_size=one.kv_size,
             n_ctx=one.n_ctx,
         )
+
+    def verdicts(self, corpus: str) -> list[dict[str, Any]]:
+        """The verdict on each grid of a corpus, plain; nothing where no test could show anything."""
+        rows, frame = self.rows(corpus), self.frame(corpus)
+        if not any(can_be_judged(make_grid(rows, frame.pairs, view)) for view in frame.views):
+            return []
+        from pytest_codeneedle.verdicts import facts  # noqa: PLC0415 - with scipy
+
+        return facts(rows, frame)
 
     def drop(self, cells: Iterable[Cell]) -> None:
         """Ask these no more; no server that was started ahead waits for them."""
@@ -256,7 +274,7 @@ class GridSession:
         self.count(self.plan.items)
 
     def finish(self) -> None:
-        """Note in run.json when the run ended and how many items it has."""
+        """Note in run.json when the run ended, how many items it has, and the verdict."""
         for name, one in self.prepared.items():
             counts = Counter(row["outcome"] for row in self.record.rows(name))
             try:
@@ -266,6 +284,7 @@ class GridSession:
                         **about,
                         "ended": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
                         "wall_seconds": round(about.get("wall_seconds", 0.0) + time.monotonic() - self.began, 3),
+                        "verdicts": self.verdicts(name),
                         "outcomes": {key: counts[key] for key in (PASSED, FAILED, ERROR)},
                     }
                 )

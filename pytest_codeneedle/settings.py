@@ -85,6 +85,7 @@ class Settings:
     out: Path | None
     overlap: str
     resume: bool
+    baselines: tuple[Path, ...]
     shard: Shard | None
     rootdir: Path
     start: Path
@@ -144,6 +145,7 @@ def read_settings(config: pytest.Config) -> Settings:
         out=start / expanded(out) if out else None,
         overlap=_choice(config, "kv_overlap", ("auto", "on", "off"), "auto"),
         resume=bool(option_value(config, "kv_resume")),
+        baselines=tuple(start / expanded(one) for one in dict.fromkeys(option_value(config, "kv_baseline") or ())),
         shard=chosen.shard,
         rootdir=rootdir,
         start=start,

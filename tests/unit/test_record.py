@@ -54,7 +54,7 @@ def test_an_answer_counts_before_an_error_of_another_test() -> None:
 
 
 def test_an_answer_may_be_put_on_record_while_it_is_new() -> None:
-    """The reference's are, before workers start: written once, they are asked of nobody, and need not be written again."""
+    """The reference's are, before workers start: they are asked of nobody, and not written again."""
     record = Record([])
     assert record.take(row())
     record.add([row()])
