@@ -26,8 +26,9 @@ class Frame:
     """One run of one corpus: what was asked, and what its answers are held against.
 
     `lines` were asked for of each of `functions` functions in each of `pairs`, `repeat` times with each of `rotations`.
-    `delta` is in lines. A reference that recalls less than the share `minimum` of its lines is floored. `thinks` says
-    that thinking was let. `kv_size` and `n_ctx` (tokens) tell the KV cache's size; None and 0 where no server said it.
+    `delta` is in lines. A reference that recalls less than the share `minimum` of its lines is floored. Without
+    `trends` none is tested: a quick run was settled before. `thinks` says that thinking was let. `kv_size` and `n_ctx`
+    (tokens) tell the KV cache's size; None and 0 where no server said it.
     """
 
     pairs: tuple[KVPair, ...]
@@ -38,6 +39,7 @@ class Frame:
     rotations: tuple[Rotation, ...] = ("default",)
     delta: float = DEFAULT_DELTA
     minimum: float = DEFAULT_MINIMUM
+    trends: bool = True
     thinks: bool = False
     kv_size: KVSize | None = None
     n_ctx: int = 0
@@ -67,6 +69,7 @@ class Frame:
             rotations=tuple(about.get("rotations") or ROTATIONS["default"]),
             delta=about.get("delta") or DEFAULT_DELTA,
             minimum=DEFAULT_MINIMUM if about.get("calibrate_min") is None else about["calibrate_min"],
+            trends=(about.get("quick") or {}).get("stage") != 1,
             thinks=about.get("thinking") == "on",
             kv_size=size,
             n_ctx=about.get("n_ctx") or 0,

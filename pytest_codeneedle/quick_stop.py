@@ -88,6 +88,8 @@ class QuickStop:
         return values(self._grid.rows(name), settings.pairs, repeat=settings.repeat, rotation=rotation)
 
     def _drop(self, name: str, stage: int) -> None:
+        if stage == LOOKS[0]:
+            self._grid.trendless.add(name)
         asked = self._asked(stage)
         spared = [cell for cell in self._cells(name) if cell.pair not in asked]
         xdist = self._config.pluginmanager.get_plugin("dsession")

@@ -75,6 +75,7 @@ class GridSession:
         self.reading = Speeds()
         self.look_ahead = LookAhead(self)
         self.dropped: set[Cell] = set()  # what is not asked after all
+        self.trendless: set[str] = set()  # corpora that were settled before a trend could be tested
         self.said: dict[str, list[str]] = {}  # below the grids of a corpus
 
     @property
@@ -219,6 +220,7 @@ class GridSession:
             rotations=settings.rotations,
             delta=settings.delta,
             minimum=settings.calibrate_min,
+            trends=corpus not in self.trendless,
             thinks=one.technique == "on",
             kv_size=one.kv_size,
             n_ctx=one.n_ctx,

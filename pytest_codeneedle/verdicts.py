@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.floored import calibration
 from pytest_codeneedle.grid import make_grid, rows_by_pair
 from pytest_codeneedle.sentences import sentences
 from pytest_codeneedle.throughput import tokens_per_second
+from pytest_codeneedle.trend import Trend
 from pytest_codeneedle.values import again, values
 from pytest_codeneedle.verdict import judge
 from pytest_codeneedle.verdict_lines import verdict_lines, wrapped
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 def verdict_of(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View) -> Verdict:
     """What the data of one grid allow to say."""
     first = values(rows, frame.pairs, rotation=view.rotation)
-    return judge(
+    found = judge(
         values(rows, frame.pairs, repeat=frame.repeat, rotation=view.rotation),
         frame.reference,
         delta=frame.delta,
@@ -31,6 +33,10 @@ def verdict_of(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View) -> V
         again=again(rows, frame.reference, repeat=frame.repeat, rotation=view.rotation),
         planned=frame.pairs,
     )
+    if frame.trends:
+        return found
+    untested = Trend(0, reason="--kv-quick was settled by its first stage")
+    return replace(found, k=replace(found.k, trend=untested), v=replace(found.v, trend=untested))
 
 
 def floored(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View) -> str | None:

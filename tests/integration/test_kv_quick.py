@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -46,9 +47,15 @@ def test_settled(six: Lab) -> None:
     assert [*FIRST, "bf16/bf16#2"] == about["cells"]
     assert sorted(FIRST) == sorted(about["pairs"])
     assert 1 == about["quick"]["stage"]
+    assert "trend over K: not tested, --kv-quick was settled by its first stage" in result.outlines
+    stored = six.pytester.run(sys.executable, "-m", "pytest_codeneedle.cli", "grid", six.folder)
+    assert "trend over V: not tested, --kv-quick was settled by its first stage" in stored.outlines
+    status = six.pytester.run(sys.executable, "-m", "pytest_codeneedle.cli", "status", six.folder)
+    assert "state    complete" in status.outlines
     assert not [line for line in result.outlines if set(line) == {"s"}]
 
 
+@pytest.mark.slow
 def test_settled_under_xdist(six: Lab) -> None:
     """What no worker has yet is taken off the queue; what is under way is asked to its end."""
     result = six.grid("-n", "2", *THREE, *ON, corpus="six")
@@ -63,9 +70,9 @@ def test_settled_under_xdist(six: Lab) -> None:
 
 
 def test_not_settled(lab: Lab) -> None:
-    """Two functions settle nothing: all cells are asked; those of the grid that are never asked are not missed."""
-    result = lab.grid(*THREE)
-    assert {"passed": 14} == result.parseoutcomes()
+    """One function settles nothing: all cells are asked; those of the grid that are never asked are not missed."""
+    result = lab.grid(*THREE, "--kv-functions", "1")
+    assert {"passed": 7} == result.parseoutcomes()
     assert "--kv-quick: all 7 cells were asked" == said(result)
     assert "-" == matched(result, 5)["q8_0", "q4_0"]
     assert 7 == len(lab.about()["cells"])
