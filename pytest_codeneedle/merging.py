@@ -47,6 +47,7 @@ def merged(runs: Sequence[Run]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "pairs": [str(pair) for pair in _in_grid_order(abouts)],
         "cells": list(dict.fromkeys(cell for about in abouts for cell in about["cells"])),
         **passes(abouts),
+        "quick": None,  # its looks were at one run alone
         "functions": list({one["name"]: one for about in abouts for one in about["functions"]}.values()),
         "outcomes": {outcome: outcomes.count(outcome) for outcome in (PASSED, FAILED, ERROR)},
         "merged": [{"run": name, "shard": about.get("shard"), "machine": about["machine"]} for name, about, _ in runs],

@@ -81,6 +81,8 @@ def _passes(plan: Plan, name: str) -> list[str]:
     """What more than one server for each pair is for."""
     settings = plan.settings
     notes = [f"{settings.repeat} passes over all cells, figures are means"] * (settings.repeat > 1)
+    if settings.quick:
+        notes.append("most telling first; less is asked once it is settled (--kv-quick)")
     if len(settings.rotations) > 1:
         notes.append("each pair is asked with its rotation on and off")
     references = [cell.replicate for cell in plan.cells if (cell.corpus, cell.pair) == (name, settings.reference)]
