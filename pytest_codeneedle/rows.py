@@ -20,8 +20,8 @@ ROW = pytest.StashKey[dict[str, Any]]()
 #: The name under which a row travels in a TestReport from worker to controller.
 REPORT_FIELD = "codeneedle_row"
 _PACKAGED = "test_recall"
-#: Kept out of `user_properties`: the response belongs into the run folder alone.
-_NOT_PROPERTIES = ("response", "after")
+#: Kept out of `user_properties`: the response belongs into the run folder alone, and margins of each token are many.
+_NOT_PROPERTIES = ("response", "after", "margins")
 #: The keys that every row has; an ERROR has no score.
 _SCORED = ("primary_matched", "lcs_matched", "hallucinated", "bonus_matched")
 
