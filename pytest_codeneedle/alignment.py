@@ -37,6 +37,11 @@ class _Line:
         return self.lead + self.content + self.tail
 
     @property
+    def end_at(self) -> int:
+        """Where the next line begins."""
+        return self.at + len(self.whole) + len(self.end)
+
+    @property
     def start(self) -> int:
         """Where its content begins."""
         return self.at + len(self.lead)
@@ -48,18 +53,33 @@ class _Line:
 
 
 @dataclass(frozen=True)
+class Parting:
+    """Where an answer leaves the text: at its byte `at`, which is its length where it ended; the text is at `place`.
+
+    `content` is the same, but past indentation that the text may still have there. The answer's line begins at `line`
+    and its content at `start`; the text's line begins at `wanted`.
+    """
+
+    at: int
+    place: int
+    content: int
+    line: int
+    start: int
+    wanted: int
+
+
+@dataclass(frozen=True)
 class Alignment:
     """An answer (`raw`) beside the expected text, primary lines with a line feed behind each.
 
-    `places` has for each byte of the answer its place in the text, -1 for none. `left` is where they part: (a byte of
-    the answer, the byte that the text has there), None where no line was lost. An answer that ends too early parts
-    at its own end, where no byte is.
+    `places` has for each byte of the answer its place in the text, -1 for none. `left` is where they part, None where
+    no line was lost.
     """
 
     raw: bytes
     text: bytes
     places: Sequence[int]
-    left: tuple[int, int] | None
+    left: Parting | None
 
     def place(self, start: int, end: int) -> int | None:
         """The place of these bytes of the answer; None unless they stand in the text just so.
@@ -79,15 +99,22 @@ class Alignment:
         """The token that left the text, or ended the answer before the text's end; None where nobody told of it."""
         if self.left is None:
             return None
-        at, _ = self.left
+        at = self.left.at
         ended = at == len(self.raw)
         return next((token for token in tokens if token.start <= at < token.end or (ended and token.is_end)), None)
 
-    def expected_at(self, start: int) -> tuple[int, bytes]:
-        """Where the text is when the token that leaves it begins, and how it goes on from there."""
-        at, place = self.left or (start, 0)
-        agreed = self.raw[start:at]
-        return max(0, place - len(agreed)), agreed + self.text[place:]
+    def expected_at(self, left: Parting, start: int) -> tuple[int, tuple[bytes, bytes]]:
+        """Where the text is when the token at `start`, which leaves it, begins, and the two ways in which it goes on.
+
+        With the text's own indentation, and with that of the answer.
+        """
+        agreed = self.raw[start : left.at]
+        if start >= left.start:
+            place, literal = left.place - len(agreed), agreed + self.text[left.place :]
+        else:  # the token begins in the line's indentation or above it
+            place = min(left.wanted + start - left.line, left.content - (left.at - left.start))
+            literal = self.text[max(0, place) :]
+        return max(0, place), (literal, agreed + self.text[left.content :])
 
 
 def align(primary: Sequence[str], bonus: Sequence[str], text: str, after: str = "") -> Alignment:
@@ -112,8 +139,7 @@ def align(primary: Sequence[str], bonus: Sequence[str], text: str, after: str = 
         _put(places, lines[number], wanted[e], len(wanted[e].content))
     for e, number, count in passed:
         _put(places, lines[number], wanted[e], count)
-    where = None if left is None else (len(raw) if left[0] is None else left[0], left[1])
-    return Alignment(raw, b"".join(line.whole + line.end for line in wanted), places, where)
+    return Alignment(raw, b"".join(line.whole + line.end for line in wanted), places, left)
 
 
 def _begin(wanted: Sequence[_Line], paired: Mapping[int, int], answer: Cleaned) -> tuple[int, int] | None:
@@ -125,17 +151,17 @@ def _begin(wanted: Sequence[_Line], paired: Mapping[int, int], answer: Cleaned) 
     if lost > first:
         return lost, answer.numbers[paired[lost - 1]] + 1
     # What stands before the first matched line may be a preamble, and then as many lines as are missing.
-    e, p = min(paired.items(), default=(first, 0))
+    e, p = min(((e, p) for e, p in paired.items() if e >= first), default=(first, 0))
     return lost, answer.numbers[max(0, p - (e - first))] if answer.numbers else 0
 
 
 def _walk(
     lines: Sequence[_Line], wanted: Sequence[_Line], matched: Mapping[int, int], begin: tuple[int, int] | None
-) -> tuple[tuple[int | None, int] | None, list[tuple[int, int, int]]]:
+) -> tuple[Parting | None, list[tuple[int, int, int]]]:
     """Go on line by line until answer and text part: where that is, and what was passed on the way.
 
-    Where: (byte of the answer, None for its end; byte of the text), None where they do not part. Passed are (line of
-    the text, line of the answer, how many bytes of their contents agree), of lines that are matched with no other.
+    Passed are (line of the text, line of the answer, how many bytes of their contents agree), of lines that are matched
+    with no other.
     """
     passed: list[tuple[int, int, int]] = []
     if begin is None:
@@ -145,17 +171,21 @@ def _walk(
     while e < len(wanted):
         want = wanted[e]
         if number == len(lines):
-            return (None, wanted[e - 1].stop if e else 0), passed
+            place = wanted[e - 1].stop if e else 0
+            end = lines[-1].end_at
+            return Parting(end, place, place, end, end, place), passed
         got = lines[number]
         count = _agreeing(got.content, want.content)
         if e not in matched and number not in others:
             passed.append((e, number, count))
         if got.content != want.content:
-            # Indentation that is not finished yet goes on with the rest of it.
-            unfinished = not count and want.lead.startswith(got.lead)
-            place = want.at + len(got.lead) if unfinished else want.start + count
             ended = count == len(got.content) and number == len(lines) - 1
-            return (None if ended else got.start + count, place), passed
+            # The text may still have some of its indentation to come.
+            indented = not count and want.lead.startswith(got.lead)
+            content = want.start + count
+            place = want.at + len(got.lead) if indented else content
+            at = lines[-1].end_at if ended else got.start + count
+            return Parting(at, place, content, got.at, got.start, want.at), passed
         e, number = e + 1, number + 1
     return None, passed
 
@@ -183,7 +213,7 @@ def _laid_out(lines: Iterable[tuple[str, str]]) -> list[_Line]:
     at = 0
     for text, end in lines:
         laid.append(_line(at, text, end.encode()))
-        at = laid[-1].stop + len(laid[-1].tail + laid[-1].end)
+        at = laid[-1].end_at
     return laid
 
 

@@ -10,7 +10,7 @@ it begins a line, and a closing tag that nothing opened only where it begins or 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Cleaned:
     think_lines: int
     empty: bool
     thought: bool = False
-    numbers: tuple[int, ...] = ()
+    numbers: tuple[int, ...] = field(default=(), compare=False)
 
 
 def clean(response: str) -> list[str]:

@@ -116,15 +116,15 @@ def margins(
         place = aligned.place(token.start, token.end)
         if place is not None and token is not left and token.others:
             found[place] = Margin(place, token.logprob - _best(token.others), token.logprob)
-    if left is not None:
-        one = _departure(left, *aligned.expected_at(left.start))
+    if left is not None and aligned.left is not None:
+        one = _departure(left, *aligned.expected_at(aligned.left, left.start))
         found[one.place] = one
     return [found[place] for place in sorted(found)]
 
 
-def _departure(token: Token, place: int, expected: bytes) -> Margin:
-    """The margin of the token that left the text, which goes on with `expected` from the token's own beginning."""
-    right = [other for other in token.others if _writes(other.piece, expected)]
+def _departure(token: Token, place: int, expected: Sequence[bytes]) -> Margin:
+    """The margin of the token that left the text, which goes on in one of these ways from the token's beginning."""
+    right = [other for other in token.others if any(_writes(other.piece, text) for text in expected)]
     rivals = [other for other in token.others if other not in right]
     best = max([token.logprob, *(other.logprob for other in rivals)])
     if right:
