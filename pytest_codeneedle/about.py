@@ -81,6 +81,7 @@ def about_session(
         "repeat": settings.repeat,
         "rotations": list(settings.rotations),
         "calibrate": settings.calibrate,
+        "calibrate_min": settings.calibrate_min,
         "lines": settings.lines,
         "pass": settings.threshold,
         "relax_indent": settings.relax_indent,

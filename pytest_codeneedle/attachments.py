@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import html
+import json
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-    import pytest
+    from pytest_codeneedle.session import GridSession
 
 
 class _Properties(Protocol):
-    """pytest's JUnit writer, as far as it is used; `record_testsuite_property` calls the same method."""
+    """pytest's JUnit writer, as far as it is used; the fixture `record_testsuite_property` calls the same method."""
 
     def add_global_property(self, name: str, value: object) -> None: ...
 
 
-def add_to_junit(config: pytest.Config, properties: Mapping[str, str]) -> None:
-    """Properties of the whole suite, where --junitxml is on."""
-    for plugin in config.pluginmanager.get_plugins():
+def add_to_junit(session: GridSession) -> None:
+    """The verdict on each corpus as properties of the suite, where --junitxml is on: as sentences, and as JSON."""
+    for plugin in session.config.pluginmanager.get_plugins():
         if hasattr(plugin, "add_global_property"):
             writer: _Properties = plugin
-            for name, value in properties.items():
-                writer.add_global_property(name, value)
+            for corpus in session.prepared:
+                verdicts = session.verdicts(corpus)
+                for one in verdicts:
+                    rotation = "" if one["rotation"] == "default" else f".rotation-{one['rotation']}"
+                    said = " ".join(one["sentences"])
+                    writer.add_global_property(f"codeneedle.{corpus}{rotation}.verdict", said)
+                    plain = json.dumps(one, ensure_ascii=False, allow_nan=False)
+                    writer.add_global_property(f"codeneedle.{corpus}{rotation}.verdict_json", plain)
 
 
 def html_sections(sections: Iterable[tuple[str, list[str]]]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_codeneedle import live, terminal
+from pytest_codeneedle import attachments, first_cell, live, quick_stop, terminal
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.fleet import Fleet, Guest, distribute
 from pytest_codeneedle.rows import REPORT_FIELD, attach_row
@@ -34,6 +34,7 @@ class GridPlugin:
         distribute(config)
         try:
             self.session = GridSession(read_settings(config), config)
+            self._register_gate(config)
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from error
         config.stash[SESSION] = self.session
@@ -44,11 +45,20 @@ class GridPlugin:
             config.pluginmanager.register(Guest(self.session.folders))
         self._told: set[str] = set()
         self._places: dict[pytest.Item, int] = {}
-        self._signals = StopSignals(worker=self.session.is_worker, full_trace=config.option.fulltrace)
+        self._signals = StopSignals(
+            worker=self.session.is_worker, full_trace=config.getoption("fulltrace", default=False)
+        )
         self._local_workers: dict[str, int] = {}
         if hasattr(config.option, "maxworkerrestart") and config.option.maxworkerrestart is None:
             # Once for each: where the machine kills them, it would go on to.
             config.option.maxworkerrestart = str(max(1, len(config.option.tx or ())))
+
+    def _register_gate(self, config: pytest.Config) -> None:
+        """With --kv-baseline."""
+        if self.session.plan.settings.baselines:
+            from pytest_codeneedle.gate import Gate  # noqa: PLC0415 - other sessions pay for no import
+
+            config.pluginmanager.register(Gate(self.session))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -70,6 +80,8 @@ class GridPlugin:
             raise pytest.UsageError(str(error)) from error
         terminal.write(config, terminal.settled(self.session))
         live.start(config, self.session)
+        quick_stop.start(session, self.session)
+        first_cell.start(session, self.session, remote=self.fleet.remote)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: WorkerController) -> None:
@@ -144,6 +156,8 @@ class GridPlugin:
         """The line per cell stands for the dots of its items; -v shows the items."""
         if config.get_verbosity() > 0 or not hasattr(report, REPORT_FIELD):
             return None
+        if hasattr(report, "wasxfail"):
+            return "xfailed", "", "XFAIL"
         if report.when == "call":
             return ("passed", "", "PASSED") if report.passed else ("failed", "", "FAILED")
         return "error", "", "ERROR"
@@ -166,6 +180,12 @@ class GridPlugin:
             if self._signals.received:
                 end_workers(self._local_workers.values())  # once more: two signals at once may not wake one that waits
             self.session.finish()
+            attachments.add_to_junit(self.session)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_summary(self, prefix: list[str]) -> None:
+        """The grids and the verdict at the top of pytest-html's page."""
+        prefix.extend(attachments.html_sections(terminal.summary(self.session)))
 
     def pytest_unconfigure(self) -> None:
         """Leave the signals as they were."""

@@ -143,10 +143,8 @@ def margin_block_lines(verdict: MarginVerdict) -> list[str]:
     """The verdict in up to eight lines at 80 columns: how many cells are lower, the low pair, the trends."""
     counts = sorted({cell.mean.n for cell in verdict.cells})
     told = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    lines = _wrapped(
-        f"margins against {verdict.reference}, on the same text of {told} function{'' if counts == [1] else 's'}: "
-        f"{_lower(verdict)}"
-    )
+    head = f"margins against {verdict.reference}, on the same text of {told} function{'' if counts == [1] else 's'}"
+    lines = _wrapped(f"{head}: {_lower(verdict)}{_too_few(verdict, counts[-1])}")
     declared = next((cell for cell in verdict.cells if cell.declared), None)
     if declared is not None:
         found = declared.mean
@@ -166,6 +164,16 @@ def _lower(verdict: MarginVerdict) -> str:
     named = ", ".join(f"{cell.pair} {signed(cell.mean.mean)}" for cell in lower[:_NAMED])
     more = f" and {len(lower) - _NAMED} more" if len(lower) > _NAMED else ""
     return f"significantly lower in {len(lower)} of {cells}: {named}{more} nats"
+
+
+def _too_few(verdict: MarginVerdict, functions: int) -> str:
+    """Where not even the least p-value that so many functions can have is below the level that cells share."""
+    sharing = sum(not cell.declared for cell in verdict.cells)
+    if sharing * 2.0 ** (1 - functions) <= ALPHA:
+        return ""
+    return (
+        f"; {functions} function{' is' if functions == 1 else 's are'} too few for {sharing} cells at one level (Holm)"
+    )
 
 
 def _trend(found: Side) -> list[str]:

@@ -48,18 +48,27 @@ class Detectable:
         }
 
 
-def detectable(n: int, sd: float | None) -> Detectable:
-    """What a two-sided contrast of `n` functions sees, whose differences have this `sd` in lines."""
-    if n < LEAST_ONE_WAY:
-        return Detectable(n, sd=sd, reason=too_few(n))
-    floor = LEAST_ONE_WAY / n
-    noise = None if sd is None else sd * _standardised(n)
+def detectable(n: int, sd: float | None, *, level: float = ALPHA / 2) -> Detectable:
+    """What a contrast of `n` functions sees, whose differences have this `sd` in lines.
+
+    `level` is that of a loss: half of ALPHA where the contrast is two-sided and the only one.
+    """
+    needed = least_one_way(level)
+    if n < needed:
+        return Detectable(n, sd=sd, reason=too_few(n, needed))
+    floor = needed / n
+    noise = None if sd is None else sd * _standardised(n, level)
     return Detectable(n, max(floor, noise or 0.0), floor, noise, sd)
 
 
-def too_few(n: int) -> str:
+def least_one_way(level: float) -> int:
+    """So few functions that lose a line, when all others keep theirs, are significant at that level of a loss."""
+    return math.ceil(-math.log2(level))
+
+
+def too_few(n: int, needed: int = LEAST_ONE_WAY) -> str:
     """Why that many functions settle nothing."""
-    return f"{n} {'function' if n == 1 else 'functions'} cannot settle it: {LEAST_ONE_WAY} are needed"
+    return f"{n} {'function' if n == 1 else 'functions'} cannot settle it: {needed} are needed"
 
 
 def pooled_sd(contrasts: Iterable[Contrast]) -> float | None:
@@ -69,7 +78,7 @@ def pooled_sd(contrasts: Iterable[Contrast]) -> float | None:
     return math.sqrt(sum(df * sd**2 for df, sd in known) / freedom) if freedom else None
 
 
-def _standardised(n: int) -> float:
+def _standardised(n: int, level: float) -> float:
     """Loss / sd at which the t test with n - 1 degrees of freedom has its power; the far tail adds nothing to it."""
-    critical = stdtrit(n - 1, 1 - ALPHA / 2)
+    critical = stdtrit(n - 1, 1 - level)
     return float(nctdtrinc(n - 1, 1 - POWER, critical)) / math.sqrt(n)

@@ -12,11 +12,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pytest_codeneedle.grid import Grid
+    from pytest_codeneedle.verdict import Verdict
 
 _HEADER = ("run", "combos", "pass", "matched", "range", "gradient")
 #: What is left of 80 columns for a run's name; a longer one has a line of its own.
 _NAME_WIDTH = 19
 _GAP = "  "
+#: What stands under the table.
+LEGEND = (
+    "combos: cells x functions; +/-: standard deviation over cells; gradient: sides on",
+    "which recall falls with the bits (Page's test, p <= 0.05), ? where it has no data",
+)
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,16 @@ def run_row(name: str, grid: Grid, functions: int, gradient: str) -> RunRow:
         highest=max(means, default=None),
         gradient=gradient,
     )
+
+
+def gradient(verdict: Verdict) -> str:
+    """The sides on which recall falls as bits fall: `none`, `K`, `V`, `K and V`; `?` for a side that was not tested."""
+    told = [
+        f"{side.name}{'' if side.trend.verdict else '?'}"
+        for side in (verdict.k, verdict.v)
+        if side.trend.verdict != "no trend"
+    ]
+    return " and ".join(told) or "none"
 
 
 def table_lines(rows: Sequence[RunRow]) -> list[str]:

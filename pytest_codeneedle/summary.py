@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pytest_codeneedle.grid import Grid, View
     from pytest_codeneedle.kvtypes import KVPair
 
-
 #: With fewer of all of these nothing is ever significant: cells; functions, or types of one side.
 _CELLS, _FUNCTIONS, _TYPES = 2, 6, 3
 
@@ -33,7 +32,7 @@ def run_lines(rows: Sequence[Mapping[str, Any]], frame: Frame, *, verbose: bool 
     for view in frame.views:
         grid = make_grid(rows, pairs, view)
         judged = _verdict(rows, frame, view, grid, verbose=verbose)
-        title = [] if view.rotation == "default" else [f"rotation {view.rotation}", ""]
+        title = [told, ""] if (told := frame.title(view)) else []
         report += title + render(
             grid, lines=frame.lines, functions=frame.functions, reference=None if judged else frame.reference
         )
@@ -47,14 +46,19 @@ def run_lines(rows: Sequence[Mapping[str, Any]], frame: Frame, *, verbose: bool 
     return report + _rotated(rows, frame) + _added(rows)
 
 
-def _verdict(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View, grid: Grid, *, verbose: bool) -> list[str]:
-    """The verdict block; nothing where no test could show anything, which spares a session the loading of scipy."""
+def can_be_judged(grid: Grid) -> bool:
+    """Whether any test could show anything: a session whose grid shows nothing is spared the loading of scipy."""
     answered = [cell.pair for cell in grid.answered]
     types = max(len({pair.ctk for pair in answered}), len({pair.ctv for pair in answered}))
     functions = max((len(cell.matched) for cell in grid.answered), default=0)
-    if len(answered) < _CELLS or (functions < _FUNCTIONS and types < _TYPES):
+    return len(answered) >= _CELLS and (functions >= _FUNCTIONS or types >= _TYPES)
+
+
+def _verdict(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View, grid: Grid, *, verbose: bool) -> list[str]:
+    """The verdict block, or nothing."""
+    if not can_be_judged(grid):
         return []
-    from pytest_codeneedle.verdicts import block  # noqa: PLC0415 - with scipy, as said
+    from pytest_codeneedle.verdicts import block  # noqa: PLC0415 - with scipy
 
     return block(rows, frame, view, verbose=verbose)
 

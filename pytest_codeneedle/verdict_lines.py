@@ -45,8 +45,9 @@ def _differences(verdict: Verdict, grid: Grid) -> list[str]:
     head = f"verdict against {verdict.reference} (delta {lines_of(verdict.delta)}, {_functions(judged)})"
     if judged and all(cell.saturated for cell in judged):
         word = judged[0].verdict
-        same = f"no line differs in any of {len(judged)} cells: all {word}"
-        return [head, f"{same} (saturated: margins decide)" if word == NOT_WORSE else f"{same}, {judged[0].reason}"]
+        which = f"{judged[0].pair}" if len(judged) == 1 else f"all {len(judged)} cells"
+        why = "saturated: margins decide" if word == NOT_WORSE else judged[0].reason
+        return [head, *wrapped(f"no line differs: {which} {word} ({why})")]
     figures = {cell.pair: _difference(cell) for cell in judged}
     shown = table(grid, lambda cell: "ref " if cell.pair == verdict.reference else figures.get(cell.pair, "- "))
     legend = "! WORSE  ? INCONCLUSIVE  = no line differs, NOT WORSE  else NOT WORSE"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.grid import make_grid
+from pytest_codeneedle.floored import calibration
+from pytest_codeneedle.grid import make_grid, rows_by_pair
 from pytest_codeneedle.sentences import sentences
 from pytest_codeneedle.throughput import tokens_per_second
 from pytest_codeneedle.values import again, values
 from pytest_codeneedle.verdict import judge
-from pytest_codeneedle.verdict_lines import verdict_lines
+from pytest_codeneedle.verdict_lines import verdict_lines, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,16 +33,30 @@ def verdict_of(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View) -> V
     )
 
 
+def floored(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View) -> str | None:
+    """Why nothing is said about the cache, where the reference itself does not recall what it was asked for."""
+    of_reference = rows_by_pair(rows, (), view).get(frame.reference, [])
+    found = calibration(of_reference, str(frame.reference), lines=frame.lines, minimum=frame.minimum)
+    if found.share is None or found.passed:
+        return None
+    return f"No verdict: {found.said} (--kv-calibrate-min): a floored model says nothing about its cache."
+
+
 def said_of(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View, verdict: Verdict) -> list[str]:
-    """The verdict's sentences."""
-    return sentences(verdict, frame, tokens_per_second(rows, frame.pairs, view))
+    """The verdict's sentences. Speeds of servers that shared a device are not held against each other."""
+    if why_not := floored(rows, frame, view):
+        return [why_not]
+    shared = any(int(row.get("servers_on_device") or 1) > 1 for row in rows)
+    return sentences(verdict, frame, {} if shared else tokens_per_second(rows, frame.pairs, view))
 
 
 def block(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View, *, verbose: bool = False) -> list[str]:
     """The verdict as lines for a terminal; with `verbose` every cell has one."""
     verdict = verdict_of(rows, frame, view)
-    grid = make_grid(rows, frame.pairs, view)
-    return verdict_lines(verdict, grid, said_of(rows, frame, view, verdict), verbose=verbose)
+    said = said_of(rows, frame, view, verdict)
+    if floored(rows, frame, view):
+        return [line for sentence in said for line in wrapped(sentence)]
+    return verdict_lines(verdict, make_grid(rows, frame.pairs, view), said, verbose=verbose)
 
 
 def facts(rows: Sequence[Mapping[str, Any]], frame: Frame) -> list[dict[str, Any]]:
@@ -50,5 +65,6 @@ def facts(rows: Sequence[Mapping[str, Any]], frame: Frame) -> list[dict[str, Any
     for view in frame.views:
         verdict = verdict_of(rows, frame, view)
         said = said_of(rows, frame, view, verdict)
-        told.append({"rotation": view.rotation, "sentences": said, **verdict.facts()})
+        is_floored = floored(rows, frame, view) is not None
+        told.append({"rotation": view.rotation, "sentences": said, "floored": is_floored, **verdict.facts()})
     return told
