@@ -36,9 +36,9 @@ def run_lines(rows: Sequence[Mapping[str, Any]], frame: Frame, *, verbose: bool 
         report += title + render(
             grid, lines=frame.lines, functions=frame.functions, reference=None if judged else frame.reference
         )
-        report += ["", *margins] if (margins := margin_lines(rows, pairs, view, verbose=verbose)) else []
-        report += ["", *labels, ""] if (labels := label_lines(rows, pairs, view)) else []
-        report += [*([] if labels else [""]), *flag_grids(rows, pairs, view), ""] if verbose else []
+        report += ["", *margins, ""] if (margins := margin_lines(rows, pairs, view, verbose=verbose)) else []
+        report += [*([""] if report[-1] else []), *labels, ""] if (labels := label_lines(rows, pairs, view)) else []
+        report += [*([""] if report[-1] else []), *flag_grids(rows, pairs, view), ""] if verbose else []
         report += [*decode_lines(rows, pairs, view), ""] if verbose else []
         report += [] if frame.thinks else _thoughts(rows, pairs, view)
         report += ["", *judged] if judged and report[-1] else judged

@@ -88,7 +88,7 @@ def test_other_indentation() -> None:
 
 
 def test_the_token_that_left_the_text() -> None:
-    """The expected token is the most probable one listed that goes on with the text; the best other is what was written."""
+    """The expected token is the most probable one listed that goes on with the text; the other is what was written."""
     listed = [("x", -1.0), ("2", -4.0), ("2\n", -3.5), ("2\n   x", -0.9), ("", -0.8)]
     told = tokens(TEXT[:32], "3\n", "    return b", others={1: listed})
     answer = TEXT.replace("2", "3")
