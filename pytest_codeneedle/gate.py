@@ -113,7 +113,7 @@ class Gate:
         session.exitstatus = gate_status(found, worse=worse, other_failures=others)
         if found != session.exitstatus or self._judged_failures:
             failed = f"{self._judged_failures} failed items" if self._judged_failures != 1 else "1 failed item"
-            self._said = [f"exit status {int(session.exitstatus)}: the comparison decides, {failed} does not"]
+            self._said = [f"exit status {int(session.exitstatus)}: decided by the comparison, not by {failed}"]
         if others and not worse:
             self._said = [f"exit status {int(session.exitstatus)}: {others} failures are none of the comparison's"]
 
