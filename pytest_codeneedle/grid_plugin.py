@@ -12,7 +12,7 @@ from pytest_codeneedle import live, terminal
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.fleet import Fleet, Guest, distribute
 from pytest_codeneedle.rows import REPORT_FIELD, attach_row
-from pytest_codeneedle.session import SESSION, GridSession
+from pytest_codeneedle.session import FAILED_THEN, SESSION, GridSession
 from pytest_codeneedle.settings import read_settings
 from pytest_codeneedle.signals import StopSignals, end_workers
 
@@ -52,8 +52,9 @@ class GridPlugin:
             config.option.maxworkerrestart = str(max(1, len(config.option.tx or ())))
 
     def _register_gate(self, config: pytest.Config) -> None:
-        """With --kv-baseline."""
-        if self.session.plan.settings.baselines:
+        """With --kv-baseline; a worker on another host may have no such file, and needs none."""
+        on_worker = FAILED_THEN in getattr(config, "workerinput", ())
+        if on_worker or (self.session.plan.settings.baselines and not self.session.is_worker):
             from pytest_codeneedle.gate import Gate  # noqa: PLC0415 - other sessions pay for no import
 
             config.pluginmanager.register(Gate(self.session))
