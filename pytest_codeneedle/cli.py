@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_functions(commands)
     _add_score(commands)
     _add_grid(commands)
+    _add_summary(commands)
     _add_rescore(commands)
     _add_status(commands)
     _add_merge(commands)
@@ -84,9 +86,20 @@ def _add_score(commands: _Commands) -> None:
 
 
 def _add_grid(commands: _Commands) -> None:
-    grid = commands.add_parser("grid", help="print the grids of a stored run, complete or partial")
+    grid = commands.add_parser("grid", help="print the grids and the verdict of a stored run, complete or partial")
     _run_arguments(grid)
+    grid.add_argument(
+        "--delta", type=_above_zero, metavar="LINES", help="loss that NOT WORSE rules out; default: the run's"
+    )
+    grid.add_argument("--json", action="store_true", help="the verdict as JSON")
     grid.set_defaults(run=commands_run.grid)
+
+
+def _add_summary(commands: _Commands) -> None:
+    summary = commands.add_parser("summary", help="stored runs as one table: means, range, trend")
+    summary.add_argument("run_folders", metavar="RUN", type=Path, nargs="+")
+    summary.add_argument("--json", action="store_true", help="as JSON")
+    summary.set_defaults(run=commands_run.summary)
 
 
 def _add_rescore(commands: _Commands) -> None:
@@ -184,6 +197,14 @@ def _one_or_more(text: str) -> int:
     number = int(text)
     if number < 1:
         msg = f"{number} is out of range; give 1 or more"
+        raise argparse.ArgumentTypeError(msg)
+    return number
+
+
+def _above_zero(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        msg = f"{text} is out of range; give more than 0"
         raise argparse.ArgumentTypeError(msg)
     return number
 

@@ -65,7 +65,7 @@ class ServerStartError(CellError):
 
 
 class InvalidCellError(CellError):
-    """A server whose log shows other cache types than those asked for."""
+    """A server whose log shows other cache types than those asked for, or another rotation."""
 
 
 class PromptTooLongError(CellError):

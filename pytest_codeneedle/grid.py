@@ -207,8 +207,11 @@ def _mean_sd(values: Sequence[float]) -> str:
     return f"{statistics.fmean(values):.2f} +/- {statistics.pstdev(values):.2f}"
 
 
-def render(grid: Grid, *, lines: int, functions: int, reference: KVPair) -> list[str]:
-    """Both grids, the summary and the reference line: what the terminal and `codeneedle grid` print."""
+def render(grid: Grid, *, lines: int, functions: int, reference: KVPair | None) -> list[str]:
+    """Both grids and the summary: what the terminal and `codeneedle grid` print.
+
+    With a `reference` also the cell below it and what a flawless grid leaves open; a verdict says that better.
+    """
     parts = [
         f"mean primary_matched /{lines}",
         *matched_lines(grid),
@@ -218,5 +221,5 @@ def render(grid: Grid, *, lines: int, functions: int, reference: KVPair) -> list
         "",
         summary_line(grid),
     ]
-    closing = (reference_line(grid, reference), limit_line(grid, lines=lines), error_line(grid))
-    return parts + [line for line in closing if line]
+    beside = () if reference is None else (reference_line(grid, reference), limit_line(grid, lines=lines))
+    return parts + [line for line in (*beside, error_line(grid)) if line]

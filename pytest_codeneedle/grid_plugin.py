@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_codeneedle import live, terminal
+from pytest_codeneedle import attachments, first_cell, live, quick_stop, terminal
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.fleet import Fleet, Guest, distribute
 from pytest_codeneedle.rows import REPORT_FIELD, attach_row
@@ -45,7 +45,9 @@ class GridPlugin:
             config.pluginmanager.register(Guest(self.session.folders))
         self._told: set[str] = set()
         self._places: dict[pytest.Item, int] = {}
-        self._signals = StopSignals(worker=self.session.is_worker, full_trace=config.option.fulltrace)
+        self._signals = StopSignals(
+            worker=self.session.is_worker, full_trace=config.getoption("fulltrace", default=False)
+        )
         self._local_workers: dict[str, int] = {}
         if hasattr(config.option, "maxworkerrestart") and config.option.maxworkerrestart is None:
             # Once for each: where the machine kills them, it would go on to.
@@ -79,6 +81,8 @@ class GridPlugin:
             raise pytest.UsageError(str(error)) from error
         terminal.write(config, terminal.settled(self.session))
         live.start(config, self.session)
+        quick_stop.start(session, self.session)
+        first_cell.start(session, self.session, remote=self.fleet.remote)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: WorkerController) -> None:
@@ -177,6 +181,12 @@ class GridPlugin:
             if self._signals.received:
                 end_workers(self._local_workers.values())  # once more: two signals at once may not wake one that waits
             self.session.finish()
+            attachments.add_to_junit(self.session)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_summary(self, prefix: list[str]) -> None:
+        """The grids and the verdict at the top of pytest-html's page."""
+        prefix.extend(attachments.html_sections(terminal.summary(self.session)))
 
     def pytest_unconfigure(self) -> None:
         """Leave the signals as they were."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.cell import cell_facts
+from pytest_codeneedle.cells import ordered
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.grid import ERROR
 from pytest_codeneedle.kvtypes import AS_SERVED, BITS, KVPair, default_reference
@@ -194,6 +195,7 @@ def _about(
     relax_indent: bool,
 ) -> dict[str, Any]:
     models = ", ".join(dict.fromkeys(dump.model for dump in dumps))
+    passes = Counter(dump.pair for dump in dumps)
     moment = time.localtime(min(dump.written for dump in dumps))
     return {
         "format": 1,
@@ -206,8 +208,8 @@ def _about(
         "server": ", ".join(dict.fromkeys(dump.base_url for dump in dumps)),
         "server_build": None,
         "pairs": [str(pair) for pair in pairs],
-        "cells": [str(pair) for pair in pairs],
-        "repeat": max(Counter(dump.pair for dump in dumps).values()),
+        "cells": [str(place) for pair in pairs for place in ordered([pair], repeat=passes[pair])],
+        "repeat": max(passes.values()),
         "reference": str(default_reference(pairs)),
         "lines": PRIMARY_LINES,
         "pass": PASS_THRESHOLD,

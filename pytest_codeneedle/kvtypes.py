@@ -51,6 +51,11 @@ _AS_SERVED = "as-served"
 AS_SERVED = KVPair("served", "served")
 
 
+def is_quantized(name: str) -> bool:
+    """Whether elements of this type share a scale in blocks; f32, f16 and bf16 do not."""
+    return name.startswith("q")
+
+
 def parse_types(text: str, *, adding: bool = False) -> tuple[str, ...]:
     """`bf16,q8_0` -> ('bf16', 'q8_0'); raises CacheTypeError for a name that llama-server's grid cannot take.
 

@@ -15,6 +15,8 @@ from pytest_codeneedle.models import DEFAULT_MODEL, Model
 from pytest_codeneedle.profiles import known_profiles
 from pytest_codeneedle.program import ServerProgram, find_program
 from pytest_codeneedle.prompts import Question, Task, questions
+from pytest_codeneedle.quick import stages
+from pytest_codeneedle.rotation import refuse_two
 from pytest_codeneedle.served import open_endpoint, refuse_trim
 from pytest_codeneedle.thinking import suffix
 
@@ -122,6 +124,7 @@ def make_plan(settings: Settings, kept: Mapping[str, int] | None = None) -> Plan
     if endpoint is None:
         program = find_program(settings.server).with_n_ctx(settings.n_ctx)
         refuse_two_pins(settings.devices, program.environment)
+        refuse_two(settings.rotations, program.environment)
         model = chosen_model(settings, program)
     else:
         program = ServerProgram((), f"endpoint {endpoint.endpoint.url}", ())
@@ -183,12 +186,22 @@ def _cells(settings: Settings, corpora: Mapping[str, CorpusPlan]) -> tuple[Cell,
     first, then = [], []
     for name, plan in corpora.items():
         seed = plan.corpus.sample_seed if settings.seed is None else settings.seed
-        places = ordered(
-            settings.pairs, settings.rotations, settings.repeat, seed if settings.order == "shuffled" else None
-        )
+        places = _ordered(settings, seed if settings.order == "shuffled" else None)
         references: list[Place] = []
         if settings.calibrate and settings.endpoint is None:
             references, places = calibrated(places, settings.reference, settings.repeat)
         first += [Cell(name, place.pair, place.replicate, place.rotation) for place in references]
         then += [Cell(name, place.pair, place.replicate, place.rotation) for place in places]
     return (*first, *then)
+
+
+def _ordered(settings: Settings, seed: int | None) -> list[Place]:
+    """The cells of one corpus; those of a quick run stage by stage, the later ones shuffled each by itself."""
+    rotations, repeat = settings.rotations, settings.repeat
+    if not settings.quick:
+        return ordered(settings.pairs, rotations, repeat, seed)
+    first, *later = stages(settings.pairs, settings.reference)
+    return [
+        *ordered(first, rotations, repeat),
+        *(place for pairs in later for place in ordered(pairs, rotations, repeat, seed)),
+    ]

@@ -36,6 +36,12 @@ class Record:
         rows = self._answers.get(item, [])
         return next((row for row in rows if row.get("test") == test), rows[-1] if rows else None)
 
+    def add(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Answers that were taken by now, and are not asked for again."""
+        for row in rows:
+            self.recorded.append(row)
+            self._answers.setdefault(item_of(row), []).append(row)
+
     def take(self, row: dict[str, Any]) -> bool:
         """Know this row from now on; whether it has to be written.
 

@@ -13,6 +13,8 @@ from pytest_codeneedle.plan import Cell
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_codeneedle.errors import CellError
+    from pytest_codeneedle.recall import Recall
     from pytest_codeneedle.record import Item
 
 #: One item's result row as far as it is known, and what JUnit and HTML reports get of it.
@@ -51,6 +53,16 @@ def test_of(nodeid: str) -> str:
 def error_facts(told: str, response: str = "") -> dict[str, Any]:
     """What a row says of an item without a score."""
     return {**dict.fromkeys(_SCORED), "response": response, "outcome": ERROR, "error": told}
+
+
+def answer_facts(result: Recall) -> dict[str, Any]:
+    """What a row says of an answer that was scored."""
+    return {**result.facts(), "response": result.answer.text, "after": result.answer.after}
+
+
+def fault_facts(error: CellError) -> dict[str, Any]:
+    """What a row says of an answer that could not be: what came all the same, and what kind of no answer it is."""
+    return {"response": getattr(error, "response", ""), "label": getattr(error, "label", None)}
 
 
 def add_to_row(item: pytest.Item, facts: Mapping[str, Any]) -> None:

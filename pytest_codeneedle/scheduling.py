@@ -13,7 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 from pytest_codeneedle.kvtypes import BITS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from xdist.workermanage import WorkerController
 
@@ -56,6 +56,10 @@ class CellScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist publis
                 del work[scope]
         super().remove_node(node)
         return crashed
+
+    def drop(self, cells: Iterable[str]) -> set[str]:
+        """Take those of these cells off the queue that no worker has yet; which they are."""
+        return {cell for cell in cells if self.workqueue.pop(cell, None) is not None}
 
     def _reschedule(self, node: WorkerController) -> None:
         """Hand out cells until the worker can begin: what is left of a cell may be one item."""

@@ -51,7 +51,7 @@ def announce(plan: Plan, workers: int) -> list[str]:
         cells = sum(cell.corpus == name for cell in plan.cells)
         asked = len(chosen.asked)
         lines.append(f"kv-grid: {name}: {cells} cells x {asked} functions = {cells * asked} questions")
-        lines += [f"kv-grid: {name}: {note}" for note in _passes(plan, name)]
+        lines += [line for note in _passes(plan, name) for line in wrapped(f"kv-grid: {name}: {note}")]
         lines += [f"kv-grid: {name}: {note}" for note in _notes(plan, chosen)]
     if plan.model.is_control and not all(chosen.corpus.generated for chosen in plan.corpora.values()):
         lines.append(f"kv-grid: {plan.model.given} copies generated code; what it loses of other code is its own loss")
@@ -80,12 +80,12 @@ def wrapped(text: str) -> list[str]:
 def _passes(plan: Plan, name: str) -> list[str]:
     """What more than one server for each pair is for."""
     settings = plan.settings
-    notes = [f"{settings.repeat} passes over all cells; figures are means over them"] * (settings.repeat > 1)
+    notes = [f"{settings.repeat} passes over all cells, figures are means"] * (settings.repeat > 1)
     if len(settings.rotations) > 1:
         notes.append("each pair is asked with its rotation on and off")
     references = [cell.replicate for cell in plan.cells if (cell.corpus, cell.pair) == (name, settings.reference)]
     if settings.calibrate and references[-1:] > references[:1]:
-        notes.append(f"{settings.reference} is asked first and last, to see drift (--kv-calibrate)")
+        notes.append(f"{settings.reference} comes first and last (--kv-calibrate)")
     return notes
 
 
@@ -162,21 +162,12 @@ def summary(session: GridSession) -> list[tuple[str, list[str]]]:
     """(title, lines) of each corpus: the grids, the summary, what to distrust, where the run is."""
     plan = session.plan
     sections = []
-    for name, chosen in plan.corpora.items():
+    for name in plan.corpora:
         if name not in session.prepared:
             continue
         rows = session.rows(name)
-        lines = run_lines(
-            rows,
-            plan.settings.pairs,
-            lines=plan.settings.lines,
-            functions=len(chosen.asked),
-            reference=plan.settings.reference,
-            verbose=session.config.get_verbosity() > 0,
-            thinks=session.prepared[name].technique == "on",
-            repeat=plan.settings.repeat,
-            rotations=plan.settings.rotations,
-        )
+        lines = run_lines(rows, session.frame(name), verbose=session.config.get_verbosity() > 0)
+        lines += session.said.get(name, [])
         lines += [f"run: {shown(session.prepared[name].run.path, plan.settings.start)}"]
         if session.look_ahead.servers.failed:
             lines += wrapped("a server did not come up beside another, and did alone: no more was loaded ahead")

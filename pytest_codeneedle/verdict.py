@@ -155,17 +155,19 @@ class Verdict:
         }
 
 
-def judge(
+def judge(  # noqa: PLR0913 - the cells, what they are held against, and four facts of the run
     cells: Mapping[KVPair, Values],
     reference: KVPair,
     *,
     delta: float = DELTA,
     again: Values | None = None,
+    first: Values | None = None,
     planned: Sequence[KVPair],
 ) -> Verdict:
     """The verdict on `cells`, each with the lines of its scored functions, against `reference`.
 
-    `planned` pairs without an answer are named as such; `again` is the reference's last pass.
+    `planned` pairs without an answer are named as such. `again` is the reference's last pass and `first` its first;
+    None where it had but one before that.
     """
     pairs = list(dict.fromkeys((*planned, *cells)))
     low = low_pair(pairs, reference)
@@ -180,7 +182,7 @@ def judge(
         k=side(cells, "K", reference),
         v=side(cells, "V", reference),
         mixed=_mixed(cells, low) if low else None,
-        again=Again(contrast(_differences(again, base))) if again is not None and base else None,
+        again=Again(contrast(_differences(again, first or base))) if again is not None and base else None,
         detectable=detectable(functions, pooled_sd(cell.contrast for cell in judged)),
         recommended=_recommended(judged, reference, low) if base else None,
         reason=None if base else f"the reference {reference} has no answer",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.kvtypes import AS_SERVED, KVPair
 from pytest_codeneedle.summary import run_lines
 
@@ -18,7 +19,8 @@ def row(function: str, matched: int = 20, **more: Any) -> dict[str, Any]:
 
 def report(*rows: dict[str, Any], **more: Any) -> list[str]:
     """The report of these rows."""
-    return run_lines(rows, [PAIR], lines=20, functions=len(rows), reference=PAIR, **more)
+    verbose = more.pop("verbose", False)
+    return run_lines(rows, Frame((PAIR,), PAIR, 20, len(rows), **more), verbose=verbose)
 
 
 def test_a_flawless_run_has_its_grids_and_nothing_more() -> None:
@@ -55,6 +57,28 @@ def test_answers_that_thought_are_counted() -> None:
 def test_the_one_cell_of_an_endpoint() -> None:
     """Its types are not known."""
     served = [{**row("f"), "ctk": "served", "ctv": "served"}]
-    lines = run_lines(served, [AS_SERVED], lines=20, functions=1, reference=AS_SERVED)
+    lines = run_lines(served, Frame((AS_SERVED,), AS_SERVED, lines=20, functions=1))
     assert ["ctk\\ctv  served", "served    20.00"] == lines[1:3]
     assert "reference as-served 20.00" in lines
+
+
+def test_each_rotation_has_its_grids() -> None:
+    """With its title, over all passes; then their difference. One that was asked for alone has its title too."""
+    rows = [
+        row("f", matched, rotation=rotation, replicate=replicate)
+        for rotation, matched in (("on", 18), ("off", 12), ("default", 3))
+        for replicate in range(2)
+    ]
+    rows[0]["primary_matched"] = 15
+    both = run_lines(rows, Frame((PAIR,), PAIR, 20, 1, repeat=2, rotations=("on", "off")))
+
+    assert ["rotation on", "rotation off", "rotation on - off"] == [x for x in both if x.startswith("rotation o")]
+    assert ["q8_0      16.50", "q8_0          1", "q8_0      12.00", "q8_0          1", "q8_0      +4.50"] == [
+        line for line in both if line.startswith("q8_0 ")
+    ]
+    alone = run_lines(rows, Frame((PAIR,), PAIR, 20, 1, rotations=("off",)))
+    assert ["rotation off", "", "mean primary_matched /20"] == alone[:3]
+    assert not any("rotation on" in line for line in alone)
+    mixed = run_lines(rows, Frame((PAIR,), PAIR, 20, 1, rotations=("default", "off")))
+    assert "rotation as the environment has it" == mixed[0]
+    assert "mean primary_matched /20" == run_lines(rows, Frame((PAIR,), PAIR, 20, 1))[0]
