@@ -10,7 +10,7 @@ from pytest_codeneedle import terminal
 from pytest_codeneedle.baseline import read_folder
 from pytest_codeneedle.baselines import baselines_of, refuse_other_cut
 from pytest_codeneedle.cells import place_of
-from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.errors import BaselineError, ConfigurationError
 from pytest_codeneedle.exit_status import gate_status
 from pytest_codeneedle.grid import ERROR, FAILED
 from pytest_codeneedle.rows import PACKAGED, REPORT_FIELD
@@ -62,14 +62,14 @@ class Gate:
         """Send a worker the failures that are expected: it may be on a host without the file."""
         node.workerinput[FAILED_THEN] = sorted(map(list, self._failed_then))
 
-    def pytest_sessionstart(self) -> None:
-        """Once a tokenizer has cut the corpora: see that what is left of each is what was left then."""
+    def refuse_other_cuts(self) -> None:
+        """Once a tokenizer has cut the corpora: raise BaselineError where something else is left than was left then."""
         try:
-            for name in self._session.prepared if self._baselines else ():
+            for name in self._baselines:
                 refuse_other_cut(self._baselines[name], name, self._session.plan.corpora[name].corpus.sha256)
-        except ConfigurationError as error:
+        except BaselineError:
             self._session.abandon()
-            raise pytest.UsageError(str(error)) from error
+            raise
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # around the one that attaches the row, which still says `failed`
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:

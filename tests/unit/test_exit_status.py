@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_codeneedle.exit_status import gate_status
+from pytest_codeneedle.floored import NOT_CALIBRATED
 
 JUDGED = st.sampled_from([pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED])
-#: Interrupted, internal error, usage error, nothing collected, not calibrated.
-OTHERS = st.sampled_from([2, 3, 4, 5, 6])
+#: Interrupted, internal error, usage error, nothing collected, too many warnings, not calibrated.
+OTHERS = st.sampled_from([2, 3, 4, 5, 6, NOT_CALIBRATED])
 
 
 @given(JUDGED, st.booleans(), st.integers(0, 3))
