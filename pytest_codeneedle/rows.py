@@ -23,8 +23,8 @@ ROW = pytest.StashKey[dict[str, Any]]()
 REPORT_FIELD = "codeneedle_row"
 #: The packaged test, as rows name it.
 PACKAGED = "test_recall"
-#: Kept out of `user_properties`: the response belongs into the run folder alone.
-_NOT_PROPERTIES = ("response", "after")
+#: Kept out of `user_properties`: the response belongs into the run folder alone, and margins of each token are many.
+_NOT_PROPERTIES = ("response", "after", "margins")
 #: The keys that every row has; an ERROR has no score.
 _SCORED = ("primary_matched", "lcs_matched", "hallucinated", "bonus_matched")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.cells import ROTATIONS
 from pytest_codeneedle.grid import make_grid, render, rows_by_pair
 from pytest_codeneedle.label_grid import flag_grids, label_lines
+from pytest_codeneedle.margin_grid import margin_lines
 from pytest_codeneedle.rotation_grid import rotation_lines
 from pytest_codeneedle.throughput import decode_lines
 from pytest_codeneedle.values import values
@@ -35,8 +36,9 @@ def run_lines(rows: Sequence[Mapping[str, Any]], frame: Frame, *, verbose: bool 
         report += title + render(
             grid, lines=frame.lines, functions=frame.functions, reference=None if judged else frame.reference
         )
-        report += ["", *labels, ""] if (labels := label_lines(rows, pairs, view)) else []
-        report += [*([] if labels else [""]), *flag_grids(rows, pairs, view), ""] if verbose else []
+        report += ["", *margins, ""] if (margins := margin_lines(rows, pairs, view, verbose=verbose)) else []
+        report += [*([""] if report[-1] else []), *labels, ""] if (labels := label_lines(rows, pairs, view)) else []
+        report += [*([""] if report[-1] else []), *flag_grids(rows, pairs, view), ""] if verbose else []
         report += [*decode_lines(rows, pairs, view), ""] if verbose else []
         report += [] if frame.thinks else _thoughts(rows, pairs, view)
         report += ["", *judged] if judged and report[-1] else judged

@@ -15,6 +15,7 @@ MOST_LINES = 320
 
 FLOORS = {
     1: [
+        "alignment",
         "answers",
         "baseline_text",
         "cells",
@@ -48,6 +49,9 @@ FLOORS = {
         "label_grid",
         "labels",
         "lexicon",
+        "margin_grid",
+        "margin_verdict",
+        "margins",
         "marginals",
         "merging",
         "memory",
@@ -78,6 +82,7 @@ FLOORS = {
         "tables",
         "thinking",
         "throughput",
+        "token_probs",
         "trend",
         "validity",
         "values",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from pytest_codeneedle.frame import Frame
@@ -35,6 +36,18 @@ def test_labels_stand_under_the_grids() -> None:
     lines = report(row("f", 5, label="truncated"), row("g", 9, label="confused", confused_with="other"))
     at = lines.index("labels")
     assert ["", "labels", "q8_0/q4_0    1 truncated, 1 confused (with other)", ""] == lines[at - 1 : at + 3]
+
+
+def test_margins_stand_under_the_grids_and_above_labels() -> None:
+    """Between blank lines, with two grids for -v; without them nothing is said of margins."""
+    rows = (row("f", 5, label="truncated", margins="0:2 4:-1"), row("g", margins="0:6 4:3"))
+    lines = report(*rows)
+    at = lines.index("mean log-probability margin, nats")
+    assert ["", "ctk\\ctv    q4_0", "q8_0       2.50", "", "labels"] == [lines[at - 1], *lines[at + 1 : at + 5]]
+    assert "1st percentile of the margins, nats" in report(*rows, verbose=True)
+    for verbose in (False, True):
+        assert ("", "") not in set(itertools.pairwise(report(*rows, verbose=verbose)))
+    assert not any("margin" in line for line in report(row("f", margins=None), row("g"), verbose=True))
 
 
 def test_flags_have_grids_when_asked_for() -> None:
