@@ -57,7 +57,8 @@ class Contrast:
     """What `n` paired differences say: `mean` and `sd` in their unit, `p` of the two-sided sign-flip test.
 
     `interval` (95 %, of the mean) is None where all differences are zero (`tied`) or there is none; its upper end is
-    below zero where the test calls a loss significant, its lower end is on the safe side where losses are skewed.
+    below zero where the test calls a loss significant (beyond 16 functions up to the draw of subsets), its lower end
+    is on the safe side where losses are skewed.
     `sd` is None for fewer than two, `mean` is 0 for none. `lost` functions have a negative difference; up to
     `share_open` of all functions may, for all that is known (one-sided 95 %).
     """
