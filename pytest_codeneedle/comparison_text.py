@@ -49,6 +49,9 @@ def verdict(compared: Comparison) -> str:
     needed, _ = compared.functions_needed
     if compared.functions < needed:
         return f"nothing is shown to be worse: {_blind(compared.functions, needed)}"
+    if compared.floored is not None:
+        recalled = f"{compared.floored:.2f} of {compared.old.lines} lines"
+        return f"nothing is shown to be worse: the old run's reference recalled {recalled}, which leaves little to lose"
     lost = any(change.difference < 0 for change in (*compared.declared, *compared.cells))
     seen = compared.seen_loss
     would = "" if seen is None else f": a mean loss of {seen:.2f} lines would have been seen"

@@ -83,6 +83,16 @@ def test_few_functions() -> None:
     ] == said(new, old)[:2]
 
 
+def test_floored() -> None:
+    """A model that recalled little has little to lose: green says nothing then."""
+    old = {**SMALL, "bf16/bf16": [3] * 12}
+
+    assert [
+        "nothing is shown to be worse: the old run's reference recalled 3.00 of 20 lines,",
+        "  which leaves little to lose",
+    ] == said(old, old)[:2]
+
+
 def test_significantly() -> None:
     """Where lines were lost, `nothing is worse` would be too much; flips are named, and decide nothing."""
     lines = said({**SMALL, "q4_0/q4_0": [0, *FULL[1:]]}, {**SMALL, "bf16/bf16": [7, *FULL[1:]]})
