@@ -156,12 +156,20 @@ def notes(compared: Comparison) -> Iterable[str]:
     if compared.flips:
         yield "single flips decide nothing"
     if compared.margins:
-        old, new = (sum(both[place] for both in compared.margins.values()) / len(compared.margins) for place in (0, 1))
-        change = f"{old:.2f} -> {new:.2f} nats ({_signed(new - old)})"
-        yield f"mean margin over {counted(len(compared.margins), 'cell')}: {change}; margins decide nothing"
+        yield _margins(compared.margins)
     declared, cell = compared.functions_needed
     if declared <= compared.functions < cell:
         yield f"with {compared.functions} functions no cell alone can be called worse, which takes {cell}"
+
+
+def _margins(margins: Mapping[Place, tuple[float, float]]) -> str:
+    """The mean over cells, and the cell that lost most."""
+    old, new = (sum(both[place] for both in margins.values()) / len(margins) for place in (0, 1))
+    changes = {cell: after - before for cell, (before, after) in margins.items()}
+    cell = min(changes, key=changes.__getitem__)
+    most = f", most lost in {cell} ({_signed(changes[cell])})" if _signed(changes[cell]).startswith("-") else ""
+    mean = f"mean margin over {counted(len(margins), 'cell')}: {old:.2f} -> {new:.2f} nats ({_signed(new - old)})"
+    return f"{mean}{most}; margins decide nothing"
 
 
 def _flip(flip: Flip) -> str:

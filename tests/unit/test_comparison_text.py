@@ -113,14 +113,23 @@ def test_cells_need_more_functions_than_the_declared() -> None:
 
 
 def test_margins() -> None:
-    """A line, which says that they decide nothing."""
+    """The mean, and the cell that lost most; that they decide nothing."""
     run = run_of(SMALL)
+    low, reference = sorted(run.cells, reverse=True)
     old, new = (
-        replace(run, cells={cell: replace(one, margins={"f0": value}) for cell, one in run.cells.items()})
-        for value in (4.0, 1.5)
+        replace(
+            run,
+            cells={
+                low: replace(run.cells[low], margins={"f0": lowest}),
+                reference: replace(run.cells[reference], margins={"f0": 5.0}),
+            },
+        )
+        for lowest in (4.0, 1.5)
     )
 
-    assert (
-        "mean margin over 2 cells: 4.00 -> 1.50 nats (-2.50); margins decide nothing"
-        == comparison_lines(compare(old, new))[-1]
-    )
+    assert [
+        f"mean margin over 2 cells: 4.50 -> 3.25 nats (-1.25), most lost in {low}",
+        "  (-2.50); margins decide nothing",
+    ] == comparison_lines(compare(old, new))[-2:]
+    same = comparison_lines(compare(old, old))[-1]
+    assert "mean margin over 2 cells: 4.50 -> 4.50 nats (0.00); margins decide nothing" == same
