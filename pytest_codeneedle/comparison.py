@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.comparable import differences, not_compared, refuse_other_questions, under_one_rotation
 from pytest_codeneedle.errors import BaselineError
+from pytest_codeneedle.floored import DEFAULT_MINIMUM
 from pytest_codeneedle.paired import ALPHA, holm, sign_flip
 from pytest_codeneedle.power import detectable, least_one_way
 from pytest_codeneedle.verdict import low_pair
@@ -112,6 +113,13 @@ class Comparison:
         return bool(self.worse_changes or self.silent)
 
     @property
+    def floored(self) -> float | None:
+        """What the old run's reference recalled, in lines, where that is so little that there is little to lose."""
+        cell = _of_pair(self.old.cells, self.old.reference)
+        mean = None if cell is None else self.old.cells[cell].mean
+        return mean if mean is not None and mean < DEFAULT_MINIMUM * self.old.lines else None
+
+    @property
     def functions_needed(self) -> tuple[int, int]:
         """How many functions a declared contrast, and one cell, need to be called worse at all."""
         declared, cell = (least_one_way(self.level / max(1, len(one))) for one in (self._first_family, self.cells))
@@ -148,6 +156,7 @@ class Comparison:
             "functions_needed": list(self.functions_needed),
             "level_of_a_family": self.level,
             "seen_loss": _rounded(self.seen_loss),
+            "floored": self.floored is not None,
             "declared": [change.facts() for change in self.declared],
             "cells": [change.facts() for change in self.cells],
             "no_answer": {str(cell): list(names) for cell, names in self.silent.items()},

@@ -49,6 +49,9 @@ def verdict(compared: Comparison) -> str:
     needed, _ = compared.functions_needed
     if compared.functions < needed:
         return f"nothing is shown to be worse: {_blind(compared.functions, needed)}"
+    if compared.floored is not None:
+        recalled = f"{compared.floored:.2f} of {compared.old.lines} lines"
+        return f"nothing is shown to be worse: the old run's reference recalled {recalled}, which leaves little to lose"
     lost = any(change.difference < 0 for change in (*compared.declared, *compared.cells))
     seen = compared.seen_loss
     would = "" if seen is None else f": a mean loss of {seen:.2f} lines would have been seen"
@@ -153,12 +156,20 @@ def notes(compared: Comparison) -> Iterable[str]:
     if compared.flips:
         yield "single flips decide nothing"
     if compared.margins:
-        old, new = (sum(both[place] for both in compared.margins.values()) / len(compared.margins) for place in (0, 1))
-        change = f"{old:.2f} -> {new:.2f} nats ({_signed(new - old)})"
-        yield f"mean margin over {counted(len(compared.margins), 'cell')}: {change}; margins decide nothing"
+        yield _margins(compared.margins)
     declared, cell = compared.functions_needed
     if declared <= compared.functions < cell:
         yield f"with {compared.functions} functions no cell alone can be called worse, which takes {cell}"
+
+
+def _margins(margins: Mapping[Place, tuple[float, float]]) -> str:
+    """The mean over cells, and the cell that lost most."""
+    old, new = (sum(both[place] for both in margins.values()) / len(margins) for place in (0, 1))
+    changes = {cell: after - before for cell, (before, after) in margins.items()}
+    cell = min(changes, key=changes.__getitem__)
+    most = f", most lost in {cell} ({_signed(changes[cell])})" if _signed(changes[cell]).startswith("-") else ""
+    mean = f"mean margin over {counted(len(margins), 'cell')}: {old:.2f} -> {new:.2f} nats ({_signed(new - old)})"
+    return f"{mean}{most}; margins decide nothing"
 
 
 def _flip(flip: Flip) -> str:

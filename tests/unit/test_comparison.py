@@ -41,7 +41,7 @@ def may_compare(old: StoredRun, new: StoredRun) -> Comparison | None:
 
 
 @given(RUNS)
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_a_run_against_itself(cells: dict[str, list[int | None]]) -> None:
     """Nothing differs, nothing is worse, nothing flipped, whatever failed or gave no answer."""
     run = run_of(cells)
@@ -54,7 +54,7 @@ def test_a_run_against_itself(cells: dict[str, list[int | None]]) -> None:
 
 
 @given(RUNS, RUNS)
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_whatever_the_runs_are(old: dict[str, list[int | None]], new: dict[str, list[int | None]]) -> None:
     """JSON has no NaN, lines fit 80 columns, and the order of cells and functions is nothing."""
     before, after = run_of(old, "old"), run_of(new, "new")
@@ -76,7 +76,7 @@ def test_whatever_the_runs_are(old: dict[str, list[int | None]], new: dict[str, 
 
 
 @given(RUNS, RUNS)
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_both_ways(old: dict[str, list[int | None]], new: dict[str, list[int | None]]) -> None:
     """The other way round all differences have the other sign, and nothing is worse both ways."""
     there = may_compare(run_of(old), run_of(new))

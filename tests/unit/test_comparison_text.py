@@ -83,6 +83,16 @@ def test_few_functions() -> None:
     ] == said(new, old)[:2]
 
 
+def test_floored() -> None:
+    """A model that recalled little has little to lose: green says nothing then."""
+    old = {**SMALL, "bf16/bf16": [3] * 12}
+
+    assert [
+        "nothing is shown to be worse: the old run's reference recalled 3.00 of 20 lines,",
+        "  which leaves little to lose",
+    ] == said(old, old)[:2]
+
+
 def test_significantly() -> None:
     """Where lines were lost, `nothing is worse` would be too much; flips are named, and decide nothing."""
     lines = said({**SMALL, "q4_0/q4_0": [0, *FULL[1:]]}, {**SMALL, "bf16/bf16": [7, *FULL[1:]]})
@@ -103,14 +113,23 @@ def test_cells_need_more_functions_than_the_declared() -> None:
 
 
 def test_margins() -> None:
-    """A line, which says that they decide nothing."""
+    """The mean, and the cell that lost most; that they decide nothing."""
     run = run_of(SMALL)
+    low, reference = sorted(run.cells, reverse=True)
     old, new = (
-        replace(run, cells={cell: replace(one, margins={"f0": value}) for cell, one in run.cells.items()})
-        for value in (4.0, 1.5)
+        replace(
+            run,
+            cells={
+                low: replace(run.cells[low], margins={"f0": lowest}),
+                reference: replace(run.cells[reference], margins={"f0": 5.0}),
+            },
+        )
+        for lowest in (4.0, 1.5)
     )
 
-    assert (
-        "mean margin over 2 cells: 4.00 -> 1.50 nats (-2.50); margins decide nothing"
-        == comparison_lines(compare(old, new))[-1]
-    )
+    assert [
+        f"mean margin over 2 cells: 4.50 -> 3.25 nats (-1.25), most lost in {low}",
+        "  (-2.50); margins decide nothing",
+    ] == comparison_lines(compare(old, new))[-2:]
+    same = comparison_lines(compare(old, old))[-1]
+    assert "mean margin over 2 cells: 4.50 -> 4.50 nats (0.00); margins decide nothing" == same
