@@ -24,11 +24,14 @@ _EQUAL = "="
 _LABEL, _FIGURE = 7, 8
 
 
-def verdict_lines(verdict: Verdict, grid: Grid, said: Iterable[str], *, verbose: bool = False) -> list[str]:
-    """The block, at 80 columns; `said` are its sentences. With `verbose` every cell has a line."""
+def verdict_lines(
+    verdict: Verdict, grid: Grid, said: Iterable[str], *, beside: Sequence[str] = (), verbose: bool = False
+) -> list[str]:
+    """The block, at 80 columns; `said` are its sentences, `beside` lines on margins. With `verbose` each cell has one."""
     lines: list[str] = []
     if verdict.reason is None and verdict.cells:
         lines += [*_differences(verdict, grid), *_sides(verdict), *_again(verdict)]
+        lines += ["", *beside] if beside else []
         lines += ["", *_cells(verdict)] if verbose else []
         lines.append("")
     return lines + [line for sentence in said for line in wrapped(sentence)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.floored import calibration
 from pytest_codeneedle.grid import make_grid, rows_by_pair
+from pytest_codeneedle.margin_verdict import judge_margins, margin_block_lines
 from pytest_codeneedle.sentences import sentences
 from pytest_codeneedle.throughput import tokens_per_second
 from pytest_codeneedle.trend import Trend
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from pytest_codeneedle.frame import Frame
     from pytest_codeneedle.grid import View
+    from pytest_codeneedle.margin_verdict import MarginVerdict
+    from pytest_codeneedle.marginals import Side
     from pytest_codeneedle.verdict import Verdict
 
 
@@ -33,10 +36,19 @@ def verdict_of(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View) -> V
         again=again(rows, frame.reference, repeat=frame.repeat, rotation=view.rotation),
         planned=frame.pairs,
     )
-    if frame.trends:
+    return found if frame.trends else replace(found, k=_untested(found.k), v=_untested(found.v))
+
+
+def margins_of(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View) -> MarginVerdict | None:
+    """What the log-probability margins of one grid allow to say; None where there is nothing to compare."""
+    found = judge_margins(rows, frame.pairs, frame.reference, view)
+    if found is None or frame.trends:
         return found
-    untested = Trend(0, reason="--kv-quick was settled by its first stage")
-    return replace(found, k=replace(found.k, trend=untested), v=replace(found.v, trend=untested))
+    return replace(found, k=_untested(found.k), v=_untested(found.v))
+
+
+def _untested(side: Side) -> Side:
+    return replace(side, trend=Trend(0, reason="--kv-quick was settled by its first stage"))
 
 
 def floored(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View) -> str | None:
@@ -62,7 +74,9 @@ def block(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View, *, verbos
     said = said_of(rows, frame, view, verdict)
     if floored(rows, frame, view):
         return [line for sentence in said for line in wrapped(sentence)]
-    return verdict_lines(verdict, make_grid(rows, frame.pairs, view), said, verbose=verbose)
+    margins = margins_of(rows, frame, view)
+    beside = [] if margins is None else margin_block_lines(margins)
+    return verdict_lines(verdict, make_grid(rows, frame.pairs, view), said, beside=beside, verbose=verbose)
 
 
 def facts(rows: Sequence[Mapping[str, Any]], frame: Frame) -> list[dict[str, Any]]:
@@ -71,6 +85,14 @@ def facts(rows: Sequence[Mapping[str, Any]], frame: Frame) -> list[dict[str, Any
     for view in frame.views:
         verdict = verdict_of(rows, frame, view)
         said = said_of(rows, frame, view, verdict)
-        is_floored = floored(rows, frame, view) is not None
-        told.append({"rotation": view.rotation, "sentences": said, "floored": is_floored, **verdict.facts()})
+        margins = margins_of(rows, frame, view)
+        told.append(
+            {
+                "rotation": view.rotation,
+                "sentences": said,
+                "floored": floored(rows, frame, view) is not None,
+                **verdict.facts(),
+                "margins": None if margins is None else margins.facts(),
+            }
+        )
     return told
