@@ -27,7 +27,10 @@ _LABEL, _FIGURE = 7, 8
 def verdict_lines(
     verdict: Verdict, grid: Grid, said: Iterable[str], *, beside: Sequence[str] = (), verbose: bool = False
 ) -> list[str]:
-    """The block, at 80 columns; `said` are its sentences, `beside` lines on margins. With `verbose` each cell has one."""
+    """The block, at 80 columns: `said` are its sentences, `beside` what is said of margins.
+
+    With `verbose` each cell has a line.
+    """
     lines: list[str] = []
     if verdict.reason is None and verdict.cells:
         lines += [*_differences(verdict, grid), *_sides(verdict), *_again(verdict)]
