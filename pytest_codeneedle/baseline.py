@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_codeneedle.baseline_text import FORMAT, parse_baseline
 from pytest_codeneedle.devices import used_devices
 from pytest_codeneedle.errors import BaselineError, CacheTypeError
-from pytest_codeneedle.run_checks import checked_about, checked_rows
+from pytest_codeneedle.run_checks import checked_about
 from pytest_codeneedle.store import RUN, SERVERS, RunFolder, current
 from pytest_codeneedle.stored_run import StoredRun, stored_run
 
@@ -58,10 +58,8 @@ def read_several(path: Path, name: str | None = None) -> list[StoredRun]:
 def read_folder(folder: RunFolder, name: str, rows: Sequence[Mapping[str, Any]] | None = None) -> StoredRun:
     """The run in a folder; `rows` are those that count, where they are known. Raises RunFolderError, BaselineError."""
     about = checked_about(folder.path, folder.about())
-    if rows is None:
-        rows = current(about, checked_rows(folder.path, folder.rows()))
     try:
-        return stored_run(name, about, rows, _gpus(folder.path))
+        return stored_run(name, about, current(about, folder.rows()) if rows is None else rows, _gpus(folder.path))
     except (KeyError, TypeError, ValueError, AttributeError, CacheTypeError) as error:
         lacks = f"there is no {error}" if isinstance(error, KeyError) else str(error)
         msg = f"{name} is damaged: {lacks}; bring it back from a copy, or name another run"

@@ -89,7 +89,8 @@ def parse_baseline(name: str, text: str) -> StoredRun:
         cells = {}
         for key, said in read["cells"].items():
             part = f"cell {key}"
-            cells[parse_place(key)] = _read_cell(said, functions)
+            place = parse_place(key)
+            cells[place] = _read_cell(said, functions)
     except (KeyError, TypeError, ValueError, AttributeError, CacheTypeError) as error:
         lacks = f"no {error}" if isinstance(error, KeyError) else str(error)
         msg = f"{name} is damaged: {part}: {lacks}; bring it back from a copy, or save it anew"
@@ -110,9 +111,9 @@ def _head(read: Mapping[str, Any]) -> dict[str, Any]:
     return {**texts, **numbers, "trim": trim, **tables, "reference": parse_pair(read["reference"])}
 
 
-def _of(value: Any, kind: type) -> Any:  # noqa: ANN401 - checked here
-    if not isinstance(value, kind) or isinstance(value, bool):
-        msg = f"{value!r} is no {kind.__name__}"
+def _of(value: Any, *kinds: type) -> Any:  # noqa: ANN401 - checked here
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        msg = f"{value!r} is no {kinds[0].__name__}"
         raise TypeError(msg)
     return value
 
@@ -129,7 +130,7 @@ def _read_cell(said: Mapping[str, Any], functions: tuple[str, ...]) -> StoredCel
     if unknown:
         msg = f"{min(unknown)!r} is none of its functions"
         raise ValueError(msg)
-    k, v = said.get("log_rotation", (None, None))
+    k, v = (None if side is None else _of(side, int) for side in said.get("log_rotation", (None, None)))
     return StoredCell(
         matched={name: lines for name, lines in matched.items() if name not in names["not_asked"]},
         failed=names["failed"],
@@ -143,5 +144,5 @@ def _figures(values: Any, functions: tuple[str, ...]) -> dict[str, float | None]
     if len(_of(values, list)) != len(functions):
         msg = f"{len(values)} figures for {len(functions)} functions"
         raise ValueError(msg)
-    figures = [None if value is None else float(_of(value, int | float)) for value in values]  # type: ignore[arg-type]
+    figures = [None if value is None else float(_of(value, float, int)) for value in values]
     return dict(zip(functions, figures, strict=True))

@@ -78,7 +78,7 @@ def _turned(number: int) -> str:
 def not_compared(old: StoredRun, new: StoredRun, asked: Mapping[Place, Sequence[str]]) -> Iterable[str]:
     """What one of the runs has and the other has not."""
     for have, other, when in ((old, new, "not asked now"), (new, old, "not in the old run")):
-        cells = [str(cell) for cell in have.cells if cell not in other.cells]
+        cells = [str(cell) for cell in sorted(have.cells) if cell not in other.cells]
         if cells:
             yield f"{counted(len(cells), 'cell')} {when}: {few(cells)}"
         everywhere = {name for cell in asked for name in have.cells[cell].matched}

@@ -161,7 +161,7 @@ def compare(old: StoredRun, new: StoredRun) -> Comparison:
     """Hold `new` against `old`. Raises BaselineError where they are not comparable, with what differs."""
     refuse_other_questions(old, new)
     old = under_one_rotation(old, {cell.rotation for cell in new.cells})
-    common = [cell for cell in new.cells if cell in old.cells]
+    common = sorted(cell for cell in new.cells if cell in old.cells)
     asked = {cell: _common(old.cells[cell].matched, new.cells[cell].matched) for cell in common}
     if not any(asked.values()):
         what = "cell" if not common else "function"

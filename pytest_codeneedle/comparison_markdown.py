@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pytest_codeneedle.comparable import few
 from pytest_codeneedle.comparison_text import grids, notes, verdict, wrapped
 from pytest_codeneedle.printable import printable
 
@@ -28,8 +29,7 @@ def comparison_markdown(compared: Comparison) -> list[str]:
         *_table([*compared.declared, *(one for one in compared.worse_changes if one not in compared.declared)]),
     ]
     for cell, functions in compared.silent.items():
-        names = ", ".join(_plain(name) for name in functions)
-        lines += [f"- no answer any more: {cell}: {names}"]
+        lines += [f"- no answer any more: {_plain(str(cell))}: {few([_plain(name) for name in functions])}"]
     lines += [""] if compared.silent else []
     folded = _folded(compared)
     if sum(len(line) + 1 for line in (*lines, *folded)) > _MOST_CHARACTERS:

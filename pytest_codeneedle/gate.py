@@ -10,10 +10,11 @@ from pytest_codeneedle import terminal
 from pytest_codeneedle.baseline import read_folder
 from pytest_codeneedle.baselines import baselines_of, refuse_other_cut
 from pytest_codeneedle.cells import place_of
-from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.errors import BaselineError, ConfigurationError
 from pytest_codeneedle.exit_status import gate_status
 from pytest_codeneedle.grid import ERROR, FAILED
 from pytest_codeneedle.rows import PACKAGED, REPORT_FIELD
+from pytest_codeneedle.session import FAILED_THEN
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from pytest_codeneedle.session import GridSession
     from pytest_codeneedle.stored_run import StoredRun
 
-#: The name under which the questions that failed in the baseline travel to a worker.
-_FAILED_THEN = "codeneedle_failed_then"
 _EXPECTED = "failed in the baseline too"
 
 #: A question, whatever the pass: corpus, cell, function.
@@ -47,7 +46,7 @@ class Gate:
         self._judged_failures = 0
         self._said: list[str] = []
         if session.is_worker:
-            sent: list[list[str]] = session.config.workerinput[_FAILED_THEN]  # type: ignore[attr-defined]  # xdist's
+            sent: list[list[str]] = session.config.workerinput[FAILED_THEN]  # type: ignore[attr-defined]  # xdist's
             self._failed_then = {(corpus, cell, function) for corpus, cell, function in sent}
         else:
             self._baselines = baselines_of(session.plan, session.plan.settings.baselines)
@@ -61,16 +60,16 @@ class Gate:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: WorkerController) -> None:
         """Send a worker the failures that are expected: it may be on a host without the file."""
-        node.workerinput[_FAILED_THEN] = sorted(map(list, self._failed_then))
+        node.workerinput[FAILED_THEN] = sorted(map(list, self._failed_then))
 
-    def pytest_sessionstart(self) -> None:
-        """Once a tokenizer has cut the corpora: see that what is left of each is what was left then."""
+    def refuse_other_cuts(self) -> None:
+        """Once a tokenizer has cut the corpora: raise BaselineError where something else is left than was left then."""
         try:
-            for name in self._session.prepared if self._baselines else ():
+            for name in self._baselines:
                 refuse_other_cut(self._baselines[name], name, self._session.plan.corpora[name].corpus.sha256)
-        except ConfigurationError as error:
+        except BaselineError:
             self._session.abandon()
-            raise pytest.UsageError(str(error)) from error
+            raise
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # around the one that attaches the row, which still says `failed`
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -91,12 +90,12 @@ class Gate:
             self._judged_failures += 1
 
     def _is_judged(self, row: Mapping[str, Any]) -> bool:
-        """Whether the baseline has this question; an ERROR is its affair only where it was one then."""
-        run = self._baselines.get(row["corpus"])
-        cell = run and run.cells.get(place_of(row)._replace(replicate=0))
+        """Whether the comparison has this question: the packaged test's, asked then, in a pass that counts."""
+        run, place = self._baselines.get(row["corpus"]), place_of(row)
+        cell = run and run.cells.get(place._replace(replicate=0))
         if not cell or row.get("test") != PACKAGED or row["function"] not in cell.matched:
             return False
-        return row["outcome"] != ERROR or row["function"] in cell.silent
+        return row["outcome"] != ERROR or place.replicate < self._session.plan.settings.repeat
 
     @pytest.hookimpl(trylast=True)  # the run is written, and known to be calibrated or not
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -111,11 +110,13 @@ class Gate:
         worse = any(one.worse for one in compared)
         found = session.exitstatus
         session.exitstatus = gate_status(found, worse=worse, other_failures=others)
-        if found != session.exitstatus or self._judged_failures:
-            failed = f"{self._judged_failures} failed items" if self._judged_failures != 1 else "1 failed item"
-            self._said = [f"exit status {int(session.exitstatus)}: the comparison decides, {failed} does not"]
-        if others and not worse:
-            self._said = [f"exit status {int(session.exitstatus)}: {others} failures are none of the comparison's"]
+        status = f"exit status {int(session.exitstatus)}"
+        if found != session.exitstatus:
+            failed = "1 failed item" if self._judged_failures == 1 else f"{self._judged_failures} failed items"
+            self._said = [f"{status}: decided by the comparison, not by {failed}"]
+        elif others and not worse:
+            other = "1 failure is" if others == 1 else f"{others} failures are"
+            self._said = [f"{status}: {other} none of the comparison's"]
 
     def _compare(self, name: str, run: StoredRun) -> Comparison | str:
         """The comparison, or why there is none."""

@@ -12,7 +12,7 @@ from pytest_codeneedle import attachments, first_cell, live, quick_stop, termina
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.fleet import Fleet, Guest, distribute
 from pytest_codeneedle.rows import REPORT_FIELD, attach_row
-from pytest_codeneedle.session import SESSION, GridSession
+from pytest_codeneedle.session import FAILED_THEN, SESSION, GridSession
 from pytest_codeneedle.settings import read_settings
 from pytest_codeneedle.signals import StopSignals, end_workers
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from xdist.workermanage import WorkerController
+
+    from pytest_codeneedle.gate import Gate
 
 SUITE = Path(__file__).parent / "suite" / "test_recall.py"
 
@@ -34,7 +36,7 @@ class GridPlugin:
         distribute(config)
         try:
             self.session = GridSession(read_settings(config), config)
-            self._register_gate(config)
+            self._gate = self._registered_gate(config)
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from error
         config.stash[SESSION] = self.session
@@ -53,12 +55,16 @@ class GridPlugin:
             # Once for each: where the machine kills them, it would go on to.
             config.option.maxworkerrestart = str(max(1, len(config.option.tx or ())))
 
-    def _register_gate(self, config: pytest.Config) -> None:
-        """With --kv-baseline."""
-        if self.session.plan.settings.baselines:
-            from pytest_codeneedle.gate import Gate  # noqa: PLC0415 - other sessions pay for no import
+    def _registered_gate(self, config: pytest.Config) -> Gate | None:
+        """With --kv-baseline; a worker on another host may have no such file, and needs none."""
+        on_worker = FAILED_THEN in getattr(config, "workerinput", ())
+        if not on_worker and (self.session.is_worker or not self.session.plan.settings.baselines):
+            return None
+        from pytest_codeneedle.gate import Gate  # noqa: PLC0415 - other sessions pay for no import
 
-            config.pluginmanager.register(Gate(self.session))
+        gate = Gate(self.session)
+        config.pluginmanager.register(gate, "codeneedle-gate")
+        return gate
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -75,6 +81,8 @@ class GridPlugin:
             terminal.write(config, terminal.announce(self.session.plan, self.session.workers))
             terminal.write(config, self.fleet.check())
             self.session.prepare()
+            if self._gate is not None:
+                self._gate.refuse_other_cuts()
             self.fleet.record(self.session.prepared)
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from error

@@ -80,8 +80,8 @@ def _verdict(on: Figures, off: Figures) -> list[str]:
     needed = _least_functions(len(found))
     if most < needed:
         return _wrapped(
-            f"rotation: {most} functions cannot show a difference in one of {len(found)} cells: {needed} are needed "
-            f"({how})"
+            f"rotation: {most} function{'s' * (most > 1)} cannot show a difference in one of {len(found)} cells: "
+            f"{needed} are needed ({how})"
         )
     return _wrapped(f"rotation: no cell differs, on - off ({how})")
 

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from pytest_codeneedle.settings import Settings
 
 SESSION = pytest.StashKey["GridSession"]()
-#: The names under which the settled facts, and the answers on record, travel to a worker.
-WORKER_INPUT, _RECORDED = "codeneedle", "codeneedle_recorded"
+#: The names under which the settled facts, the answers on record, and what failed in the baseline travel to a worker.
+WORKER_INPUT, _RECORDED, FAILED_THEN = "codeneedle", "codeneedle_recorded", "codeneedle_failed_then"
 
 
 class GridSession:
