@@ -2,9 +2,9 @@
 
 A difference is what one function has in a cell minus what it has in the reference, negative where something was lost.
 If the cache makes no difference, each is as likely as its negative: the test asks how many of the 2^n ways to choose
-signs make a sum as far from zero as the one that was seen (Fisher 1935). It takes nothing else for granted, counts
-ties as they are, and its interval keeps the level at any n. Where the differences are whole lines, or means of a few
-replicates, the count is a convolution of integers: exact for any n.
+signs make a sum as far from zero as the one that was seen (Fisher 1935). It takes nothing else for granted and counts
+ties as they are. Where the differences are whole lines, or means of a few replicates, the count is a convolution of
+integers: exact for any n.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy.special import betaincinv
+from scipy.special import betaincinv, stdtrit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +38,8 @@ _SAMPLES = 64
 # Differences of means over replicates are fractions of small numbers, up to the rounding of doubles.
 _MOST_PARTS = 1000
 _ROUNDING = 1e-9
+# Below it the limit of Hall's transformation is more exact than the transformation.
+_NO_SKEWNESS = 1e-6
 # Beyond this many units in the smaller tail the convolution would be slower than what it replaces.
 _MOST_UNITS = 1 << 18
 
@@ -54,9 +56,11 @@ class Interval:
 class Contrast:
     """What `n` paired differences say: `mean` and `sd` in their unit, `p` of the two-sided sign-flip test.
 
-    `interval` (95 %, of the mean) is None where all differences are zero (`tied`) or there is none. `sd` is None for
-    fewer than two, `mean` is 0 for none. `lost` functions have a negative difference; up to `share_open` of all
-    functions may, for all that is known (one-sided 95 %).
+    `interval` (95 %, of the mean) is None where all differences are zero (`tied`) or there is none; its upper end is
+    below zero where the test calls a loss significant (beyond 16 functions up to the draw of subsets), its lower end
+    is on the safe side where losses are skewed.
+    `sd` is None for fewer than two, `mean` is 0 for none. `lost` functions have a negative difference; up to
+    `share_open` of all functions may, for all that is known (one-sided 95 %).
     """
 
     n: int
@@ -182,7 +186,7 @@ def _contrast(units: _Units, means: Floats) -> Contrast:
         mean=float(values.mean()) / units.scale if n else 0.0,
         sd=float(values.std(ddof=1)) / units.scale if n > 1 else None,
         p=_convolved(units, "two-sided") if convolved else _counted(means, units.tolerance, "two-sided"),
-        interval=None if tied or not n else _interval(means, units.scale),
+        interval=None if tied or not n else _interval(units, means),
         tied=tied,
         lost=lost,
         share_open=share_limit(lost, n),
@@ -223,18 +227,33 @@ def _counted(means: Floats, tolerance: float, alternative: Alternative) -> float
     return below if alternative == "less" else above
 
 
-def _interval(means: Floats, scale: int) -> Interval:
+def _interval(units: _Units, means: Floats) -> Interval:
     """Hartigan (1969): a true mean is as likely between any two neighbours of the ordered means of subsets.
 
-    All means that the two-sided sign-flip test does not reject, taken off the differences, lie in it. Fewer than six
-    differences can reject nothing.
+    From the k-th of them to the k-th from the end lies every mean that the two-sided sign-flip test, with it taken off
+    the differences, does not reject. Fewer than six differences can reject nothing. That takes losses and gains to be
+    spread alike. Where they are not, for recall has a ceiling, the lower end came out too high: at a true loss of
+    delta 7.8 % of samples of 16 exponential losses were called NOT WORSE. So it is the lower of two (4.5 %).
     """
     count = len(means)
     k = math.floor(ALPHA / 2 * (count + 1))
     if k == 0:
         return Interval(-math.inf, math.inf)
     ordered = np.partition(means, (k - 1, count - k))
-    return Interval(float(ordered[k - 1]) / scale, float(ordered[count - k]) / scale)
+    low = min(float(ordered[k - 1]), _skewed_low(units.values))
+    return Interval(low / units.scale, float(ordered[count - k]) / units.scale)
+
+
+def _skewed_low(values: Floats) -> float:
+    """Hall's (1992, JRSS B 54:221) lower limit of the mean: Student's, with the skewness transformed away."""
+    n, mean, sd = len(values), float(values.mean()), float(values.std())
+    if sd == 0:
+        return mean
+    skewness = float(((values - mean) ** 3).mean()) / sd**3
+    shift = float(stdtrit(n - 1, 1 - ALPHA / 2)) / math.sqrt(n) - skewness / (6 * n)
+    if abs(skewness) < _NO_SKEWNESS:
+        return mean - sd * shift
+    return mean - sd * 3 * (math.cbrt(1 + skewness * shift) - 1) / skewness
 
 
 def _subset_means(samples: Floats) -> Floats:

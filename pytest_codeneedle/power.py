@@ -25,7 +25,9 @@ class Detectable:
     """The mean `loss` of lines that `n` functions would have shown; None, with the `reason`, where they can show none.
 
     The larger of two figures. `floor`: six functions that lose one line each, the least that is significant. `noise`:
-    what a t test with the paired `sd` of this run sees with a power of 0.8; None where there is no sd.
+    what is seen with a power of 0.8 at the paired `sd` of this run; None where there is no sd. It is the figure of the
+    t test and half a step of the sum (Yates), for lines are whole and ties count against significance. Simulated, the
+    exact test has a power of 0.75 to 0.81 there from 12 functions on; 0.6 to 0.77 with 8.
     """
 
     n: int
@@ -57,7 +59,7 @@ def detectable(n: int, sd: float | None, *, level: float = ALPHA / 2) -> Detecta
     if n < needed:
         return Detectable(n, sd=sd, reason=too_few(n, needed))
     floor = needed / n
-    noise = None if sd is None else sd * _standardised(n, level)
+    noise = None if sd is None else sd * _standardised(n, level) + 1 / n
     return Detectable(n, max(floor, noise or 0.0), floor, noise, sd)
 
 

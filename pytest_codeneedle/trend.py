@@ -63,6 +63,18 @@ class Trend:
         }
 
 
+def page_test(bits: Sequence[float], blocks: Sequence[Sequence[float]]) -> float:
+    """The exact one-sided p-value: the chance of an L at least as large, each block's values in any order."""
+    places = _ranks(np.array([bits], dtype=np.float64))[0]
+    ranks = _ranks(np.array(blocks, dtype=np.float64).round(_DECIMALS))
+    seen = int((ranks @ places).sum())
+    least, chances = 0, np.ones(1)
+    for row in ranks:
+        of_block, block = _block(tuple(places.tolist()), tuple(sorted(row.tolist())))
+        least, chances = least + of_block, np.convolve(chances, block)
+    return min(1.0, float(chances[seen - least :].sum()))
+
+
 def _interval_facts(slope: Contrast | None) -> dict[str, Any] | None:
     """A slope loses no lines: only its mean and its interval are said."""
     return {name: slope.facts()[name] for name in ("mean", "low", "high")} if slope else None
@@ -76,16 +88,17 @@ def page_trend(bits: Sequence[float], blocks: Sequence[Sequence[float]]) -> Tren
     n = len(blocks)
     if n == 0:
         return Trend(0, reason="nothing was answered at every level")
-    if len(set(bits)) == 1:
+    if len(bits) == 1:
         return Trend(n, reason="only one level was asked")
+    if len(set(bits)) == 1:
+        return Trend(n, reason="all levels have the same bits")
+    if _least(bits) ** n > ALPHA:
+        plural = "" if n == 1 else "s"
+        return Trend(n, reason=f"{n} block{plural} of {len(bits)} levels cannot show a trend")
     values: Floats = np.array(blocks, dtype=np.float64).round(_DECIMALS)
-    places = _ranks(np.array([bits], dtype=np.float64))[0]
-    ranks = _ranks(values)
-    if _least(places) ** n > ALPHA:
-        return Trend(n, reason=f"{n} at {len(bits)} levels cannot show a trend, whatever they lose")
     return Trend(
         n=n,
-        p=_upper_tail(places, ranks),
+        p=page_test(bits, blocks),
         slope=contrast(_slopes(np.array(bits, dtype=np.float64), values).tolist()),
         tied=bool((values == values[:, :1]).all()),
     )
@@ -103,20 +116,11 @@ def _slopes(bits: Floats, values: Floats) -> Floats:
     return np.asarray(values @ centred / (centred @ centred))
 
 
-def _least(places: Whole) -> float:
-    """The chance of the arrangement that follows the places best: the least p of one block."""
-    _, chances = _block(tuple(places.tolist()), tuple(range(1, len(places) + 1)))
+def _least(bits: Sequence[float]) -> float:
+    """The least p of one block: the chance of the arrangement that follows the levels best."""
+    places = _ranks(np.array([bits], dtype=np.float64))[0]
+    _, chances = _block(tuple(places.tolist()), tuple(range(1, len(bits) + 1)))
     return float(chances[-1])
-
-
-def _upper_tail(places: Whole, ranks: Whole) -> float:
-    """The chance of an L at least as large as that of these blocks."""
-    seen = int((ranks @ places).sum())
-    least, chances = 0, np.ones(1)
-    for row in ranks:
-        of_block, block = _block(tuple(places.tolist()), tuple(sorted(row.tolist())))
-        least, chances = least + of_block, np.convolve(chances, block)
-    return min(1.0, float(chances[seen - least :].sum()))
 
 
 @lru_cache(maxsize=512)

@@ -7,6 +7,10 @@ against the reference. They are tested as they are; all other cells share one le
 - NOT WORSE where the 95 % interval of its mean difference lies above -delta, or where not one line differs, else
 - INCONCLUSIVE.
 
+At a true loss of delta NOT WORSE is said at most one time in twenty, over all the ways to lose that are simulated
+(tests/simulation) but one: a rare large loss, of which few functions may show nothing. Of it each contrast says how
+large a share it leaves open.
+
 No sentence is made here, and nothing in `facts` is NaN or infinite.
 """
 
