@@ -15,6 +15,7 @@ from pytest_codeneedle.grid import ONE_PASS
 from pytest_codeneedle.margin_grid import differences
 from pytest_codeneedle.marginals import Side, side
 from pytest_codeneedle.paired import ALPHA, Contrast, contrasts, holm
+from pytest_codeneedle.power import least_for_family
 from pytest_codeneedle.verdict import low_pair
 
 if TYPE_CHECKING:
@@ -167,13 +168,10 @@ def _lower(verdict: MarginVerdict) -> str:
 
 
 def _too_few(verdict: MarginVerdict, functions: int) -> str:
-    """Where not even the least p-value that so many functions can have is below the level that cells share."""
+    """Where not even a fall in every function could be significant in a cell that shares its level."""
     sharing = sum(not cell.declared for cell in verdict.cells)
-    if sharing * 2.0 ** (1 - functions) <= ALPHA:
-        return ""
-    return (
-        f"; {functions} function{' is' if functions == 1 else 's are'} too few for {sharing} cells at one level (Holm)"
-    )
+    needed = least_for_family(sharing)
+    return "" if not sharing or functions >= needed else f"; {needed} functions are needed for {sharing} cells (Holm)"
 
 
 def _trend(found: Side) -> list[str]:

@@ -68,6 +68,14 @@ def least_one_way(level: float) -> int:
     return math.ceil(-math.log2(level))
 
 
+def least_for_family(cells: int) -> int:
+    """So few functions that all lose a line are significant in one of `cells` that share their level (Holm).
+
+    2 / 2^n times `cells` is the least p-value that they can have.
+    """
+    return max(LEAST_ONE_WAY, math.ceil(math.log2(2 * max(1, cells) / ALPHA)))
+
+
 def too_few(n: int, needed: int = LEAST_ONE_WAY) -> str:
     """Why that many functions settle nothing."""
     return f"{n} {'function' if n == 1 else 'functions'} cannot settle it: {needed} are needed"

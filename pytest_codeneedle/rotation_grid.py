@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_codeneedle.figures import p_is, signed, span
 from pytest_codeneedle.grid import Cell, Grid, table
 from pytest_codeneedle.kvtypes import is_quantized
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     Figures = Mapping[KVPair, Mapping[str, float]]
 
 _COLUMNS = 80
-_ROUNDS_TO_ZERO = 0.005
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def rotation_lines(on: Figures, off: Figures) -> list[str]:
         differences = tuple(_differences(on.get(pair, {}), off.get(pair, {})))
         cells[pair] = Cell(pair, differences, passed=0, errors=0)
     title = ["rotation on - off", "", "mean difference in lines, function by function"]
-    return [*title, *table(Grid(cells), lambda cell: _signed(cell.mean_matched or 0.0)), "", *_verdict(on, off)]
+    return [*title, *table(Grid(cells), lambda cell: signed(cell.mean_matched or 0.0)), "", *_verdict(on, off)]
 
 
 def _differences(on: Mapping[str, float], off: Mapping[str, float]) -> list[float]:
@@ -70,14 +69,16 @@ def _verdict(on: Figures, off: Figures) -> list[str]:
     found = {pair: one for pair, one in rotation_contrasts(on, off).items() if one.adjusted is not None}
     if not found:
         return ["rotation: no quantized cell has answers both ways"]
+    from pytest_codeneedle.power import least_for_family  # noqa: PLC0415 - as above
+
     how = f"paired by function, exact sign-flip, Holm over {len(found)} cell{'s' * (len(found) > 1)}"
     differing = {pair: one.contrast for pair, one in found.items() if one.differs}
     if differing:
         width = max(len(str(pair)) for pair in differing)
-        lines = [f"{pair!s:<{width}}  {_told(one)}, p {found[pair].adjusted:.2g}" for pair, one in differing.items()]
+        lines = [f"{pair!s:<{width}}  {_told(one, found[pair].adjusted)}" for pair, one in differing.items()]
         return [*_wrapped(f"rotation: {len(differing)} of {len(found)} cells differ, on - off ({how}):"), *lines]
     most = max(one.contrast.n for one in found.values())
-    needed = _least_functions(len(found))
+    needed = least_for_family(len(found))
     if most < needed:
         return _wrapped(
             f"rotation: {most} function{'s' * (most > 1)} cannot show a difference in one of {len(found)} cells: "
@@ -86,20 +87,9 @@ def _verdict(on: Figures, off: Figures) -> list[str]:
     return _wrapped(f"rotation: no cell differs, on - off ({how})")
 
 
-def _least_functions(cells: int) -> int:
-    """Functions that are needed so that a loss in all of them is significant after Holm over so many cells."""
-    from pytest_codeneedle.paired import ALPHA  # noqa: PLC0415 - as above
-
-    return math.ceil(math.log2(2 * cells / ALPHA))
-
-
-def _told(one: Contrast) -> str:
-    ends = "" if one.interval is None else f" [{_signed(one.interval.low)}, {_signed(one.interval.high)}]"
-    return f"{_signed(one.mean)} lines{ends}"
-
-
-def _signed(lines: float) -> str:
-    return "0.00" if abs(lines) < _ROUNDS_TO_ZERO else f"{lines:+.2f}"
+def _told(one: Contrast, adjusted: float | None) -> str:
+    told = ", ".join(part for part in (span(one.interval), p_is(adjusted or 0.0)) if part)
+    return f"{signed(one.mean)} lines ({told})"
 
 
 def _wrapped(text: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_codeneedle.figures import lines_of, p_is, p_value, signed, span
 from pytest_codeneedle.grid import table
+from pytest_codeneedle.power import least_for_family
 from pytest_codeneedle.verdict import INCONCLUSIVE, NOT_WORSE, WORSE
 
 if TYPE_CHECKING:
@@ -77,7 +78,10 @@ def _counted(judged: Sequence[CellVerdict], verdict: Verdict) -> str:
     counts = ", ".join(f"{words.count(word)} {word}" for word in (WORSE, NOT_WORSE, INCONCLUSIVE) if word in words)
     declared = f"{verdict.low} was declared, " if verdict.low is not None else ""
     others = sum(not cell.declared for cell in judged)
-    return f"{counts or 'no cell has a verdict'}: {declared}{others} others share one level (Holm)"
+    most, needed = max((cell.contrast.n for cell in judged), default=0), least_for_family(others)
+    # What 8 functions lose in each of 34 cells cannot be significant, whatever it is: that is not to look like a doubt.
+    few = f", for which {needed} functions are needed" if others and most < needed else ""
+    return f"{counts or 'no cell has a verdict'}: {declared}{others} others share one level (Holm){few}"
 
 
 def _sides(verdict: Verdict) -> list[str]:

@@ -107,5 +107,5 @@ def test_what_the_block_says() -> None:
 def test_too_few_functions_for_so_many_cells() -> None:
     """Holm cannot reject at 8 functions and 34 cells, and that is said."""
     said = " ".join(" ".join(margin_block_lines(judged(rows(functions=8)))).split())
-    assert "8 functions are too few for 34 cells at one level (Holm)" in said
+    assert "11 functions are needed for 34 cells (Holm)" in said
     assert "too few" not in " ".join(margin_block_lines(judged(rows(functions=16))))

@@ -35,7 +35,7 @@ def test_one_cell_differs() -> None:
         "",
         "rotation: 1 of 2 cells differ, on - off (paired by function, exact sign-flip,",
         "  Holm over 2 cells):",
-        "q4_0/q4_0  +2.88 lines [+2.67, +3.00], p 6.1e-05",
+        "q4_0/q4_0  +2.88 lines (95 % +2.16 to +3.00, p < 0.001)",
     ] == rotation_lines(on, off)
 
 
