@@ -52,7 +52,19 @@ class Sweep:
 
 def run_grid(folder: Path, out: Path, *arguments: str) -> Sweep:
     """One `pytest --kv-grid` in `folder`, its run in `out`. Exits with its output where it fails."""
-    command = [sys.executable, "-m", "pytest", "--kv-grid", "-q", "--kv-server", "embedded", "--kv-out", str(out)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--kv-grid",
+        "--kv-calibrate",
+        "off",
+        "-q",
+        "--kv-server",
+        "embedded",
+        "--kv-out",
+        str(out),
+    ]
     began = time.monotonic()
     done = subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - pytest
     wall_seconds = time.monotonic() - began

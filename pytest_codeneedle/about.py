@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.command import without_secrets
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.machine import describe
+from pytest_codeneedle.merging import passes
 from pytest_codeneedle.program import ServerArgs
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _PACKAGES = (
 )
 #: What is kept of a state of the run that other answers came from.
 _OF_AN_IDENTITY = (
-    *("key", "identity", "pairs", "cells", "shard", "functions", "budgets", "expected_tokens"),
+    *("key", "identity", "pairs", "cells", "repeat", "rotations", "shard", "functions", "budgets", "expected_tokens"),
     *("server_build", "versions"),
 )
 
@@ -74,8 +75,13 @@ def about_session(
         "threads": None if plan.program.own_threads else threads,
         "pairs": [str(pair) for pair in settings.pairs],
         "reference": str(settings.reference),
+        "delta": settings.delta,
         "shard": None if settings.shard is None else str(settings.shard),
         "order": settings.order,
+        "repeat": settings.repeat,
+        "rotations": list(settings.rotations),
+        "calibrate": settings.calibrate,
+        "calibrate_min": settings.calibrate_min,
         "lines": settings.lines,
         "pass": settings.threshold,
         "relax_indent": settings.relax_indent,
@@ -107,7 +113,7 @@ def about_corpus(plan: Plan, name: str) -> dict[str, Any]:
         "asked": [question.function.name for question in chosen.asked],
         "sample_k": settings.functions or corpus.sample_k,
         "sample_seed": corpus.sample_seed if settings.seed is None else settings.seed,
-        "cells": [str(cell.pair) for cell in plan.cells if cell.corpus == name],
+        "cells": [str(cell.place) for cell in plan.cells if cell.corpus == name],
         "functions": [question.function.record(settings.lines) for question in chosen.asked],
     }
 
@@ -164,6 +170,7 @@ def gone_on(stored: Mapping[str, Any] | None, about: Mapping[str, Any]) -> dict[
         **again,
         **{key: list(dict.fromkeys([*same[key], *about[key]])) for key in ("pairs", "cells")},
         "functions": _joined([*same["functions"], *about["functions"]]),
+        **passes([same, about]),
         "shard": about["shard"] if same["shard"] == about["shard"] else None,
         **{key: {**(same[key] or {}), **(about[key] or {})} or None for key in ("budgets", "expected_tokens")},
     }

@@ -10,6 +10,8 @@ from pytest_codeneedle.cleaning import clean
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_codeneedle.token_probs import Token
+
 _FENCE = "```"
 
 
@@ -81,7 +83,9 @@ class Answer:
 
     `stop` is llama.cpp's word for why it ended (`eos`, `word`, `limit`), or `closed` where this side closed the
     stream because the lines were complete and the model ran on. `tokens` were decoded in `predicted_ms`;
-    `prompt_n` prompt tokens were ingested in `prompt_ms`, and `cache_n` came from the prompt cache.
+    `prompt_n` prompt tokens were ingested in `prompt_ms`, and `cache_n` came from the prompt cache. `told` are the
+    tokens of `text` and `after` that the server told probabilities of; None of a recorded answer, whose row has what
+    was made of them.
     """
 
     text: str = field(repr=False)  # may be private code
@@ -94,12 +98,13 @@ class Answer:
     predicted_ms: float
     truncated: bool
     after: str = field(default="", repr=False)
+    told: tuple[Token, ...] | None = field(default=(), repr=False)
 
     @classmethod
     def recorded(cls, row: Mapping[str, Any]) -> Answer:
         """The answer of a result row, as `facts`, `response` and `after` hold it."""
         names = ("stop", "run_on", "tokens", "cache_n", "prompt_n", "prompt_ms", "predicted_ms", "truncated")
-        return cls(text=row["response"], after=row.get("after") or "", **{name: row[name] for name in names})
+        return cls(text=row["response"], after=row.get("after") or "", told=None, **{name: row[name] for name in names})
 
     def facts(self) -> dict[str, str | int | float | bool]:
         """Flat and plain, without the text, for a result row and for `user_properties`."""

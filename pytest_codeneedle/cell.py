@@ -9,6 +9,7 @@ from pytest_codeneedle.deadline import Speeds
 from pytest_codeneedle.errors import AnswerError, LateAnswerError, PromptTooLongError
 from pytest_codeneedle.prompts import shared_prefix
 from pytest_codeneedle.recall import Judge, Recall
+from pytest_codeneedle.token_probs import N_PROBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,7 @@ def cell_facts(cell: Cell, function: Function, total_lines: int) -> dict[str, An
         "ctv": cell.pair.ctv,
         "function": function.name,
         "replicate": cell.replicate,
+        "rotation": cell.rotation,
         "start_line": function.start_line,
         "depth": round(function.start_line / total_lines, 4),
     }
@@ -142,6 +144,7 @@ class RunningCell:
                 full=settings.full_answer,
                 stop=settings.stop,
                 opening=self._prepared.thinking.opening(prompt),
+                n_probs=N_PROBS,
                 deadline_seconds=self._speeds.deadline_seconds(self._prepared.prompt_tokens, budget),
             )
         except LateAnswerError as error:

@@ -10,7 +10,7 @@ it begins a line, and a closing tag that nothing opened only where it begins or 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,8 +22,11 @@ _TAG = re.compile(r"</?think>")
 _FENCE = "```"
 _PAIR = 2  # fence lines from which on the answer is what lies between the outer ones
 
-# Not str.splitlines: it also splits at form feeds and U+2028, which are part of a line in the corpus.
-_LINE_END = re.compile(r"\r\n|\n|\r")
+#: A line and its number in the answer.
+_Line = tuple[int, str]
+
+#: Not str.splitlines: it also splits at form feeds and U+2028, which are part of a line in the corpus.
+LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,15 @@ class Cleaned:
     `lines` is what is scored, without line ends, indentation kept. `think_lines` is the number of lines that
     a removed `<think>` echo covered, those of its tags included; `thought` says that it held text. `empty` says
     that the answer held nothing but white space, thinking and fence lines. Without that `lines` can still be
-    without any, when all text stood outside the fences: such an answer is wrong, not missing.
+    without any, when all text stood outside the fences: such an answer is wrong, not missing. `numbers` says which line
+    of the answer each of `lines` is, counted from 0: all of it, or its end where thinking ended on it.
     """
 
     lines: tuple[str, ...]
     think_lines: int
     empty: bool
     thought: bool = False
+    numbers: tuple[int, ...] = field(default=(), compare=False)
 
 
 def clean(response: str) -> list[str]:
@@ -54,21 +59,23 @@ def read_answer(response: str) -> Cleaned:
     white space) the text between the first and the last is kept, with one only that line is dropped. Fence
     lines within the outer two stay, so cleaning twice is not always the same as cleaning once.
     """
-    every = _LINE_END.split(response)
-    lines, removed = _without_thinking(every)
+    every = LINE_END.split(response)
+    lines, removed = _without_thinking(list(enumerate(every)))
     thought = any(_TAG.sub("", line).strip() for line in removed)
-    empty = all(_is_blank(line) or _is_fence(line) for line in lines)
-    return Cleaned(tuple(_trimmed(_without_fences(lines))), len(removed), empty, thought)
+    empty = all(_is_blank(line) or _is_fence(line) for _, line in lines)
+    kept = _trimmed(_without_fences(lines))
+    return Cleaned(tuple(line for _, line in kept), len(removed), empty, thought, tuple(number for number, _ in kept))
 
 
-def _without_thinking(lines: list[str]) -> tuple[list[str], list[str]]:
+def _without_thinking(lines: list[_Line]) -> tuple[list[_Line], list[str]]:
     """`lines` without any echo of thinking, and the lines that it covered."""
     removed: list[str] = []
-    while (echo := _find_thinking(lines)) is not None:
+    while (echo := _find_thinking([line for _, line in lines])) is not None:
         first, last, rest = echo
-        removed += [*lines[first:last], lines[last].removesuffix(rest)]
+        removed += [*(line for _, line in lines[first:last]), lines[last][1].removesuffix(rest)]
         # What follows the closing tag on its line is answer, and may open the next echo.
-        lines = [*lines[:first], *([] if _is_blank(rest) else [rest]), *lines[last + 1 :]]
+        kept = [] if _is_blank(rest) else [(lines[last][0], rest)]
+        lines = [*lines[:first], *kept, *lines[last + 1 :]]
     return lines, removed
 
 
@@ -98,15 +105,15 @@ def _opened_thinking(lines: Sequence[str], first: int) -> tuple[int, int, str] |
     return None
 
 
-def _without_fences(lines: Sequence[str]) -> list[str]:
-    fences = [index for index, line in enumerate(lines) if _is_fence(line)]
+def _without_fences(lines: Sequence[_Line]) -> Sequence[_Line]:
+    fences = [index for index, (_, line) in enumerate(lines) if _is_fence(line)]
     if len(fences) >= _PAIR:
-        return list(lines[fences[0] + 1 : fences[-1]])
-    return [line for line in lines if not _is_fence(line)]
+        return lines[fences[0] + 1 : fences[-1]]
+    return [(number, line) for number, line in lines if not _is_fence(line)]
 
 
-def _trimmed(lines: Sequence[str]) -> Sequence[str]:
-    text = [index for index, line in enumerate(lines) if not _is_blank(line)]
+def _trimmed(lines: Sequence[_Line]) -> Sequence[_Line]:
+    text = [index for index, (_, line) in enumerate(lines) if not _is_blank(line)]
     return lines[text[0] : text[-1] + 1] if text else ()
 
 

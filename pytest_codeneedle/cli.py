@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_codeneedle import commands_corpus, commands_run, commands_stored
+from pytest_codeneedle import commands_compare, commands_corpus, commands_run, commands_stored
 from pytest_codeneedle.errors import CodeneedleError
 
 if TYPE_CHECKING:
@@ -17,10 +18,13 @@ _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0, or 2 with one line on standard error where it cannot be done."""
+    """Run one command; 0, or 2 with one line on standard error where it cannot be done.
+
+    `compare` has a status of its own: 1 where something is worse.
+    """
     flags = _parser().parse_args(argv)
     try:
-        flags.run(flags)
+        status: int | None = flags.run(flags)
     except (KeyError, TypeError, AttributeError) as error:
         folder = getattr(flags, "run_folder", None) or " or ".join(map(str, getattr(flags, "run_folders", ())))
         if not folder:
@@ -33,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `codeneedle functions ... | head`
         sys.stderr.close()
         return 0
-    return 0
+    return status or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,9 +50,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_functions(commands)
     _add_score(commands)
     _add_grid(commands)
+    _add_summary(commands)
     _add_rescore(commands)
     _add_status(commands)
     _add_merge(commands)
+    _add_compare(commands)
+    _add_baseline(commands)
     _add_import(commands)
     _add_generate(commands)
     _add_model(commands)
@@ -79,9 +86,20 @@ def _add_score(commands: _Commands) -> None:
 
 
 def _add_grid(commands: _Commands) -> None:
-    grid = commands.add_parser("grid", help="print the grids of a stored run, complete or partial")
+    grid = commands.add_parser("grid", help="print the grids and the verdict of a stored run, complete or partial")
     _run_arguments(grid)
+    grid.add_argument(
+        "--delta", type=_above_zero, metavar="LINES", help="loss that NOT WORSE rules out; default: the run's"
+    )
+    grid.add_argument("--json", action="store_true", help="the verdict as JSON")
     grid.set_defaults(run=commands_run.grid)
+
+
+def _add_summary(commands: _Commands) -> None:
+    summary = commands.add_parser("summary", help="stored runs as one table: means, range, trend")
+    summary.add_argument("run_folders", metavar="RUN", type=Path, nargs="+")
+    summary.add_argument("--json", action="store_true", help="as JSON")
+    summary.set_defaults(run=commands_run.summary)
 
 
 def _add_rescore(commands: _Commands) -> None:
@@ -105,6 +123,25 @@ def _add_merge(commands: _Commands) -> None:
     merge.add_argument("run_folders", metavar="RUN", type=Path, nargs="+")
     merge.add_argument("-o", "--output", metavar="RUN", type=Path, required=True, help="the folder of the new run")
     merge.set_defaults(run=commands_stored.merge)
+
+
+def _add_compare(commands: _Commands) -> None:
+    compare = commands.add_parser("compare", help="hold a run against an earlier one: exit status 1 if it is worse")
+    compare.add_argument("old", metavar="OLD", type=Path, help="run folder, or file of `codeneedle baseline save`")
+    compare.add_argument("new", metavar="NEW", type=Path, help="likewise")
+    form = compare.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="as JSON")
+    form.add_argument("--markdown", action="store_true", help="as a comment on a pull request")
+    compare.set_defaults(run=commands_compare.compare)
+
+
+def _add_baseline(commands: _Commands) -> None:
+    baseline = commands.add_parser("baseline", help="keep a run's figures as a small file, to be committed")
+    actions = baseline.add_subparsers(required=True, metavar="ACTION")
+    save = actions.add_parser("save", help="write the file: no code, no answers")
+    save.add_argument("run_folder", metavar="RUN", type=Path)
+    save.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="written anew each time")
+    save.set_defaults(run=commands_compare.save_baseline)
 
 
 def _add_import(commands: _Commands) -> None:
@@ -160,6 +197,14 @@ def _one_or_more(text: str) -> int:
     number = int(text)
     if number < 1:
         msg = f"{number} is out of range; give 1 or more"
+        raise argparse.ArgumentTypeError(msg)
+    return number
+
+
+def _above_zero(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        msg = f"{text} is out of range; give more than 0"
         raise argparse.ArgumentTypeError(msg)
     return number
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import httpx
 from pytest_codeneedle.answers import Answer, AnswerWatch
 from pytest_codeneedle.errors import AnswerError, BrokenAnswerError, LateAnswerError, PromptTooLongError
 from pytest_codeneedle.sse import encodable, events
+from pytest_codeneedle.token_probs import TokenWatch
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -86,7 +88,7 @@ class Client:
         last = self._json("POST", "/completion", {**_GREEDY, **asked})
         return _answer(AnswerWatch(()), last, closed=False)
 
-    def complete(  # noqa: PLR0913 - what is asked, and five knobs of the request
+    def complete(  # noqa: PLR0913 - what is asked, and six knobs of the request
         self,
         prompt: str,
         primary: Sequence[str],
@@ -95,21 +97,25 @@ class Client:
         full: bool = False,
         stop: Sequence[str] = (),
         opening: str = "",
+        n_probs: int = 0,
         deadline_seconds: float | None = None,
     ) -> Answer:
         """The greedy answer of at most `budget` tokens.
 
         The stream is closed once the lines of `primary` are complete and the model runs on; closing it stops the
         server. `full` lets it run to its own end or to the budget. `stop` are strings that end it. `opening` is what
-        the answer begins with unseen, because the prompt ends with it. `deadline_seconds` is for all of it, however
-        little comes at a time. Raises PromptTooLongError, LateAnswerError, BrokenAnswerError where asking again may
+        the answer begins with unseen, because the prompt ends with it. `n_probs` tokens are listed for each one that is
+        written, with their log-probabilities (see `token_probs`). `deadline_seconds` is for all of it, however little
+        comes at a time. Raises PromptTooLongError, LateAnswerError, BrokenAnswerError where asking again may
         mend it, and AnswerError.
         """
-        watch = AnswerWatch(primary)
+        watch, tokens = AnswerWatch(primary), TokenWatch(opening)
         watch.feed(opening)
         body = {**_GREEDY, "prompt": prompt, "n_predict": budget, "stream": True, "timings_per_token": True}
         if stop:
             body["stop"] = list(stop)
+        if n_probs:
+            body["n_probs"] = n_probs
         if deadline_seconds is None:
             body["return_progress"] = True
         last: dict[str, Any] = {}
@@ -118,7 +124,9 @@ class Client:
             with contextlib.closing(self._events(body, deadline_seconds)) as stream:
                 for event in stream:
                     last = {**last, **event}
-                    runs_on = watch.feed(encodable(str(event.get("content", ""))))
+                    content = encodable(str(event.get("content", "")))
+                    tokens.feed(event, content)
+                    runs_on = watch.feed(content)
                     if event.get("stop"):
                         break
                     if runs_on and not full:
@@ -134,7 +142,8 @@ class Client:
         if not closed and not last.get("stop"):
             msg = f"the answer was cut off: the stream ended after {len(watch.text)} characters without a stop"
             raise BrokenAnswerError(msg, watch.text)
-        return _answer(watch, last, closed=closed)
+        answer = _answer(watch, last, closed=closed)
+        return dataclasses.replace(answer, told=tokens.tokens(answer.stop))
 
     def _events(
         self, body: Mapping[str, object], deadline_seconds: float | None

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.commands_corpus import check_threshold, project_root, write_text
 from pytest_codeneedle.errors import ConfigurationError
-from pytest_codeneedle.grid import ERROR
+from pytest_codeneedle.frame import Frame
+from pytest_codeneedle.grid import ERROR, make_grid
 from pytest_codeneedle.kvtypes import parse_pair
 from pytest_codeneedle.store import RESULTS, RUNS, RunFolder, unused
 from pytest_codeneedle.summary import run_lines
@@ -18,16 +19,59 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from pytest_codeneedle.run_table import RunRow
+
 
 def grid(flags: argparse.Namespace) -> None:
-    """Print the grids of a stored run, complete or partial."""
+    """Print the grids and the verdict of a stored run, complete or partial."""
     folder = RunFolder.open(flags.run_folder)
-    _print_grid(folder.about(), folder.current_rows(), verbose=flags.verbose)
+    about = folder.about()
+    if flags.delta is not None:
+        about = {**about, "delta": flags.delta}
+    if flags.json:
+        from pytest_codeneedle.verdicts import facts  # noqa: PLC0415 - each command pays for its own imports
+
+        told = {"run": str(folder.path), "verdicts": facts(folder.current_rows(), Frame.of(about))}
+        print(json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False))
+        return
+    _print_grid(about, folder.current_rows(), verbose=flags.verbose)
+
+
+def summary(flags: argparse.Namespace) -> None:
+    """Print several runs as one table, a row for each grid; models are named where they differ."""
+    from pytest_codeneedle.run_table import LEGEND, table_lines  # noqa: PLC0415 - as above
+
+    folders = [RunFolder.open(path) for path in flags.run_folders]
+    abouts = [folder.about() for folder in folders]
+    several = len({about["model_name"] for about in abouts}) > 1
+    rows = [
+        row
+        for folder, about in zip(folders, abouts, strict=True)
+        for row in _summed_up(about, folder.current_rows(), several=several)
+    ]
+    if flags.json:
+        print(json.dumps([row.facts() for row in rows], indent=1, ensure_ascii=False, allow_nan=False))
+        return
+    print("\n".join([*table_lines(rows), *LEGEND]))
+
+
+def _summed_up(about: dict[str, Any], rows: Sequence[dict[str, Any]], *, several: bool) -> list[RunRow]:
+    from pytest_codeneedle.run_table import gradient, run_row  # noqa: PLC0415 - as above
+    from pytest_codeneedle.verdicts import floored, verdict_of  # noqa: PLC0415 - as above
+
+    frame = Frame.of(about)
+    found = []
+    for view in frame.views:
+        parts = [about["corpus"], about["model_name"] if several else "", frame.title(view)]
+        judged = "floored" if floored(rows, frame, view) else gradient(verdict_of(rows, frame, view))
+        name = ", ".join(part for part in parts if part)
+        found.append(run_row(name, make_grid(rows, frame.pairs, view), frame.functions, judged))
+    return found
 
 
 def rescore(flags: argparse.Namespace) -> None:
     """Score a stored run's answers anew."""
-    from pytest_codeneedle.rescore import rescored  # noqa: PLC0415 - each command pays for its own imports
+    from pytest_codeneedle.rescore import rescored  # noqa: PLC0415 - as above
 
     folder = RunFolder.open(flags.run_folder)
     about, rows = folder.about(), folder.current_rows()
@@ -96,14 +140,6 @@ def _folder(given: Path | None, about: dict[str, Any]) -> Path:
 
 
 def _print_grid(about: dict[str, Any], rows: Sequence[dict[str, Any]], *, verbose: bool) -> None:
-    lines = run_lines(
-        rows,
-        [parse_pair(pair) for pair in about["pairs"]],
-        lines=about["lines"],
-        functions=len(about["functions"]),
-        reference=parse_pair(about["reference"]),
-        verbose=verbose,
-        thinks=about.get("thinking") == "on",
-    )
+    lines = run_lines(rows, Frame.of(about), verbose=verbose)
     print(f"{about['corpus']}, {about['model_name']}, {about['started']}")
     print("\n".join(lines))

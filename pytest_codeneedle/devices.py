@@ -17,6 +17,9 @@ _ID = re.compile(r"\d+|(?:GPU|MIG)-[\w/-]+")
 #: `  CUDA0: NVIDIA GeForce RTX 3090 (24268 MiB, 23862 MiB free)`
 _LISTED = re.compile(rf"^\s*({'|'.join(_VISIBLE)})(\d+): ", re.MULTILINE)
 
+#: `using device CUDA0 (NVIDIA H100 80GB HBM3) (0000:8d:00.0) - 80000 MiB free`; the bus is in builds since 2025.
+_USED = re.compile(r"using device \S+ \((?P<name>.+?)\)(?: \([^()]*\))? - \d+ MiB free")
+
 
 def parse_devices(text: str) -> tuple[str, ...]:
     """`0,1,GPU-8f6c...` -> ids as CUDA_VISIBLE_DEVICES takes them; raises ConfigurationError for anything else."""
@@ -66,3 +69,9 @@ def listed_devices(said: str, environment: Mapping[str, str]) -> tuple[str, ...]
         return ()
     visible = [one.strip() for one in environment.get(_VISIBLE[found[0][0]], "").split(",") if one.strip()]
     return tuple(visible[number] if number < len(visible) else str(number) for number in numbers)
+
+
+def used_devices(log: str) -> tuple[str, ...]:
+    """The GPUs that a server put the model on, as its log names them, `2 x NVIDIA L4` where several are alike."""
+    found = [match["name"] for match in _USED.finditer(log)]
+    return tuple(name if found.count(name) == 1 else f"{found.count(name)} x {name}" for name in dict.fromkeys(found))

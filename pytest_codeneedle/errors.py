@@ -8,7 +8,8 @@
     |   |-- CacheTypeError      a KV cache type or pair that llama.cpp does not take
     |   |-- ModelError          a model file that is missing or not GGUF
     |   |-- ServerNotFoundError no llama-server binary and no embedded one
-    |   `-- RunFolderError      a run folder that is in use, missing or damaged
+    |   |-- RunFolderError      a run folder that is in use, missing or damaged
+    |   `-- BaselineError       a baseline that is damaged, or of another corpus or other questions
     `-- CellError               only a running server can tell: an ERROR of its cell, never a FAIL
         |-- ServerStartError    it died or did not get ready; carries the end of its log
         |-- InvalidCellError    its log shows something else than what was asked for
@@ -51,6 +52,10 @@ class RunFolderError(ConfigurationError):
     """A run folder that already holds a run, holds none, or is damaged."""
 
 
+class BaselineError(ConfigurationError):
+    """A stored run that no baseline can be: damaged, no baseline at all, or of another corpus or other questions."""
+
+
 class CellError(CodeneedleError):
     """A cell, or one of its items, that gave no answer to score."""
 
@@ -60,7 +65,7 @@ class ServerStartError(CellError):
 
 
 class InvalidCellError(CellError):
-    """A server whose log shows other cache types than those asked for."""
+    """A server whose log shows other cache types than those asked for, or another rotation."""
 
 
 class PromptTooLongError(CellError):

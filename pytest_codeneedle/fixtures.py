@@ -49,7 +49,7 @@ def kv_settings(pytestconfig: pytest.Config) -> Settings:
 
 @pytest.fixture(scope="session")
 def kv_cell(request: pytest.FixtureRequest) -> Cell:
-    """The cell that a test runs in: corpus, pair, replicate."""
+    """The cell that a test runs in: corpus, pair, replicate, rotation."""
     _session(request.config)
     cell: Cell = request.param
     return cell
@@ -98,7 +98,7 @@ def launch_llama_server(kv_cell: Cell, pytestconfig: pytest.Config) -> Iterator[
 
     def launch(args: ServerArgs) -> LlamaServer:
         try:
-            server = session.look_ahead.servers.start(args, run.server_log(args.pair))
+            server = session.look_ahead.servers.start(args, run.server_log(args.pair, kv_cell.place.suffix))
         except CellError as error:
             raise _item_error(str(error)) from None
         session.servers.append(server)
@@ -170,7 +170,7 @@ def recall(kv_cell: Cell, kv_function: str, request: pytest.FixtureRequest) -> R
     One that a resumed run has on record is judged anew, and no server is started for it.
     """
     from pytest_codeneedle.errors import CellError  # noqa: PLC0415 - as above
-    from pytest_codeneedle.rows import add_to_row  # noqa: PLC0415 - as above
+    from pytest_codeneedle.rows import add_to_row, answer_facts, fault_facts  # noqa: PLC0415 - as above
 
     session = _session(request.config)
     row = session.recorded(request.node, kv_cell, kv_function)
@@ -181,11 +181,9 @@ def recall(kv_cell: Cell, kv_function: str, request: pytest.FixtureRequest) -> R
     try:
         result = running_cell.ask(kv_function)
     except CellError as error:
-        add_to_row(request.node, running_cell.facts)
-        add_to_row(request.node, {"response": getattr(error, "response", ""), "label": getattr(error, "label", None)})
+        add_to_row(request.node, {**running_cell.facts, **fault_facts(error)})
         raise _item_error(running_cell.told(str(error))) from None
-    add_to_row(request.node, running_cell.facts)
-    add_to_row(request.node, {**result.facts(), "response": result.answer.text, "after": result.answer.after})
+    add_to_row(request.node, {**running_cell.facts, **answer_facts(result)})
     return result
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.kvtypes import KVPair, by_precision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from pytest_codeneedle.cells import Rotation
 
 PASSED, FAILED, ERROR = "passed", "failed", "error"
 NO_ANSWER = "err"
@@ -19,17 +23,41 @@ CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
+class View:
+    """Which rows of a run one grid is made of: those of one rotation, and of the first `repeat` passes.
+
+    The further pass over the reference, which tells drift, is in no view.
+    """
+
+    repeat: int = 1
+    rotation: Rotation = "default"
+
+    def shows(self, row: Mapping[str, Any]) -> bool:
+        """Whether the row belongs to it."""
+        place = place_of(row)
+        return place.rotation == self.rotation and place.replicate < self.repeat
+
+
+#: A run as most are: one pass, the rotation as the environment has it.
+ONE_PASS = View()
+
+
+@dataclass(frozen=True)
 class Cell:
-    """The answers of one pair: `matched` primary lines of each scored item, how many passed, how many erred."""
+    """The answers of one pair: `matched` primary lines of each scored function, how many passed, how many items erred.
+
+    Of a function that was asked in several passes both are the mean over those that were scored, so that `passed`
+    need not be whole.
+    """
 
     pair: KVPair
-    matched: tuple[int, ...]
-    passed: int
+    matched: tuple[float, ...]
+    passed: float
     errors: int
 
     @property
     def mean_matched(self) -> float | None:
-        """Mean primary_matched over the scored items; None where no item was."""
+        """Mean primary_matched over the scored functions; None where none was."""
         return statistics.fmean(self.matched) if self.matched else None
 
 
@@ -45,28 +73,48 @@ class Grid:
         return [cell for cell in self.cells.values() if cell.matched]
 
 
-def make_grid(rows: Iterable[Mapping[str, Any]], pairs: Iterable[KVPair]) -> Grid:
-    """The grid of the first pass (`replicate` 0); of several rows for one item the last counts."""
-    found = rows_by_pair(rows, pairs)
+def make_grid(rows: Iterable[Mapping[str, Any]], pairs: Iterable[KVPair], view: View = ONE_PASS) -> Grid:
+    """The grid of that view; of several rows for one item the last counts."""
+    found = rows_by_pair(rows, pairs, view)
     return Grid({pair: _cell(pair, items) for pair, items in found.items()})
 
 
-def rows_by_pair(rows: Iterable[Mapping[str, Any]], pairs: Iterable[KVPair]) -> dict[KVPair, list[Mapping[str, Any]]]:
-    """The rows that a grid is made of, one for each item: those of `pairs` and of any other pair that has some."""
-    items: dict[KVPair, dict[str, Mapping[str, Any]]] = {pair: {} for pair in pairs}
+def rows_by_pair(
+    rows: Iterable[Mapping[str, Any]], pairs: Iterable[KVPair], view: View = ONE_PASS
+) -> dict[KVPair, list[Mapping[str, Any]]]:
+    """The rows that a grid is made of, one for each item: those of `pairs` and of any other pair that has some.
+
+    An item is a function in one of the passes.
+    """
+    items: dict[KVPair, dict[tuple[int, str], Mapping[str, Any]]] = {pair: {} for pair in pairs}
     for row in rows:
-        if row.get("replicate", 0) == 0:
-            items.setdefault(KVPair(row["ctk"], row["ctv"]), {})[row["function"]] = row
+        if view.shows(row):
+            place = place_of(row)
+            items.setdefault(place.pair, {})[place.replicate, row["function"]] = row
     return {pair: list(of_pair.values()) for pair, of_pair in items.items()}
 
 
+def by_function(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """The scored ones of these rows, as `rows_by_pair` has them, by function: one for each pass that answered."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if row["outcome"] != ERROR:
+            found.setdefault(row["function"], []).append(row)
+    return found
+
+
+def mean_lines(rows: Iterable[Mapping[str, Any]]) -> float:
+    """Mean primary_matched of these scored rows."""
+    return statistics.fmean(int(row["primary_matched"]) for row in rows)
+
+
 def _cell(pair: KVPair, rows: Sequence[Mapping[str, Any]]) -> Cell:
-    scored = [row for row in rows if row["outcome"] != ERROR]
+    scored = by_function(rows)
     return Cell(
         pair=pair,
-        matched=tuple(int(row["primary_matched"]) for row in scored),
-        passed=sum(row["outcome"] == PASSED for row in scored),
-        errors=len(rows) - len(scored),
+        matched=tuple(mean_lines(items) for items in scored.values()),
+        passed=math.fsum(statistics.fmean(row["outcome"] == PASSED for row in items) for items in scored.values()),
+        errors=sum(row["outcome"] == ERROR for row in rows),
     )
 
 
@@ -76,8 +124,13 @@ def matched_lines(grid: Grid) -> list[str]:
 
 
 def pass_lines(grid: Grid) -> list[str]:
-    """Items passed: a header, then one row per ctk."""
-    return table(grid, lambda cell: str(cell.passed))
+    """Functions passed, the mean over the passes: a header, then one row per ctk."""
+    return table(grid, lambda cell: passed_text(cell.passed))
+
+
+def passed_text(passed: float) -> str:
+    """`7`, or with two decimals where a function passed in some passes and not in others."""
+    return f"{passed:.0f}" if math.isclose(passed, round(passed), abs_tol=1e-6) else f"{passed:.2f}"
 
 
 def table(grid: Grid, figure: Callable[[Cell], str]) -> list[str]:
@@ -103,7 +156,7 @@ def summary_line(grid: Grid) -> str:
     if not cells:
         return f"combos 0/{len(grid.cells)}: no cell has an answer"
     means = [mean for cell in cells if (mean := cell.mean_matched) is not None]
-    passes = [float(cell.passed) for cell in cells]
+    passes = [cell.passed for cell in cells]
     combos = str(len(cells)) if len(cells) == len(grid.cells) else f"{len(cells)}/{len(grid.cells)}"
     return (
         f"combos {combos} | pass {_mean_sd(passes)} | matched {_mean_sd(means)}"
@@ -154,8 +207,11 @@ def _mean_sd(values: Sequence[float]) -> str:
     return f"{statistics.fmean(values):.2f} +/- {statistics.pstdev(values):.2f}"
 
 
-def render(grid: Grid, *, lines: int, functions: int, reference: KVPair) -> list[str]:
-    """Both grids, the summary and the reference line: what the terminal and `codeneedle grid` print."""
+def render(grid: Grid, *, lines: int, functions: int, reference: KVPair | None) -> list[str]:
+    """Both grids and the summary: what the terminal and `codeneedle grid` print.
+
+    With a `reference` also the cell below it and what a flawless grid leaves open; a verdict says that better.
+    """
     parts = [
         f"mean primary_matched /{lines}",
         *matched_lines(grid),
@@ -165,5 +221,5 @@ def render(grid: Grid, *, lines: int, functions: int, reference: KVPair) -> list
         "",
         summary_line(grid),
     ]
-    closing = (reference_line(grid, reference), limit_line(grid, lines=lines), error_line(grid))
-    return parts + [line for line in closing if line]
+    beside = () if reference is None else (reference_line(grid, reference), limit_line(grid, lines=lines))
+    return parts + [line for line in (*beside, error_line(grid)) if line]

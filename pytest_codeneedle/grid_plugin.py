@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_codeneedle import live, terminal
+from pytest_codeneedle import attachments, first_cell, live, quick_stop, terminal
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.fleet import Fleet, Guest, distribute
 from pytest_codeneedle.rows import REPORT_FIELD, attach_row
-from pytest_codeneedle.session import SESSION, GridSession
+from pytest_codeneedle.session import FAILED_THEN, SESSION, GridSession
 from pytest_codeneedle.settings import read_settings
 from pytest_codeneedle.signals import StopSignals, end_workers
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from xdist.workermanage import WorkerController
+
+    from pytest_codeneedle.gate import Gate
 
 SUITE = Path(__file__).parent / "suite" / "test_recall.py"
 
@@ -34,6 +36,7 @@ class GridPlugin:
         distribute(config)
         try:
             self.session = GridSession(read_settings(config), config)
+            self._gate = self._registered_gate(config)
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from error
         config.stash[SESSION] = self.session
@@ -44,11 +47,24 @@ class GridPlugin:
             config.pluginmanager.register(Guest(self.session.folders))
         self._told: set[str] = set()
         self._places: dict[pytest.Item, int] = {}
-        self._signals = StopSignals(worker=self.session.is_worker, full_trace=config.option.fulltrace)
+        self._signals = StopSignals(
+            worker=self.session.is_worker, full_trace=config.getoption("fulltrace", default=False)
+        )
         self._local_workers: dict[str, int] = {}
         if hasattr(config.option, "maxworkerrestart") and config.option.maxworkerrestart is None:
             # Once for each: where the machine kills them, it would go on to.
             config.option.maxworkerrestart = str(max(1, len(config.option.tx or ())))
+
+    def _registered_gate(self, config: pytest.Config) -> Gate | None:
+        """With --kv-baseline; a worker on another host may have no such file, and needs none."""
+        on_worker = FAILED_THEN in getattr(config, "workerinput", ())
+        if not on_worker and (self.session.is_worker or not self.session.plan.settings.baselines):
+            return None
+        from pytest_codeneedle.gate import Gate  # noqa: PLC0415 - other sessions pay for no import
+
+        gate = Gate(self.session)
+        config.pluginmanager.register(gate, "codeneedle-gate")
+        return gate
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -65,11 +81,15 @@ class GridPlugin:
             terminal.write(config, terminal.announce(self.session.plan, self.session.workers))
             terminal.write(config, self.fleet.check())
             self.session.prepare()
+            if self._gate is not None:
+                self._gate.refuse_other_cuts()
             self.fleet.record(self.session.prepared)
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from error
         terminal.write(config, terminal.settled(self.session))
         live.start(config, self.session)
+        quick_stop.start(session, self.session)
+        first_cell.start(session, self.session, remote=self.fleet.remote)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: WorkerController) -> None:
@@ -144,6 +164,8 @@ class GridPlugin:
         """The line per cell stands for the dots of its items; -v shows the items."""
         if config.get_verbosity() > 0 or not hasattr(report, REPORT_FIELD):
             return None
+        if hasattr(report, "wasxfail"):
+            return "xfailed", "", "XFAIL"
         if report.when == "call":
             return ("passed", "", "PASSED") if report.passed else ("failed", "", "FAILED")
         return "error", "", "ERROR"
@@ -166,6 +188,12 @@ class GridPlugin:
             if self._signals.received:
                 end_workers(self._local_workers.values())  # once more: two signals at once may not wake one that waits
             self.session.finish()
+            attachments.add_to_junit(self.session)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_summary(self, prefix: list[str]) -> None:
+        """The grids and the verdict at the top of pytest-html's page."""
+        prefix.extend(attachments.html_sections(terminal.summary(self.session)))
 
     def pytest_unconfigure(self) -> None:
         """Leave the signals as they were."""

@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.cell import cell_facts
+from pytest_codeneedle.cells import ordered
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.grid import ERROR
 from pytest_codeneedle.kvtypes import AS_SERVED, BITS, KVPair, default_reference
@@ -159,6 +161,7 @@ def _row(result: Mapping[str, Any], cell: Cell, truth: _Truth, *, relax_indent: 
         "ctv": cell.pair.ctv,
         "function": name,
         "replicate": cell.replicate,
+        "rotation": cell.rotation,
         **({} if function is None else cell_facts(cell, function, truth.corpus.total_lines)),
         "response": response,
         "harness": {key: _plain(result[key]) for key in _HARNESS_KEYS if key in result},
@@ -192,6 +195,7 @@ def _about(
     relax_indent: bool,
 ) -> dict[str, Any]:
     models = ", ".join(dict.fromkeys(dump.model for dump in dumps))
+    passes = Counter(dump.pair for dump in dumps)
     moment = time.localtime(min(dump.written for dump in dumps))
     return {
         "format": 1,
@@ -204,7 +208,8 @@ def _about(
         "server": ", ".join(dict.fromkeys(dump.base_url for dump in dumps)),
         "server_build": None,
         "pairs": [str(pair) for pair in pairs],
-        "cells": [str(pair) for pair in pairs],
+        "cells": [str(place) for pair in pairs for place in ordered([pair], repeat=passes[pair])],
+        "repeat": max(passes.values()),
         "reference": str(default_reference(pairs)),
         "lines": PRIMARY_LINES,
         "pass": PASS_THRESHOLD,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: How this machine is called beside others.
 LOCAL = "local"
 #: A host's own; all other settings must be the same on all.
-_OWN_SETTINGS = ("model", "model_name", "server", "api_key_file", "out", "rootdir", "start", "devices")
+_OWN_SETTINGS = ("model", "model_name", "server", "api_key_file", "out", "rootdir", "start", "devices", "baselines")
 _SHOWN_HASH, _LONGEST_SHOWN = 8, 40
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_codeneedle.errors import CacheTypeError, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+_T = TypeVar("_T")
 
 #: Bits per element with the block's scale (and minimum) counted in; ggml's block formats of 32 elements.
 BITS = {
@@ -47,6 +49,11 @@ class KVPair:
 _AS_SERVED = "as-served"
 #: The one cell of an endpoint whose cache types nobody tells.
 AS_SERVED = KVPair("served", "served")
+
+
+def is_quantized(name: str) -> bool:
+    """Whether elements of this type share a scale in blocks; f32, f16 and bf16 do not."""
+    return name.startswith("q")
 
 
 def parse_types(text: str, *, adding: bool = False) -> tuple[str, ...]:
@@ -148,9 +155,9 @@ def parse_shard(text: str, pairs: Sequence[KVPair]) -> Shard:
     return shard
 
 
-def shuffled(pairs: Sequence[KVPair], seed: int) -> tuple[KVPair, ...]:
-    """The pairs in a random order that depends on the seed alone, so that drift does not look like a gradient."""
-    order = list(pairs)
+def shuffled(cells: Sequence[_T], seed: int) -> tuple[_T, ...]:
+    """The cells in a random order that depends on the seed alone, so that drift does not look like a gradient."""
+    order = list(cells)
     random.Random(seed).shuffle(order)  # noqa: S311 - a reproducible order, not a secret
     return tuple(order)
 

@@ -6,7 +6,7 @@ import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.grid import make_grid, rows_by_pair, table
+from pytest_codeneedle.grid import ONE_PASS, View, make_grid, rows_by_pair, table
 from pytest_codeneedle.kvtypes import KVPair, by_precision
 from pytest_codeneedle.labels import LABELS
 from pytest_codeneedle.printable import printable
@@ -27,7 +27,7 @@ FLAGS: Mapping[str, str] = {
 }
 
 
-def label_lines(rows: Iterable[Mapping[str, Any]], pairs: Iterable[KVPair]) -> list[str]:
+def label_lines(rows: Iterable[Mapping[str, Any]], pairs: Iterable[KVPair], view: View = ONE_PASS) -> list[str]:
     """How often each label was given, per cell: a title, then the cells that have any, row by row of the grid.
 
     A cell takes more than one line where it would pass 80 columns. Rows without a label count as perfect, and
@@ -35,7 +35,7 @@ def label_lines(rows: Iterable[Mapping[str, Any]], pairs: Iterable[KVPair]) -> l
     """
     labelled = {
         pair: told
-        for pair, items in rows_by_pair(rows, pairs).items()
+        for pair, items in rows_by_pair(rows, pairs, view).items()
         if (told := [item for item in items if item.get("label")])
     }
     if not labelled:
@@ -49,18 +49,20 @@ def label_lines(rows: Iterable[Mapping[str, Any]], pairs: Iterable[KVPair]) -> l
     return lines
 
 
-def flag_lines(rows: Iterable[Mapping[str, Any]], pairs: Iterable[KVPair], key: str) -> list[str]:
+def flag_lines(
+    rows: Iterable[Mapping[str, Any]], pairs: Iterable[KVPair], key: str, view: View = ONE_PASS
+) -> list[str]:
     """In how many answers of each cell `key`, one of `FLAGS`, is set: the title and the grid."""
     rows, pairs = list(rows), list(pairs)
-    found = rows_by_pair(rows, pairs)
+    found = rows_by_pair(rows, pairs, view)
     counts = {pair: sum(bool(item.get(key)) for item in items) for pair, items in found.items()}
-    return [FLAGS[key], *table(make_grid(rows, pairs), lambda cell: str(counts[cell.pair]))]
+    return [FLAGS[key], *table(make_grid(rows, pairs, view), lambda cell: str(counts[cell.pair]))]
 
 
-def flag_grids(rows: Iterable[Mapping[str, Any]], pairs: Iterable[KVPair]) -> list[str]:
+def flag_grids(rows: Iterable[Mapping[str, Any]], pairs: Iterable[KVPair], view: View = ONE_PASS) -> list[str]:
     """`flag_lines` of all `FLAGS`, a blank line between them."""
     rows, pairs = list(rows), list(pairs)
-    first, *others = (flag_lines(rows, pairs, key) for key in FLAGS)
+    first, *others = (flag_lines(rows, pairs, key, view) for key in FLAGS)
     return first + [line for other in others for line in ("", *other)]
 
 

@@ -19,6 +19,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.apikey import ApiKey
+from pytest_codeneedle.cells import Place
 from pytest_codeneedle.client import Client
 from pytest_codeneedle.errors import ServerStartError
 from pytest_codeneedle.memory import memory_fault
@@ -94,7 +95,7 @@ class LlamaServer:
 
     def validity(self) -> Validity:
         """What the log says of the cache; raises InvalidCellError where it is not what was asked for."""
-        return read_validity(self.log_text, self.args.pair)
+        return read_validity(self.log_text, self.args.pair, self.args.rotation)
 
     def alive(self) -> bool:
         """Whether the process runs."""
@@ -169,8 +170,8 @@ class LlamaServer:
         )
 
     def with_tail(self, message: str) -> str:
-        """The message under the pair's name, and the last 20 lines of the log below it."""
-        shown = self.args.pair
+        """The message under the cell's name, and the last 20 lines of the log below it."""
+        shown = Place(self.args.pair, self.args.rotation)
         return f"{shown}: {message}. The last lines of {self.log}:\n{self.log_tail or '(the log is empty)'}"
 
 
@@ -273,7 +274,11 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
             raise ServerStartError(msg) from error
     server = LlamaServer(args, process, port, log, mark=mark, key=ApiKey(secret))
     if not sys.platform.startswith("linux") or args.program.may_wrap:
-        server.guard()  # of a script or a command the kernel may end no more than a wrapper
+        try:
+            server.guard()  # of a script or a command the kernel may end no more than a wrapper
+        except BaseException:  # a Ctrl-C meanwhile
+            server.stop()
+            raise
     return server
 
 

@@ -118,6 +118,11 @@ class Live:
         self._cell: Cell | None = None
         self._stage: str | None = None
 
+    def at(self, cell: Cell, stage: str) -> None:
+        """Say what this process does for a cell, outside of any item."""
+        self._cell = cell
+        self._show(stage)
+
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """An item is under way, here or on a worker."""
         self._under_way.add(nodeid)

@@ -49,7 +49,7 @@ class LookAhead:
             left += 1
         if then is None or not self.servers.due(ask.cell, left) or not self._fits(then):
             return
-        log = session.prepared[then.corpus].run.server_log(then.pair)
+        log = session.prepared[then.corpus].run.server_log(then.pair, then.place.suffix)
         self.servers.begin(session.server_args(then), log)
 
     def _fits(self, cell: Cell) -> bool:

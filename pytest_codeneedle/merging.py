@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.cells import ROTATIONS, place_of
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
 from pytest_codeneedle.identity import Identity
 from pytest_codeneedle.kvtypes import by_precision, parse_pair
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_codeneedle.kvtypes import KVPair
 
@@ -45,10 +46,25 @@ def merged(runs: Sequence[Run]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "shard": None,
         "pairs": [str(pair) for pair in _in_grid_order(abouts)],
         "cells": list(dict.fromkeys(cell for about in abouts for cell in about["cells"])),
+        **passes(abouts),
+        "quick": None,  # its looks were at one run alone
         "functions": list({one["name"]: one for about in abouts for one in about["functions"]}.values()),
         "outcomes": {outcome: outcomes.count(outcome) for outcome in (PASSED, FAILED, ERROR)},
         "merged": [{"run": name, "shard": about.get("shard"), "machine": about["machine"]} for name, about, _ in runs],
     }, rows
+
+
+def passes(abouts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """How often each cell is asked, and with which rotations, in all of these runs together.
+
+    What an older run does not say is once, and as the environment has it.
+    """
+    abouts = list(abouts)
+    rotations = [name for about in abouts for name in about.get("rotations") or ROTATIONS["default"]]
+    return {
+        "repeat": max(about.get("repeat") or 1 for about in abouts),
+        "rotations": sorted(set(rotations), key=list(ROTATIONS).index),
+    }
 
 
 def _differences(first: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
@@ -75,7 +91,7 @@ def _in_grid_order(abouts: Sequence[Mapping[str, Any]]) -> list[KVPair]:
 def _rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Errors first: readers take the last row of an item."""
     rows = {
-        (row["ctk"], row["ctv"], row["replicate"], row["function"], row.get("test"), row["outcome"] == ERROR): dict(row)
+        (place_of(row), row["function"], row.get("test"), row["outcome"] == ERROR): dict(row)
         for _, _, all_rows in runs
         for row in all_rows
     }

@@ -97,6 +97,32 @@ _OPTIONS = (
         choices=("shuffled", "grid"),
     ),
     _Option(
+        "--kv-calibrate",
+        "Ask the reference cell first and once more last: is the model able, does it drift. Default: on.",
+        choices=("on", "off"),
+    ),
+    _Option(
+        "--kv-calibrate-min",
+        "Share of its lines that the reference cell has to recall for the others to be asked; else the exit status is "
+        "10. Default: 0.8.",
+        metavar="SHARE",
+    ),
+    _Option(
+        "--kv-quick",
+        "Ask the reference's row, its column and the diagonal alone, most telling first, until the answer is settled.",
+        "bool",
+        action="flag",
+    ),
+    _Option(
+        "--kv-repeat", "Passes over the whole grid; figures are means over them. Default: 1.", metavar="N", kind=int
+    ),
+    _Option(
+        "--kv-rotation",
+        "Hadamard rotation of quantized caches (LLAMA_ATTN_ROT_DISABLE); both asks each cell with and without. "
+        "Default: as the environment has it.",
+        choices=("default", "on", "off", "both"),
+    ),
+    _Option(
         "--kv-n-ctx",
         "Context size of every server, in tokens. Default: what the longest prompt and answer need.",
         metavar="N",
@@ -112,6 +138,11 @@ _OPTIONS = (
         "--kv-reference",
         "Cell that the others are held against. Default: bf16/bf16, else the pair of most bits.",
         metavar="K/V",
+    ),
+    _Option(
+        "--kv-delta",
+        "Mean loss in lines that NOT WORSE rules out. Default: 1.",
+        metavar="LINES",
     ),
     _Option("--kv-skip-unparsable", "Leave out files that do not parse, and count them.", "bool", action="flag"),
     _Option(
@@ -138,6 +169,14 @@ _OPTIONS = (
         "asked again.",
         "bool",
         action="flag",
+    ),
+    _Option(
+        "--kv-baseline",
+        "Run folder, or file of `codeneedle baseline save`, to hold this run against: the exit status is 1 if anything "
+        "is worse, else 0. Repeatable, one for each corpus.",
+        "args",
+        "RUN|FILE",
+        action="append",
     ),
     _Option("--kv-shard", "Only every N-th pair, from the I-th on; codeneedle merge joins the runs.", metavar="I/N"),
     _Option(
@@ -189,3 +228,9 @@ def option_value(config: pytest.Config, key: str) -> Any:  # noqa: ANN401 - as p
     """What the command line says, else what the ini file says; `key` is the ini key."""
     given = config.getoption(key, default=None)
     return config.getini(key) if given is None else given
+
+
+def option_text(config: pytest.Config, key: str) -> str | None:
+    """The value of `option_value` as text; None where there is none, or an empty one."""
+    value = option_value(config, key)
+    return str(value) if value else None

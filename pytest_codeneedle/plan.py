@@ -6,22 +6,26 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pytest_codeneedle.cells import Place, calibrated, ordered
 from pytest_codeneedle.corpus import Corpus, load_corpus
 from pytest_codeneedle.devices import refuse_two_pins
 from pytest_codeneedle.errors import ConfigurationError, CorpusError, ModelError
-from pytest_codeneedle.kvtypes import KVPair, shuffled
 from pytest_codeneedle.machine import cache_folder
 from pytest_codeneedle.models import DEFAULT_MODEL, Model
 from pytest_codeneedle.profiles import known_profiles
 from pytest_codeneedle.program import ServerProgram, find_program
 from pytest_codeneedle.prompts import Question, Task, questions
+from pytest_codeneedle.quick import stages
+from pytest_codeneedle.rotation import refuse_two
 from pytest_codeneedle.served import open_endpoint, refuse_trim
 from pytest_codeneedle.thinking import suffix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_codeneedle.cells import Rotation
     from pytest_codeneedle.endpoint import ChatClient
+    from pytest_codeneedle.kvtypes import KVPair
     from pytest_codeneedle.settings import Settings
 
 #: Characters of a name that would cut a test id, or not be typed: `::` parts ids, brackets end them.
@@ -30,11 +34,17 @@ _NOT_IN_IDS = re.compile(r"[^\w.$#-]")
 
 @dataclass(frozen=True)
 class Cell:
-    """One server to be: a corpus and a pair. `replicate` counts repeated passes over one cell from 0."""
+    """One server to be: a corpus, a pair, a rotation. `replicate` counts repeated passes over one cell from 0."""
 
     corpus: str
     pair: KVPair
     replicate: int = 0
+    rotation: Rotation = "default"
+
+    @property
+    def place(self) -> Place:
+        """The cell within its corpus, which is how it is called."""
+        return Place(self.pair, self.rotation, self.replicate)
 
 
 @dataclass(frozen=True)
@@ -92,8 +102,8 @@ class Plan:
         return f"{self.label(ask.cell)}-{_NOT_IN_IDS.sub('_', ask.function) or '_'}"
 
     def label(self, cell: Cell) -> str:
-        """The cell's part of a test id: the pair, after the corpus where there are several."""
-        return str(cell.pair) if len(self.corpora) == 1 else f"{cell.corpus}:{cell.pair}"
+        """The cell's part of a test id: the pair (with rotation and pass), after the corpus where there are several."""
+        return str(cell.place) if len(self.corpora) == 1 else f"{cell.corpus}:{cell.place}"
 
     @property
     def label_width(self) -> int:
@@ -114,6 +124,7 @@ def make_plan(settings: Settings, kept: Mapping[str, int] | None = None) -> Plan
     if endpoint is None:
         program = find_program(settings.server).with_n_ctx(settings.n_ctx)
         refuse_two_pins(settings.devices, program.environment)
+        refuse_two(settings.rotations, program.environment)
         model = chosen_model(settings, program)
     else:
         program = ServerProgram((), f"endpoint {endpoint.endpoint.url}", ())
@@ -134,12 +145,7 @@ def make_plan(settings: Settings, kept: Mapping[str, int] | None = None) -> Plan
             refuse_trim(corpus)
         whole[name] = corpus.sha256
         corpora[name] = plan_corpus(settings, corpus if kept is None else corpus.first(kept[name]))
-    cells = tuple(
-        Cell(name, pair)
-        for name, plan in corpora.items()
-        for pair in (_ordered(settings, plan) if settings.order == "shuffled" else settings.pairs)
-    )
-    return Plan(settings, model, program, endpoint, corpora, cells, whole)
+    return Plan(settings, model, program, endpoint, corpora, _cells(settings, corpora), whole)
 
 
 def chosen_model(settings: Settings, program: ServerProgram) -> Model:
@@ -175,5 +181,27 @@ def plan_corpus(settings: Settings, corpus: Corpus) -> CorpusPlan:
     return CorpusPlan(corpus, found.asked, found.ambiguous)
 
 
-def _ordered(settings: Settings, plan: CorpusPlan) -> tuple[KVPair, ...]:
-    return shuffled(settings.pairs, plan.corpus.sample_seed if settings.seed is None else settings.seed)
+def _cells(settings: Settings, corpora: Mapping[str, CorpusPlan]) -> tuple[Cell, ...]:
+    """All cells in order. Where the session is calibrated, the reference of every corpus comes before all else."""
+    first, then = [], []
+    for name, plan in corpora.items():
+        seed = plan.corpus.sample_seed if settings.seed is None else settings.seed
+        places = _ordered(settings, seed if settings.order == "shuffled" else None)
+        references: list[Place] = []
+        if settings.calibrate and settings.endpoint is None:
+            references, places = calibrated(places, settings.reference, settings.repeat)
+        first += [Cell(name, place.pair, place.replicate, place.rotation) for place in references]
+        then += [Cell(name, place.pair, place.replicate, place.rotation) for place in places]
+    return (*first, *then)
+
+
+def _ordered(settings: Settings, seed: int | None) -> list[Place]:
+    """The cells of one corpus; those of a quick run stage by stage, the later ones shuffled each by itself."""
+    rotations, repeat = settings.rotations, settings.repeat
+    if not settings.quick:
+        return ordered(settings.pairs, rotations, repeat, seed)
+    first, *later = stages(settings.pairs, settings.reference)
+    return [
+        *ordered(first, rotations, repeat),
+        *(place for pairs in later for place in ordered(pairs, rotations, repeat, seed)),
+    ]

@@ -20,10 +20,12 @@ from pytest_codeneedle.devices import pins
 from pytest_codeneedle.errors import ConfigurationError, ServerNotFoundError
 from pytest_codeneedle.machine import expanded
 from pytest_codeneedle.probe import Known, ask_help, ask_version, known_arguments, knows
+from pytest_codeneedle.rotation import environment as rotated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_codeneedle.cells import Rotation
     from pytest_codeneedle.kvtypes import KVPair
 
 EMBEDDED = "embedded"
@@ -117,7 +119,7 @@ class ServerArgs:
     """All that a server is started with.
 
     `threads` is per server; None leaves it to llama.cpp. `model` is None where the program's arguments name one.
-    `device` is the GPU that it sees, or several with commas; None leaves all to it.
+    `device` is the GPU that it sees, or several with commas; None leaves all to it. `rotation` is that of its cache.
     """
 
     program: ServerProgram
@@ -127,6 +129,7 @@ class ServerArgs:
     threads: int | None = None
     extra: tuple[str, ...] = ()
     device: str | None = None
+    rotation: Rotation = "default"
 
     def with_extra(self, *arguments: str) -> ServerArgs:
         """The same with more arguments at the end, for a user's own `llama_server_args` fixture."""
@@ -139,8 +142,8 @@ class ServerArgs:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What is set in its environment: the words before a user's command, and the device."""
-        return {**dict(self.program.environment), **pins(self.device)}
+        """What is set in its environment: the words before a user's command, the device, the rotation."""
+        return {**dict(self.program.environment), **pins(self.device), **rotated(self.rotation)}
 
     def argv(self, port: int) -> list[str]:
         """The command line. Everything that llama.cpp would fit to free memory is pinned, and the last word wins."""

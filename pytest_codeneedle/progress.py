@@ -48,7 +48,7 @@ def eta_seconds(
 
 
 def _cell(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(row.get(key) for key in ("corpus", "ctk", "ctv", "replicate"))
+    return tuple(row.get(key) for key in ("corpus", "ctk", "ctv", "rotation", "replicate"))
 
 
 def _cell_seconds(row: Mapping[str, Any]) -> float:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.answers import Answer, run_on_lines
 from pytest_codeneedle.errors import AnswerError
 from pytest_codeneedle.labels import Label, label_answer, label_error
+from pytest_codeneedle.margins import margin_facts
 from pytest_codeneedle.printable import printable
 from pytest_codeneedle.rescore import NOTHING_TO_SCORE, score_facts
 from pytest_codeneedle.scoring import Score, Tag, aligned_diff, confused_with, confusing, render_diff, score
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_codeneedle.functions import Function
     from pytest_codeneedle.plan import CorpusPlan
@@ -32,6 +33,7 @@ class Recall:
     those asked for (with --kv-full-answer; else the stream is closed before). `label` says what became of an answer
     that is not perfect (see `labels`). `prompt_cache` is `hit`, `missed` or, of
     an endpoint, `unknown`.
+    `margins` are the facts of `margins.margin_facts`; none for a recorded answer, whose row has them.
     `hidden` are the kinds of lines that the diff only counts; None leaves out the diff.
     """
 
@@ -45,6 +47,7 @@ class Recall:
     threshold: int
     lines: int
     relax_indent: bool
+    margins: Mapping[str, Any] = field(default_factory=dict)
     hidden: tuple[Tag, ...] | None = ()
 
     @property
@@ -61,6 +64,7 @@ class Recall:
             "run_on_lines": self.run_on_lines,
             "prompt_cache": self.prompt_cache,
             **self.answer.facts(),
+            **self.margins,
         }
 
     def explain(self) -> str:
@@ -113,6 +117,7 @@ class Judge:
         if unusable:
             msg = f"{printable(name)}: {NOTHING_TO_SCORE[unusable]} ({answer.tokens} tokens, stop: {answer.stop})"
             raise AnswerError(msg, answer.text, unusable)
+        told = answer.told
         confused = confused_with(
             answer.text,
             self._bodies,
@@ -140,6 +145,7 @@ class Judge:
             threshold=settings.threshold,
             lines=settings.lines,
             relax_indent=settings.relax_indent,
+            margins={} if told is None else margin_facts(primary, bonus, answer.text, answer.after, told),
             hidden=self._hidden(),
         )
 

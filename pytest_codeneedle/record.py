@@ -14,7 +14,7 @@ _JUDGED = ("outcome", "primary_matched", "lcs_matched", "hallucinated", "bonus_m
 #: A row's mark while it travels: its answer was not asked for now.
 RECORDED = "recorded"
 
-Item = tuple[str, str, str, int, str]
+Item = tuple[str, str, str, str, int, str]
 
 
 class Record:
@@ -29,12 +29,18 @@ class Record:
             self._rows[item_of(row), row.get("test")] = row
 
     def answer(self, item: Item, test: str | None) -> dict[str, Any] | None:
-        """The recorded answer to (corpus, ctk, ctv, replicate, function): that of this test, else of another.
+        """The recorded answer to (corpus, ctk, ctv, rotation, replicate, function): that of this test, else of another.
 
         None where it has to be asked for.
         """
         rows = self._answers.get(item, [])
         return next((row for row in rows if row.get("test") == test), rows[-1] if rows else None)
+
+    def add(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Answers that were taken by now, and are not asked for again."""
+        for row in rows:
+            self.recorded.append(row)
+            self._answers.setdefault(item_of(row), []).append(row)
 
     def take(self, row: dict[str, Any]) -> bool:
         """Know this row from now on; whether it has to be written.
@@ -54,5 +60,6 @@ class Record:
 
 
 def item_of(row: Mapping[str, Any]) -> Item:
-    """What a row is about: (corpus, ctk, ctv, replicate, function)."""
-    return row["corpus"], row["ctk"], row["ctv"], row["replicate"], row["function"]
+    """What a row is about: (corpus, ctk, ctv, rotation, replicate, function). Rows of older runs have no rotation."""
+    rotation = row.get("rotation", "default")
+    return row["corpus"], row["ctk"], row["ctv"], rotation, row["replicate"], row["function"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.command import without_secrets
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.identity import Identity
@@ -15,6 +15,7 @@ from pytest_codeneedle.launch import NOT_INHERITED
 from pytest_codeneedle.lock import FolderLock
 from pytest_codeneedle.program import without_threads
 from pytest_codeneedle.prompts import Task, task_sha256
+from pytest_codeneedle.rotation import said_by
 from pytest_codeneedle.run_checks import checked_about, checked_rows
 from pytest_codeneedle.store import RUNS, RunFolder, unused
 from pytest_codeneedle.thinking import suffix
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from pytest_codeneedle.plan import Plan
     from pytest_codeneedle.settings import Settings
 
-_ROTATION_OFF = "LLAMA_ATTN_ROT_DISABLE"
 _READ_BY_LLAMA = ("LLAMA_ARG_", "GGML_")
 #: They decide how fast a server is, or are kept from it.
 _NO_DIFFERENCE = frozenset(("LLAMA_ARG_THREADS", "LLAMA_ARG_THREADS_HTTP", "GGML_VK_VISIBLE_DEVICES", *NOT_INHERITED))
@@ -61,7 +61,7 @@ class Target:
     def answers(self, identity: Identity) -> list[dict[str, Any]]:
         """The recorded rows that need not be asked again: of this identity, answered, of each item the last."""
         found = {
-            (row["ctk"], row["ctv"], row["replicate"], row["function"], row.get("test")): row
+            (place_of(row), row["function"], row.get("test")): row
             for row in self.rows
             if row.get("key") == identity.key and row["outcome"] != "error"
         }
@@ -87,7 +87,7 @@ def identity_of(plan: Plan, name: str, model_sha256: str | None, n_ctx: int | No
     """
     settings, corpus, program = plan.settings, plan.corpora[name].corpus, plan.program
     task = Task(settings.lines, settings.wording, suffix(settings.think, settings.wording))
-    environment = dict(program.environment)
+    environment = {**os.environ, **dict(program.environment)}
     parts: dict[str, Any] = {
         "corpus_sha256": plan.whole[name],
         "trim": corpus.max_tokens,
@@ -99,10 +99,8 @@ def identity_of(plan: Plan, name: str, model_sha256: str | None, n_ctx: int | No
             *without_threads((*program.arguments, *program.flash_attn, *program.optional, *settings.server_args)),
         ],
         "n_ctx": n_ctx,
-        "environment": _environment({**os.environ, **environment}),
-        "rotation": "off"
-        if _rotation_off(environment.get(_ROTATION_OFF, os.environ.get(_ROTATION_OFF)))
-        else "default",
+        "environment": _environment(environment),
+        "rotation": said_by(environment, settings.rotations),
         "lines": settings.lines,
         "prompt": settings.wording,
         "prompt_sha256": task_sha256(task),
@@ -120,12 +118,6 @@ def _environment(environment: Mapping[str, str]) -> list[str]:
     """What llama.cpp reads from its environment: arguments that nobody gave on a command line. Without secrets."""
     names = sorted(name for name in environment if name.startswith(_READ_BY_LLAMA) and name not in _NO_DIFFERENCE)
     return without_secrets([f"{name}={environment[name]}" for name in names])
-
-
-def _rotation_off(value: str | None) -> bool:
-    """As llama.cpp reads the variable: a number that is not 0."""
-    found = re.match(r"\s*[+-]?\d+", value or "")
-    return found is not None and int(found[0]) != 0
 
 
 def open_targets(

@@ -6,45 +6,63 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
-from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.plan import Cell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_codeneedle.errors import CellError
+    from pytest_codeneedle.recall import Recall
     from pytest_codeneedle.record import Item
 
 #: One item's result row as far as it is known, and what JUnit and HTML reports get of it.
 ROW = pytest.StashKey[dict[str, Any]]()
 #: The name under which a row travels in a TestReport from worker to controller.
 REPORT_FIELD = "codeneedle_row"
-_PACKAGED = "test_recall"
-#: Kept out of `user_properties`: the response belongs into the run folder alone.
-_NOT_PROPERTIES = ("response", "after")
+#: The packaged test, as rows name it.
+PACKAGED = "test_recall"
+#: Kept out of `user_properties`: the response belongs into the run folder alone, and margins of each token are many.
+_NOT_PROPERTIES = ("response", "after", "margins")
 #: The keys that every row has; an ERROR has no score.
 _SCORED = ("primary_matched", "lcs_matched", "hallucinated", "bonus_matched")
 
 
 def cell_of(row: Mapping[str, Any]) -> Cell:
     """The cell that a row belongs to."""
-    return Cell(row["corpus"], KVPair(row["ctk"], row["ctv"]), row["replicate"])
+    place = place_of(row)
+    return Cell(row["corpus"], place.pair, place.replicate, place.rotation)
 
 
 def item_key(cell: Cell, function: str) -> Item:
     """How a record knows an item."""
-    return cell.corpus, cell.pair.ctk, cell.pair.ctv, cell.replicate, function
+    return cell.corpus, cell.pair.ctk, cell.pair.ctv, cell.rotation, cell.replicate, function
 
 
 def test_of(nodeid: str) -> str:
-    """The test of an id, as rows name it: the packaged one by its name, for it lies elsewhere on each machine."""
+    """The test of an id, as rows name it: the packaged one by its name, for it lies elsewhere on each machine.
+
+    Outside of pytest's rootdir an id has no file at all: `::test_recall[...]`.
+    """
     test = nodeid.partition("[")[0]
-    return _PACKAGED if test.endswith(f"pytest_codeneedle/suite/test_recall.py::{_PACKAGED}") else test
+    packaged = test == f"::{PACKAGED}" or test.endswith(f"pytest_codeneedle/suite/test_recall.py::{PACKAGED}")
+    return PACKAGED if packaged else test
 
 
 def error_facts(told: str, response: str = "") -> dict[str, Any]:
     """What a row says of an item without a score."""
     return {**dict.fromkeys(_SCORED), "response": response, "outcome": ERROR, "error": told}
+
+
+def answer_facts(result: Recall) -> dict[str, Any]:
+    """What a row says of an answer that was scored."""
+    return {**result.facts(), "response": result.answer.text, "after": result.answer.after}
+
+
+def fault_facts(error: CellError) -> dict[str, Any]:
+    """What a row says of an answer that could not be: what came all the same, and what kind of no answer it is."""
+    return {"response": getattr(error, "response", ""), "label": getattr(error, "label", None)}
 
 
 def add_to_row(item: pytest.Item, facts: Mapping[str, Any]) -> None:

@@ -13,15 +13,15 @@ from xdist.scheduler import LoadScopeScheduling
 from pytest_codeneedle.kvtypes import BITS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from xdist.workermanage import WorkerController
 
 #: A worker begins an item once it knows of the next: with fewer it waits.
 _LEAST_PENDING = 2
 _TYPE = "|".join(sorted(BITS, key=len, reverse=True))
-#: The cell's part of a test id: `[corpus:]ctk/ctv`, after `[` or `-` and before `-` or `]`.
-_CELL = re.compile(rf"[\[-]((?:[^\[\]:/]+:)?(?:{_TYPE})/(?:{_TYPE}))(?=[-\]])")
+#: The cell's part of a test id: `[corpus:]ctk/ctv[:rot-off][#2]`, after `[` or `-` and before `-` or `]`.
+_CELL = re.compile(rf"[\[-]((?:[^\[\]:/]+:)?(?:{_TYPE})/(?:{_TYPE})(?::rot-(?:on|off))?(?:#\d+)?)(?=[-\]])")
 #: What stands before the packaged suite in a test id.
 _ELSEWHERE = re.compile(r"^.*/(?=pytest_codeneedle/suite/test_recall\.py::)")
 
@@ -56,6 +56,10 @@ class CellScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist publis
                 del work[scope]
         super().remove_node(node)
         return crashed
+
+    def drop(self, cells: Iterable[str]) -> set[str]:
+        """Take those of these cells off the queue that no worker has yet; which they are."""
+        return {cell for cell in cells if self.workqueue.pop(cell, None) is not None}
 
     def _reschedule(self, node: WorkerController) -> None:
         """Hand out cells until the worker can begin: what is left of a cell may be one item."""

@@ -202,16 +202,30 @@ def _align(
     primary: Sequence[str], bonus: Sequence[str], produced: Sequence[str], *, relax_indent: bool
 ) -> Iterator[DiffLine]:
     """Tag every line by the matching blocks of primary + bonus against produced lines."""
-    expected = _normal([*primary, *bonus], relax_indent)
-    blocks = SequenceMatcher(None, expected, _normal(produced, relax_indent), autojunk=False)
     after_e = after_p = 0
     # The last block is empty and lies at both ends, so what follows the last match is covered, too.
-    for e, p, size in blocks.get_matching_blocks():
+    for e, p, size in _blocks(primary, bonus, produced, relax_indent=relax_indent):
         yield from (DiffLine("missing", line.rstrip()) for line in primary[after_e:e])
         yield from (DiffLine("hallucinated", line.rstrip()) for line in produced[after_p:p] if line.strip())
         after_e, after_p = e + size, p + size
         for index, line in zip(range(e, after_e), produced[p:after_p], strict=True):
             yield DiffLine("matched" if index < len(primary) else "bonus", line.rstrip())
+
+
+def matched_lines(
+    primary: Sequence[str], bonus: Sequence[str], produced: Sequence[str], *, relax_indent: bool = False
+) -> dict[int, int]:
+    """Primary line -> the produced line that it is matched with, as `primary_matched` counts them; both from 0."""
+    blocks = _blocks(primary, bonus, produced, relax_indent=relax_indent)
+    return {e + at: p + at for e, p, size in blocks for at in range(size) if e + at < len(primary)}
+
+
+def _blocks(
+    primary: Sequence[str], bonus: Sequence[str], produced: Sequence[str], *, relax_indent: bool
+) -> Sequence[tuple[int, int, int]]:
+    """The matching blocks: the first line expected, the first produced, and how many."""
+    expected = _normal([*primary, *bonus], relax_indent)
+    return SequenceMatcher(None, expected, _normal(produced, relax_indent), autojunk=False).get_matching_blocks()
 
 
 def _matched(expected: Sequence[str], produced: Sequence[str]) -> int:

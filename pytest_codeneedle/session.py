@@ -12,7 +12,8 @@ import pytest
 from pytest_codeneedle.cell import cell_facts
 from pytest_codeneedle.deadline import Speeds
 from pytest_codeneedle.errors import RunFolderError
-from pytest_codeneedle.grid import ERROR, FAILED, PASSED
+from pytest_codeneedle.frame import Frame
+from pytest_codeneedle.grid import ERROR, FAILED, PASSED, make_grid
 from pytest_codeneedle.hosts import LOCAL, workers_by_host
 from pytest_codeneedle.identity import Identity
 from pytest_codeneedle.lookahead import LookAhead
@@ -28,19 +29,21 @@ from pytest_codeneedle.rows import REPORT_FIELD, ROW, add_to_row, cell_of, error
 from pytest_codeneedle.served_cell import prepare_served
 from pytest_codeneedle.server_logs import folder_of_its_own
 from pytest_codeneedle.store import RunFolder
+from pytest_codeneedle.summary import can_be_judged
 from pytest_codeneedle.tally import Tally
 from pytest_codeneedle.workers import check_cores, own_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_codeneedle.kvtypes import KVPair
     from pytest_codeneedle.launch import LlamaServer
     from pytest_codeneedle.settings import Settings
 
 SESSION = pytest.StashKey["GridSession"]()
-#: The names under which the settled facts, and the answers on record, travel to a worker.
-WORKER_INPUT, _RECORDED = "codeneedle", "codeneedle_recorded"
+#: The names under which the settled facts, the answers on record, and what failed in the baseline travel to a worker.
+WORKER_INPUT, _RECORDED, FAILED_THEN = "codeneedle", "codeneedle_recorded", "codeneedle_failed_then"
 
 
 class GridSession:
@@ -71,6 +74,9 @@ class GridSession:
         self.servers: list[LlamaServer] = []
         self.reading = Speeds()
         self.look_ahead = LookAhead(self)
+        self.dropped: set[Cell] = set()  # what is not asked after all
+        self.trendless: set[str] = set()  # corpora that were settled before a trend could be tested
+        self.said: dict[str, list[str]] = {}  # below the grids of a corpus
 
     @property
     def workers(self) -> int:
@@ -105,6 +111,13 @@ class GridSession:
         self.record = Record(recorded)
         self.tally = Tally(self.plan.items, self.record)
 
+    def abandon(self) -> None:
+        """Take back the runs of a session that will ask nothing."""
+        for target in self._targets.values():
+            if target.stored is None:
+                target.folder.discard()
+        release(self._targets)
+
     def collect(self) -> None:
         """Where items are only listed: know which they are."""
         if self.plan.endpoint is None:
@@ -124,9 +137,13 @@ class GridSession:
             return
         ask = callspec.params.get("kv_function")
         if isinstance(ask, Ask):
-            chosen = self.plan.corpora[ask.cell.corpus]
             item.stash[ROW] = {"test": test_of(item.nodeid)}
-            add_to_row(item, cell_facts(ask.cell, chosen.question(ask.function).function, chosen.corpus.total_lines))
+            add_to_row(item, self.facts_before(ask))
+
+    def facts_before(self, ask: Ask) -> dict[str, Any]:
+        """What a row says of an item before it is asked."""
+        chosen = self.plan.corpora[ask.cell.corpus]
+        return cell_facts(ask.cell, chosen.question(ask.function).function, chosen.corpus.total_lines)
 
     def recorded(self, item: pytest.Item, cell: Cell, function: str) -> dict[str, Any] | None:
         """The recorded row of an item that need not be asked for, None for one that has to be."""
@@ -138,14 +155,15 @@ class GridSession:
         return self.servers if ahead is None else [*self.servers, ahead]
 
     def has_to_ask(self, ask: Ask) -> bool:
-        """Whether this item's answer is not on record."""
-        return self.record.answer(item_key(ask.cell, ask.function), None) is None
+        """Whether this item's answer is wanted and not on record."""
+        return ask.cell not in self.dropped and self.record.answer(item_key(ask.cell, ask.function), None) is None
 
     def server_args(self, cell: Cell) -> ServerArgs:
         """What the cell's server is started with, unless a fixture of the user's changes it."""
         one = self.prepared[cell.corpus]
         extra = self.plan.settings.server_args
-        return ServerArgs(self.plan.program, one.model_path, cell.pair, one.n_ctx, one.threads, extra, one.device)
+        more = (one.n_ctx, one.threads, extra, one.device, cell.rotation)
+        return ServerArgs(self.plan.program, one.model_path, cell.pair, *more)
 
     def judge(self, corpus: str) -> Judge:
         """Judges recorded answers to this corpus's questions."""
@@ -156,12 +174,16 @@ class GridSession:
     def take(self, report: pytest.TestReport) -> tuple[Cell, bool] | None:
         """Record the row of a finished item; (its cell, whether to say that it is complete), None for other reports.
 
-        Of a cell that was on record as a whole nothing is said.
-        Only on the controller. A row that cannot be written ends the session, with those before it intact.
+        Of a cell that was on record as a whole nothing is said. Only on the controller.
         """
         row = getattr(report, REPORT_FIELD, None)
-        if row is None or self.is_worker:
-            return None
+        return None if row is None or self.is_worker else self.keep(row)
+
+    def keep(self, row: dict[str, Any]) -> tuple[Cell, bool]:
+        """Record a row; its cell, and whether to say that it is complete.
+
+        A row that cannot be written ends the session, with those before it intact.
+        """
         cell = cell_of(row)
         row["key"] = self.prepared[cell.corpus].key
         complete = self.tally.take(cell, row)
@@ -186,6 +208,45 @@ class GridSession:
         rows = self.record.rows(corpus)
         return [row for row in rows if (cell_of(row), row["function"]) in asked]
 
+    def frame(self, corpus: str) -> Frame:
+        """What reports need to know of this session's run of a corpus."""
+        settings, one = self.plan.settings, self.prepared[corpus]
+        return Frame(
+            pairs=self.shown_pairs(corpus),
+            reference=settings.reference,
+            lines=settings.lines,
+            functions=len(self.plan.corpora[corpus].asked),
+            repeat=settings.repeat,
+            rotations=settings.rotations,
+            delta=settings.delta,
+            minimum=settings.calibrate_min,
+            trends=corpus not in self.trendless,
+            thinks=one.technique == "on",
+            kv_size=one.kv_size,
+            n_ctx=one.n_ctx,
+        )
+
+    def verdicts(self, corpus: str) -> list[dict[str, Any]]:
+        """The verdict on each grid of a corpus, plain; nothing where no test could show anything."""
+        rows, frame = self.rows(corpus), self.frame(corpus)
+        if not any(can_be_judged(make_grid(rows, frame.pairs, view)) for view in frame.views):
+            return []
+        from pytest_codeneedle.verdicts import facts  # noqa: PLC0415 - with scipy
+
+        return facts(rows, frame)
+
+    def drop(self, cells: Iterable[Cell]) -> None:
+        """Ask these no more; no server that was started ahead waits for them."""
+        self.dropped |= set(cells)
+        self.tally.drop(self.dropped)
+        self.look_ahead.servers.stop()
+
+    def shown_pairs(self, corpus: str) -> tuple[KVPair, ...]:
+        """The pairs of a corpus's grid: all but those that were dropped and have no row."""
+        dropped = {cell.pair for cell in self.dropped if cell.corpus == corpus}
+        gone = dropped - {cell_of(row).pair for row in self.rows(corpus)} if dropped else dropped
+        return tuple(pair for pair in self.plan.settings.pairs if pair not in gone)
+
     def lose(self, report: pytest.TestReport) -> None:
         """Give xdist's report of an item whose worker died the row that the worker cannot send any more: an ERROR."""
         name = report.nodeid.rpartition("::")[2]
@@ -193,21 +254,29 @@ class GridSession:
         ask = next((ask for ask in self.plan.items if self.plan.item_label(ask) == label), None)
         if ask is None or any(item_of(row) == item_key(ask.cell, ask.function) for row in self.rows(ask.cell.corpus)):
             return
-        chosen = self.plan.corpora[ask.cell.corpus]
         told = f"the worker that asked it was killed, and its server with it; it is not asked again ({report.longrepr})"
         report.when, report.longrepr = "setup", told  # an ERROR, as that of a server that died
         report.location = (*report.location[:2], name)
-        facts = cell_facts(ask.cell, chosen.question(ask.function).function, chosen.corpus.total_lines)
-        setattr(report, REPORT_FIELD, {"test": test_of(report.nodeid), **facts, **error_facts(told)})
+        row = {"test": test_of(report.nodeid), **self.facts_before(ask), **error_facts(told)}
+        setattr(report, REPORT_FIELD, row)
 
     def expect(self, items: Iterable[pytest.Item]) -> None:
         """Count what was collected, where this process collects: -k and -m may have left items out."""
         asks = [getattr(getattr(item, "callspec", None), "params", {}).get("kv_function") for item in items]
-        if collected := [ask for ask in asks if isinstance(ask, Ask)]:
-            self.tally = Tally(collected, self.record)
+        self.count([ask for ask in asks if isinstance(ask, Ask)])
+
+    def count(self, asks: Sequence[Ask]) -> None:
+        """Count these items from now on, and what is on record of them; none at all are not known."""
+        if asks:
+            self.tally = Tally(asks, self.record)
+
+    def put_on_record(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Have these answers asked of nobody else: of no worker, and not in this process."""
+        self.record.add(row for row in rows if row["outcome"] != ERROR)
+        self.count(self.plan.items)
 
     def finish(self) -> None:
-        """Note in run.json when the run ended and how many items it has."""
+        """Note in run.json when the run ended, how many items it has, and the verdict."""
         for name, one in self.prepared.items():
             counts = Counter(row["outcome"] for row in self.record.rows(name))
             try:
@@ -217,6 +286,7 @@ class GridSession:
                         **about,
                         "ended": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
                         "wall_seconds": round(about.get("wall_seconds", 0.0) + time.monotonic() - self.began, 3),
+                        "verdicts": self.verdicts(name),
                         "outcomes": {key: counts[key] for key in (PASSED, FAILED, ERROR)},
                     }
                 )

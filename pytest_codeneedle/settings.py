@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_codeneedle.cells import ROTATIONS
+from pytest_codeneedle.chosen_pairs import chosen_pairs
 from pytest_codeneedle.devices import parse_devices
 from pytest_codeneedle.endpoint import is_url, normalised_url
 from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.floored import DEFAULT_MINIMUM, parse_share
 from pytest_codeneedle.forecast import Speed, parse_speed
-from pytest_codeneedle.kvtypes import (
-    AS_SERVED,
-    DEFAULT_TYPES,
-    default_reference,
-    grid_pairs,
-    parse_pair,
-    parse_pairs,
-    parse_shard,
-    parse_types,
-)
+from pytest_codeneedle.frame import DEFAULT_DELTA
 from pytest_codeneedle.machine import expanded
 from pytest_codeneedle.options import DEFAULT_CORPUS, MODEL_VARIABLE, option_value
+from pytest_codeneedle.options import option_text as _text
 from pytest_codeneedle.profiles import Profile, find_profile
 from pytest_codeneedle.program import parse_server_args
 from pytest_codeneedle.prompts import WORDINGS
@@ -33,6 +29,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from pytest_codeneedle.cells import Rotation
     from pytest_codeneedle.kvtypes import KVPair, Shard
     from pytest_codeneedle.prompts import Wording
     from pytest_codeneedle.thinking import Think
@@ -44,10 +41,11 @@ _C = TypeVar("_C", bound=str)
 class Settings:
     """What was asked for, checked as far as it can be without files.
 
-    `pairs` are in grid order, those of the `shard` alone. None stands for "as the corpus, the model or the machine
-    has it". `model` is a path or a control model's name as the user or a profile gave it, `model_name` how the
-    profile calls it. `endpoint` is the URL where `server` is one, without secrets. `stop`, `max_tokens` and `request`
-    come from the profile.
+    `pairs` are in grid order, those of the `shard` or of a `quick` run alone. None stands for "as the corpus, the model
+    or the machine has it". `model` is a path or a control model's name as the user or a profile gave it, `model_name`
+    how the profile calls it. `endpoint` is the URL where `server` is one, without secrets. `stop`, `max_tokens` and
+    `request` come from the profile. Each cell is asked `repeat` times with each of `rotations`; with `calibrate` the
+    reference is asked before all else, and last; it has to recall `calibrate_min` of its lines, a share from 0 to 1.
     """
 
     corpora: tuple[str, ...]
@@ -60,12 +58,18 @@ class Settings:
     server_args: tuple[str, ...]
     pairs: tuple[KVPair, ...]
     reference: KVPair
+    quick: bool
+    delta: float
     functions: int | None
     seed: int | None
     lines: int
     threshold: int
     relax_indent: bool
     order: str
+    calibrate: bool
+    calibrate_min: float
+    repeat: int
+    rotations: tuple[Rotation, ...]
     n_ctx: int | None
     full_answer: bool
     wording: Wording
@@ -81,6 +85,7 @@ class Settings:
     out: Path | None
     overlap: str
     resume: bool
+    baselines: tuple[Path, ...]
     shard: Shard | None
     rootdir: Path
     start: Path
@@ -94,10 +99,7 @@ def read_settings(config: pytest.Config) -> Settings:
     lines = _number(config, "kv_lines", 20)
     server = _text(config, "kv_server")
     endpoint = normalised_url(server) if server and is_url(server) else None
-    every = _own_server(config) if endpoint is None else _as_served(config)
-    shard_text = _text(config, "kv_shard")
-    shard = parse_shard(shard_text, every) if shard_text else None
-    pairs = every if shard is None else shard.of(every)
+    chosen = chosen_pairs(config, served=endpoint is not None)
     out, key_file = _text(config, "kv_out"), _text(config, "kv_api_key_file")
     start, rootdir = config.invocation_params.dir, _corpora_root(config)
     # A default model of the project's or the machine's is a file: an endpoint has its own.
@@ -115,14 +117,20 @@ def read_settings(config: pytest.Config) -> Settings:
             *(profile.server_args if profile else ()),
             *parse_server_args(_text(config, "kv_server_args") or ""),
         ),
-        pairs=pairs,
-        reference=_reference(config, every) if endpoint is None else AS_SERVED,
+        pairs=chosen.pairs,
+        reference=chosen.reference,
+        quick=chosen.quick,
+        delta=_lines_lost(config, lines),
         functions=_optional_number(config, "kv_functions"),
         seed=_optional_number(config, "kv_seed", low=0),
         lines=lines,
         threshold=_number(config, "kv_pass", min(8, lines), low=0, high=lines),
         relax_indent=_relaxed(config, profile),
         order=_choice(config, "kv_order", ("shuffled", "grid"), "shuffled"),
+        calibrate=_choice(config, "kv_calibrate", ("on", "off"), "on") == "on",
+        calibrate_min=parse_share(share) if (share := _text(config, "kv_calibrate_min")) else DEFAULT_MINIMUM,
+        repeat=_number(config, "kv_repeat", 1),
+        rotations=_rotations(config) if endpoint is None else ROTATIONS["default"],
         n_ctx=_optional_number(config, "kv_n_ctx"),
         full_answer=bool(option_value(config, "kv_full_answer")),
         wording=_choice(config, "kv_prompt", WORDINGS, "quoted"),
@@ -137,15 +145,11 @@ def read_settings(config: pytest.Config) -> Settings:
         out=start / expanded(out) if out else None,
         overlap=_choice(config, "kv_overlap", ("auto", "on", "off"), "auto"),
         resume=bool(option_value(config, "kv_resume")),
-        shard=shard,
+        baselines=tuple(start / expanded(one) for one in dict.fromkeys(option_value(config, "kv_baseline") or ())),
+        shard=chosen.shard,
         rootdir=rootdir,
         start=start,
     )
-
-
-def _text(config: pytest.Config, key: str) -> str | None:
-    value = option_value(config, key)
-    return str(value) if value else None
 
 
 def _model(config: pytest.Config) -> str | None:
@@ -189,58 +193,20 @@ def _optional_number(config: pytest.Config, key: str, *, low: int = 1, high: int
     return number
 
 
-def _pairs(config: pytest.Config) -> tuple[KVPair, ...]:
-    given = {key: _text(config, key) for key in ("kv_types", "ctk", "ctv", "kv_pairs")}
-    others = [key for key in ("kv_types", "ctk", "ctv") if config.getoption(key, default=None)]
-    if given["kv_pairs"] and (config.getoption("kv_pairs") or not others):
-        if others:
-            msg = f"--kv-pairs names the cells; leave out --{others[0].replace('_', '-')}"
-            raise ConfigurationError(msg)
-        return parse_pairs(given["kv_pairs"])
-    types = parse_types(given["kv_types"], adding=True) if given["kv_types"] else DEFAULT_TYPES
-    rows = parse_types(given["ctk"]) if given["ctk"] else types
-    columns = parse_types(given["ctv"]) if given["ctv"] else types
-    return grid_pairs(rows, columns)
-
-
-def _own_server(config: pytest.Config) -> tuple[KVPair, ...]:
-    for key in ("kv_api_key_env", "kv_api_key_file"):
-        if config.getoption(key, default=None) is not None:
-            msg = f"--{key.replace('_', '-')} is for an endpoint that already runs: name it with --kv-server URL"
-            raise ConfigurationError(msg)
-    return _pairs(config)
-
-
-def _as_served(config: pytest.Config) -> tuple[KVPair, ...]:
-    """The one cell of an endpoint; what is set when a server is started cannot be set of one that runs."""
-    fixed = (
-        "kv_types",
-        "ctk",
-        "ctv",
-        "kv_pairs",
-        "kv_reference",
-        "kv_n_ctx",
-        "kv_server_args",
-        "kv_shard",
-        "kv_devices",
-    )
-    for key in fixed:
-        if config.getoption(key, default=None) is not None:
-            flag = "--" + key.replace("_", "-")
-            msg = f"{flag} cannot be set of an endpoint that already runs: it is one cell, as served; leave it out"
-            raise ConfigurationError(msg)
-    return (AS_SERVED,)
-
-
-def _reference(config: pytest.Config, pairs: tuple[KVPair, ...]) -> KVPair:
-    given = _text(config, "kv_reference")
-    if not given:
-        return default_reference(pairs)
-    pair = parse_pair(given)
-    if pair not in pairs:
-        msg = f"--kv-reference {pair} is not among the {len(pairs)} cells of this run, {pairs[0]} to {pairs[-1]}"
+def _lines_lost(config: pytest.Config, lines: int) -> float:
+    given = option_value(config, "kv_delta")
+    try:
+        delta = float(given or DEFAULT_DELTA)
+    except ValueError:
+        delta = math.nan
+    if not 0 < delta < lines:  # so is what is no number
+        msg = f"--kv-delta (ini: kv_delta) = {given!r} is no loss of lines; give more than 0 and less than {lines}"
         raise ConfigurationError(msg)
-    return pair
+    return delta
+
+
+def _rotations(config: pytest.Config) -> tuple[Rotation, ...]:
+    return ROTATIONS[_choice(config, "kv_rotation", tuple(ROTATIONS), "default")]
 
 
 def _relaxed(config: pytest.Config, profile: Profile | None) -> bool:

@@ -7,8 +7,8 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.cells import Place, parse_place, place_of
 from pytest_codeneedle.grid import ERROR
-from pytest_codeneedle.kvtypes import KVPair, parse_pair
 from pytest_codeneedle.progress import duration
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _FEW = 6
 class CellStanding:
     """One cell: how many of its `items` are answered, and how many gave an ERROR and will be asked again."""
 
-    pair: KVPair
+    place: Place
     items: int
     answered: int
     errors: int
@@ -74,7 +74,7 @@ class Standing:
             "errors": self.errors,
             "cells": len(self.cells),
             "cells_done": self.cells_done,
-            "cells_left": {str(cell.pair): cell.items - cell.answered for cell in self.cells if not cell.done},
+            "cells_left": {str(cell.place): cell.items - cell.answered for cell in self.cells if not cell.done},
             "seconds_left": None if self.seconds_left is None else round(self.seconds_left, 1),
         }
 
@@ -82,16 +82,14 @@ class Standing:
 def standing(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Standing:
     """The standing of the run that run.json and these rows tell of; of several rows for an item an answer counts."""
     asked = set(about.get("asked") or (function["name"] for function in about["functions"]))
-    found: dict[tuple[KVPair, int], dict[str, bool]] = {
-        (parse_pair(pair), 0): {} for pair in about.get("cells") or about["pairs"]
-    }
+    found: dict[Place, dict[str, bool]] = {parse_place(name): {} for name in about.get("cells") or about["pairs"]}
     for row in rows:
         if row["function"] in asked:
-            cell = found.setdefault((KVPair(row["ctk"], row["ctv"]), row.get("replicate", 0)), {})
+            cell = found.setdefault(place_of(row), {})
             cell[row["function"]] = cell.get(row["function"], False) or row["outcome"] != ERROR
     cells = tuple(
-        CellStanding(pair, len(asked), sum(items.values()), len(items) - sum(items.values()))
-        for (pair, _), items in found.items()
+        CellStanding(place, len(asked), sum(items.values()), len(items) - sum(items.values()))
+        for place, items in found.items()
     )
     workers = int(about.get("workers") or 1)
     return Standing(cells, workers, _seconds_left(cells, rows, workers))
@@ -105,7 +103,7 @@ def _seconds_left(cells: Sequence[CellStanding], rows: Sequence[Mapping[str, Any
     if not answers:
         return None
     per_cell = {
-        (row["ctk"], row["ctv"]): (row.get("load_seconds") or 0.0) + (row.get("warm_up_ms") or 0.0) / _MILLISECONDS
+        place_of(row): (row.get("load_seconds") or 0.0) + (row.get("warm_up_ms") or 0.0) / _MILLISECONDS
         for row in answers
     }
     start = statistics.fmean(per_cell.values())
@@ -124,7 +122,7 @@ def standing_lines(stands: Standing, path: Path, in_use_by: str | None) -> list[
         f"cells    {stands.cells_done}/{len(stands.cells)}",
     ]
     if left:
-        named = [f"{cell.pair} ({cell.answered}/{cell.items})" if cell.answered else str(cell.pair) for cell in left]
+        named = [f"{cell.place} ({cell.answered}/{cell.items})" if cell.answered else str(cell.place) for cell in left]
         more = f" and {len(named) - _FEW} more" if len(named) > _FEW else ""
         lines.append(f"left     {' '.join(named[:_FEW])}{more}")
         time = "not known before the first answer"

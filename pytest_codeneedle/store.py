@@ -242,9 +242,9 @@ class RunFolder:
                 raise RunFolderError(msg) from error
         return rows
 
-    def server_log(self, pair: KVPair) -> Path:
-        """Where the server of this pair writes its log."""
-        return self.path / SERVERS / f"{pair.ctk}-{pair.ctv}.log"
+    def server_log(self, pair: KVPair, suffix: str = "") -> Path:
+        """Where the server of this pair writes its log; `suffix` is that of a cell's name, `:rot-off#2`."""
+        return self.path / SERVERS / f"{pair.ctk}-{pair.ctv}{suffix.replace(':', '.')}.log"
 
     def current_rows(self) -> list[dict[str, Any]]:
         """The rows that belong to what run.json says: those of an earlier state of the run are left out.
@@ -284,7 +284,7 @@ def current(about: Mapping[str, Any], rows: list[dict[str, Any]]) -> list[dict[s
 
 
 def _cell(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return row.get("ctk"), row.get("ctv"), row.get("replicate", 0)
+    return row.get("ctk"), row.get("ctv"), row.get("rotation", "default"), row.get("replicate", 0)
 
 
 def _is_row(line: bytes) -> bool:

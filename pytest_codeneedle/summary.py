@@ -4,35 +4,70 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.cells import ROTATIONS
 from pytest_codeneedle.grid import make_grid, render, rows_by_pair
 from pytest_codeneedle.label_grid import flag_grids, label_lines
+from pytest_codeneedle.margin_grid import margin_lines
+from pytest_codeneedle.rotation_grid import rotation_lines
 from pytest_codeneedle.throughput import decode_lines
+from pytest_codeneedle.values import values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_codeneedle.frame import Frame
+    from pytest_codeneedle.grid import Grid, View
     from pytest_codeneedle.kvtypes import KVPair
 
+#: With fewer of all of these nothing is ever significant: cells; functions, or types of one side.
+_CELLS, _FUNCTIONS, _TYPES = 2, 6, 3
 
-def run_lines(  # noqa: PLR0913 - the rows, and what run.json says of them
-    rows: Sequence[Mapping[str, Any]],
-    pairs: Sequence[KVPair],
-    *,
-    lines: int,
-    functions: int,
-    reference: KVPair,
-    verbose: bool = False,
-    thinks: bool = False,
-) -> list[str]:
+
+def run_lines(rows: Sequence[Mapping[str, Any]], frame: Frame, *, verbose: bool = False) -> list[str]:
     """The report of one run as plain text; with `verbose` also where answers ran on or were confused, and the speed.
 
-    `thinks` says that thinking is let: else an answer that thought all the same is pointed out.
+    Each rotation that was asked for has grids of its own. An answer that thought though it should not is pointed out.
     """
-    report = render(make_grid(rows, pairs), lines=lines, functions=functions, reference=reference)
-    report += ["", *labels, ""] if (labels := label_lines(rows, pairs)) else []
-    report += [*([] if labels else [""]), *flag_grids(rows, pairs), ""] if verbose else []
-    report += [*decode_lines(rows, pairs), ""] if verbose else []
-    return report + _added(rows) + ([] if thinks else _thoughts(rows, pairs))
+    pairs, report = frame.pairs, []
+    for view in frame.views:
+        grid = make_grid(rows, pairs, view)
+        judged = _verdict(rows, frame, view, grid, verbose=verbose)
+        title = [told, ""] if (told := frame.title(view)) else []
+        report += title + render(
+            grid, lines=frame.lines, functions=frame.functions, reference=None if judged else frame.reference
+        )
+        report += ["", *margins, ""] if (margins := margin_lines(rows, pairs, view, verbose=verbose)) else []
+        report += [*([""] if report[-1] else []), *labels, ""] if (labels := label_lines(rows, pairs, view)) else []
+        report += [*([""] if report[-1] else []), *flag_grids(rows, pairs, view), ""] if verbose else []
+        report += [*decode_lines(rows, pairs, view), ""] if verbose else []
+        report += [] if frame.thinks else _thoughts(rows, pairs, view)
+        report += ["", *judged] if judged and report[-1] else judged
+        report += [""] if view != frame.views[-1] and report[-1] else []
+    return report + _rotated(rows, frame) + _added(rows)
+
+
+def can_be_judged(grid: Grid) -> bool:
+    """Whether any test could show anything: a session whose grid shows nothing is spared the loading of scipy."""
+    answered = [cell.pair for cell in grid.answered]
+    types = max(len({pair.ctk for pair in answered}), len({pair.ctv for pair in answered}))
+    functions = max((len(cell.matched) for cell in grid.answered), default=0)
+    return len(answered) >= _CELLS and (functions >= _FUNCTIONS or types >= _TYPES)
+
+
+def _verdict(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View, grid: Grid, *, verbose: bool) -> list[str]:
+    """The verdict block, or nothing."""
+    if not can_be_judged(grid):
+        return []
+    from pytest_codeneedle.verdicts import block  # noqa: PLC0415 - with scipy
+
+    return block(rows, frame, view, verbose=verbose)
+
+
+def _rotated(rows: Sequence[Mapping[str, Any]], frame: Frame) -> list[str]:
+    if not {"on", "off"} <= set(frame.rotations):
+        return []
+    on, off = (values(rows, frame.pairs, repeat=frame.repeat, rotation=rotation) for rotation in ROTATIONS["both"])
+    return ["", *rotation_lines(on, off), ""]
 
 
 def _added(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -41,8 +76,8 @@ def _added(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"not one grid, servers had other arguments: {' | '.join(map(repr, added))}"] if len(added) > 1 else []
 
 
-def _thoughts(rows: Sequence[Mapping[str, Any]], pairs: Sequence[KVPair]) -> list[str]:
-    items = [item for cell in rows_by_pair(rows, pairs).values() for item in cell]
+def _thoughts(rows: Sequence[Mapping[str, Any]], pairs: Sequence[KVPair], view: View) -> list[str]:
+    items = [item for cell in rows_by_pair(rows, pairs, view).values() for item in cell]
     thought = sum(bool(item.get("thought")) for item in items)
     if not thought:
         return []

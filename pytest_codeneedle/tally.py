@@ -42,6 +42,12 @@ class Tally:
             self._eta_seconds = self._eta()
         return self._left[cell] == 0 and cell in self._begun
 
+    def drop(self, cells: Iterable[Cell]) -> None:
+        """Count these cells no more: they are not asked."""
+        for cell in cells:
+            for counts in (self._items, self._left, self._to_ask):
+                counts.pop(cell, None)
+
     @property
     def cells(self) -> int:
         """Cells with items to ask."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.grid import PASSED, make_grid
-from pytest_codeneedle.kvtypes import KVPair
+from pytest_codeneedle.cells import place_of
+from pytest_codeneedle.grid import PASSED, View, make_grid
 from pytest_codeneedle.printable import printable
 from pytest_codeneedle.probe import UNIMPORTANT
 from pytest_codeneedle.progress import duration
@@ -51,6 +51,7 @@ def announce(plan: Plan, workers: int) -> list[str]:
         cells = sum(cell.corpus == name for cell in plan.cells)
         asked = len(chosen.asked)
         lines.append(f"kv-grid: {name}: {cells} cells x {asked} functions = {cells * asked} questions")
+        lines += [line for note in _passes(plan, name) for line in wrapped(f"kv-grid: {name}: {note}")]
         lines += [f"kv-grid: {name}: {note}" for note in _notes(plan, chosen)]
     if plan.model.is_control and not all(chosen.corpus.generated for chosen in plan.corpora.values()):
         lines.append(f"kv-grid: {plan.model.given} copies generated code; what it loses of other code is its own loss")
@@ -74,6 +75,20 @@ def announce(plan: Plan, workers: int) -> list[str]:
 def wrapped(text: str) -> list[str]:
     """The text in lines of 80 columns; words stay whole."""
     return textwrap.wrap(text, _COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
+def _passes(plan: Plan, name: str) -> list[str]:
+    """What more than one server for each pair is for."""
+    settings = plan.settings
+    notes = [f"{settings.repeat} passes over all cells, figures are means"] * (settings.repeat > 1)
+    if settings.quick:
+        notes.append("most telling first; less is asked once it is settled (--kv-quick)")
+    if len(settings.rotations) > 1:
+        notes.append("each pair is asked with its rotation on and off")
+    references = [cell.replicate for cell in plan.cells if (cell.corpus, cell.pair) == (name, settings.reference)]
+    if settings.calibrate and references[-1:] > references[:1]:
+        notes.append(f"{settings.reference} comes first and last (--kv-calibrate)")
+    return notes
 
 
 def _notes(plan: Plan, chosen: CorpusPlan) -> list[str]:
@@ -130,8 +145,9 @@ def _recorded(session: GridSession, name: str) -> list[str]:
 
 def cell_line(session: GridSession, cell: Cell) -> str:
     """One finished cell: its place, its types, its figures, and the time that is left."""
-    rows = [row for row in session.rows(cell.corpus) if (row["ctk"], row["ctv"]) == (cell.pair.ctk, cell.pair.ctv)]
-    grid_cell = make_grid(rows, [cell.pair]).cells[cell.pair]
+    rows = [row for row in session.rows(cell.corpus) if place_of(row) == cell.place]
+    view = View(cell.replicate + 1, cell.rotation)
+    grid_cell = make_grid(rows, [cell.pair], view).cells[cell.pair]
     done, total = session.tally.cells_done(), session.tally.cells
     matched = "err" if grid_cell.mean_matched is None else f"{grid_cell.mean_matched:.2f}"
     passed = sum(row["outcome"] == PASSED for row in rows)
@@ -148,19 +164,12 @@ def summary(session: GridSession) -> list[tuple[str, list[str]]]:
     """(title, lines) of each corpus: the grids, the summary, what to distrust, where the run is."""
     plan = session.plan
     sections = []
-    for name, chosen in plan.corpora.items():
+    for name in plan.corpora:
         if name not in session.prepared:
             continue
         rows = session.rows(name)
-        lines = run_lines(
-            rows,
-            plan.settings.pairs,
-            lines=plan.settings.lines,
-            functions=len(chosen.asked),
-            reference=plan.settings.reference,
-            verbose=session.config.get_verbosity() > 0,
-            thinks=session.prepared[name].technique == "on",
-        )
+        lines = run_lines(rows, session.frame(name), verbose=session.config.get_verbosity() > 0)
+        lines += session.said.get(name, [])
         lines += [f"run: {shown(session.prepared[name].run.path, plan.settings.start)}"]
         if session.look_ahead.servers.failed:
             lines += wrapped("a server did not come up beside another, and did alone: no more was loaded ahead")
@@ -178,13 +187,13 @@ def shown(path: Path, start: Path) -> Path:
 
 def _warnings(rows: list[dict[str, Any]]) -> list[str]:
     lines = []
-    fallbacks = {str(KVPair(row["ctk"], row["ctv"])): row["fallbacks"] for row in rows if row.get("fallbacks")}
+    fallbacks = {str(place_of(row)): row["fallbacks"] for row in rows if row.get("fallbacks")}
     lines += [f"not what it says: {pair}: {line}" for pair, line in fallbacks.items()]
     faulty = [row for row in rows if row.get("asked_again") or row.get("relaunches")]
-    again = sorted({str(KVPair(row["ctk"], row["ctv"])) for row in faulty})
+    again = sorted({str(place_of(row)) for row in faulty})
     if again:
         lines.append(f"asked again after a fault (asked_again, relaunches in the rows): {', '.join(again)}")
-    missed = sorted({str(KVPair(row["ctk"], row["ctv"])) for row in rows if row.get("prompt_cache") == "missed"})
+    missed = sorted({str(place_of(row)) for row in rows if row.get("prompt_cache") == "missed"})
     if missed:
         lines.append(f"prompt cache missed, the corpus was read again: {', '.join(missed)}")
     return lines

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.errors import InvalidCellError
+from pytest_codeneedle.rotation import check, logged
 
 if TYPE_CHECKING:
+    from pytest_codeneedle.cells import Rotation
     from pytest_codeneedle.kvtypes import KVPair
 
 #: A line for each cache; `kv_size` reads it too. `llama_kv_cache_unified` in builds of 2025, and without the sequences
@@ -22,9 +24,6 @@ _OLDER_CACHE = re.compile(
     r"\bKV self size += +(?P<mib>[\d.]+) MiB, K \((?P<k>\w+)\): +[\d.]+ MiB, V \((?P<v>\w+)\): +[\d.]+ MiB"
 )
 _OLDER_SHAPE = re.compile(r"\bkv_size = (?P<cells>\d+), .*\bn_layer = (?P<layers>\d+)")
-#: `attn_rot_k = 1` (0.3.36 of llama-cpp-python) or `n_rot_k = 64` (xllamacpp 2026.10). `print_info: n_rot` is the
-#: rotary dimension and something else.
-_ROTATION = re.compile(r"\b(?:attn_rot|n_rot)_(?P<side>[kv]) *= *(?P<value>\d+)")
 _FLASH = re.compile(r"\bflash_attn *= *(?P<value>\w+)")
 _FALLBACK = re.compile(r"no FlashAttention vector kernel compiled")
 
@@ -64,11 +63,11 @@ class Validity:
         }
 
 
-def read_validity(log: str, asked: KVPair) -> Validity:
+def read_validity(log: str, asked: KVPair, rotation: Rotation = "default") -> Validity:
     """The cache that the log shows.
 
     Models with sliding-window layers have two caches; sizes and layers are summed. Raises InvalidCellError where
-    the log shows other types than `asked`, or no cache at all.
+    the log shows other types than `asked` or another rotation, or no cache at all.
     """
     caches = shapes = list(CACHE_LINE.finditer(log))
     if not caches:
@@ -81,7 +80,8 @@ def read_validity(log: str, asked: KVPair) -> Validity:
         shown = ", ".join(f"{k}/{v}" for k, v in sorted(types))
         msg = f"the server was asked for KV cache types {asked} and its log shows {shown}"
         raise InvalidCellError(msg)
-    rotation = {found["side"]: int(found["value"]) for found in _ROTATION.finditer(log)}
+    check(log, asked, rotation)
+    rotated = logged(log)
     flash = _FLASH.search(log)
     return Validity(
         ctk=asked.ctk,
@@ -89,8 +89,8 @@ def read_validity(log: str, asked: KVPair) -> Validity:
         kv_mib=round(sum(float(found["mib"]) for found in caches), 2),
         kv_cells=max((int(found["cells"]) for found in shapes), default=None),
         kv_layers=sum(int(found["layers"]) for found in shapes) if shapes else None,
-        attn_rot_k=rotation.get("k"),
-        attn_rot_v=rotation.get("v"),
+        attn_rot_k=rotated["k"][-1] if rotated["k"] else None,
+        attn_rot_v=rotated["v"][-1] if rotated["v"] else None,
         flash_attn=flash["value"] if flash else None,
         fallbacks=tuple(dict.fromkeys(line.strip() for line in log.splitlines() if _FALLBACK.search(line))),
     )

@@ -33,9 +33,10 @@ def figures(lines: list[str], title: str) -> dict[tuple[str, str], str]:
 
 @pytest.mark.slow
 def test_main_job(tmp_path: Path) -> None:
-    """36 real servers start in one run, each with a pair of its own, read back from its own log; nothing is lost.
+    """37 real servers start in one run, one for each pair, read back from its own log; nothing is lost.
 
-    They are the llama-server on PATH where there is one, else the embedded one: CI runs both.
+    The reference has two: it is asked first, and once more as the last. They are the llama-server on PATH where there
+    is one, else the embedded one: CI runs both.
     """
     environment = {
         name: value for name, value in os.environ.items() if name not in ("CODENEEDLE_MODEL", "PYTEST_ADDOPTS")
@@ -59,15 +60,17 @@ def test_main_job(tmp_path: Path) -> None:
     server = json.loads((run / "run.json").read_text(encoding="utf-8"))["server"]
     assert shutil.which("llama-server") in (server, None)
     logs = list((run / "servers").iterdir())
-    assert 36 == len(logs)
+    assert 37 == len(logs)
     read = [set(CACHE.findall(log.read_text(encoding="utf-8", errors="replace"))) for log in logs]
     assert {1} == {len(types) for types in read}
     assert PAIRS == set.union(*read)
-    assert {f"{ctk}-{ctv}.log" for ctk, ctv in PAIRS} == {log.name for log in logs}
+    assert {"bf16-bf16#2.log", *(f"{ctk}-{ctv}.log" for ctk, ctv in PAIRS)} == {log.name for log in logs}
     ports = [re.findall(r"listening on http://127\.0\.0\.1:(\d+)", log.read_text(encoding="utf-8")) for log in logs]
     assert all(ports)
 
     rows = [json.loads(line) for line in (run / "results.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert 36 * 8 == len(rows)
+    assert 37 * 8 == len(rows)
+    cells = [*dict.fromkeys((row["ctk"], row["ctv"], row["replicate"]) for row in rows)]
+    assert [("bf16", "bf16", 0), ("bf16", "bf16", 1)] == [cells[0], cells[-1]]
     assert {("passed", 20)} == {(row["outcome"], row["primary_matched"]) for row in rows}
-    assert {8} == {sum((row["ctk"], row["ctv"]) == pair for row in rows) for pair in PAIRS}
+    assert {8} == {sum((row["ctk"], row["ctv"], row["replicate"]) == (*pair, 0) for row in rows) for pair in PAIRS}

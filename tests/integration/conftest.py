@@ -77,3 +77,19 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
     (folder,) = (one for one in (path / RUNS).iterdir() if one.is_dir())
     result = pytest.RunResult(done.returncode, done.stdout.splitlines(), done.stderr.splitlines(), 0.0)
     return SmallRun(result, folder, path / "junit.xml")
+
+
+@pytest.fixture(scope="session")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of two matched pairs over the default corpus: enough functions for a loss to be shown."""
+    path = tmp_path_factory.mktemp("sweep")
+    environment = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+    subprocess.run(
+        [*GRID, "-q", "--kv-pairs", "q8_0/q8_0,q4_0/q4_0", "--kv-out", "run"],
+        cwd=path,
+        env={**environment, "XDG_CACHE_HOME": _CACHE},
+        capture_output=True,
+        timeout=PATIENCE_SECONDS,
+        check=True,
+    )
+    return path / "run"

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 RUNS = "codeneedle-runs"
+#: The reference cell is asked once: tests about the second time say so.
+ONCE = ("--kv-calibrate", "off")
 #: A grid in a process of its own, without hypothesis: it would load at the end to say nothing.
-PLAIN = ("-p", "no:hypothesispytest")
+PLAIN = ("-p", "no:hypothesispytest", *ONCE)
 GRID = (sys.executable, "-m", "pytest", *PLAIN, "--kv-grid")
 #: Nothing here takes as long; a test that hangs should say where.
 PATIENCE_SECONDS = 120
@@ -84,7 +86,8 @@ def launch_llama_server(launch_llama_server, kv_pair):
 
     def ids(self, *arguments: str, corpus: str = "tiny") -> list[str]:
         """The test ids of `pytest --kv-grid --collect-only`, in order, without the file."""
-        result = self.pytester.runpytest_inprocess("--kv-grid", "--collect-only", "-q", "--corpus", corpus, *arguments)
+        listed = ("--kv-grid", *ONCE, "--collect-only", "-q", "--corpus", corpus)
+        result = self.pytester.runpytest_inprocess(*listed, *arguments)
         assert pytest.ExitCode.OK == result.ret
         return [line.rpartition("::")[2] for line in result.outlines if "::" in line]
 

@@ -104,6 +104,7 @@ def test_same_grid(lab: Lab) -> None:
     assert 8 == len(answers(runs["binary"]))
     assert answers(runs["binary"]) == answers(runs["embedded"])
     assert {"enabled"} == {row["flash_attn"] for row in read_rows(runs["binary"])}
+    assert all(row["margins"] for folder in runs.values() for row in read_rows(folder))
     about = {name: read_about(folder) for name, folder in runs.items()}
     assert BINARY == about["binary"]["server"]
     assert about["embedded"]["server"].startswith("embedded")

@@ -22,6 +22,7 @@ PROPERTIES = {
     "ctv",
     "function",
     "replicate",
+    "rotation",
     "start_line",
     "depth",
     "primary_matched",
@@ -29,6 +30,10 @@ PROPERTIES = {
     "hallucinated",
     "bonus",
     "run_on",
+    "margin_mean",
+    "margin_p1",
+    "margin_under_1",
+    "expected_logprob_mean",
     "tokens",
     "prompt_ms",
     "predicted_ms",
@@ -48,13 +53,13 @@ def properties(junit: Path) -> dict[str, dict[str, str]]:
 
 
 def test_junit_properties(small_run: SmallRun) -> None:
-    """JUnit XML has what was asked, the score, the timings and the cell's validity; never the response."""
+    """JUnit XML has what was asked, the score, the timings and the cell's validity; no response, no token margins."""
     found = properties(small_run.junit)
     rows = {f"test_recall[{row['ctk']}/{row['ctv']}-{row['function']}]": row for row in read_rows(small_run.folder)}
     assert rows.keys() == found.keys()
     for name, row in rows.items():
         assert PROPERTIES <= found[name].keys()
-        assert "response" not in found[name]
+        assert not {"response", "margins"} & found[name].keys()
         assert {key: str(row[key]) for key in found[name]} == found[name]
 
 

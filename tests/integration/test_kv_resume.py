@@ -93,7 +93,10 @@ def test_judged_anew(lab: Lab) -> None:
     assert ["q8_0-q8_0.log", "tokenize.log"] == logs(lab.path / "run")
     *before, new = read_rows(lab.path / "run")
     assert [lost, second] == before
-    assert ("failed", lost["response"], lost["tokens"]) == (new["outcome"], new["response"], new["tokens"])
+    kept = ("response", "tokens", "margins", "margin_mean")
+    assert "failed" == new["outcome"]
+    assert {key: lost[key] for key in kept} == {key: new[key] for key in kept}
+    assert new["margins"]
 
 
 def test_changed_key(lab: Lab) -> None:

@@ -56,6 +56,8 @@ def test_as_served(lab: Lab, url: str, key: tuple[str, ...], wording: str) -> No
     rows, about = lab.rows(), lab.about()
     assert [("served", "served", "passed")] * 2 == [(row["ctk"], row["ctv"], row["outcome"]) for row in rows]
     assert ({"hit"}, {None}) == ({row["prompt_cache"] for row in rows}, {row["adapted"] for row in rows})
+    assert {(None, None)} == {(row["margins"], row["margin_mean"]) for row in rows}
+    assert "log-probability margin" not in result.stdout.str()
     assert (f"endpoint {url}/v1", ["as-served"]) == (about["server"], about["pairs"])
     assert about["model_name"].startswith("control-robust")
     assert any("test_recall[as-served-" in line for line in result.outlines)

@@ -59,6 +59,10 @@ def test_error_is_the_controllers(lab: Lab) -> None:
     ("nodeid", "cell"),
     [
         pytest.param(f"{SUITE}::test_recall[q8_0/q4_0-parse]", "q8_0/q4_0", id="plain"),
+        pytest.param("test_recall[q8_0/q4_0#2-parse]", "q8_0/q4_0#2", id="second pass"),
+        pytest.param("test_recall[a:q8_0/q4_0:rot-off#12-x]", "a:q8_0/q4_0:rot-off#12", id="rotation and pass"),
+        pytest.param("test_recall[q8_0/q4_0-rot-off#2]", "q8_0/q4_0", id="function like a rotation"),
+        pytest.param("test_own.py::test_server[q8_0/q4_0:rot-on]", "q8_0/q4_0:rot-on", id="own test of a rotation"),
         pytest.param("test_recall[bf16/q5_1-parse]", "bf16/q5_1", id="no file"),
         pytest.param(f"{SUITE}::test_recall[mini:q8_0/q4_0-parse]", "mini:q8_0/q4_0", id="corpus"),
         pytest.param(f"{SUITE}::test_recall[my-own:q8_0/q4_0-parse]", "my-own:q8_0/q4_0", id="corpus with a hyphen"),

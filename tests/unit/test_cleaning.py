@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_codeneedle.cleaning import Cleaned, clean, read_answer
+from pytest_codeneedle.cleaning import LINE_END, Cleaned, clean, read_answer
 
 CODE = st.sampled_from(["a", "  b", "}", "", "   ", "return '</think>';", "x = '<think>'", "\x0c", "a\u2028b"])
 PLAIN = st.lists(CODE, max_size=12).map("\n".join)
@@ -149,3 +149,26 @@ def test_cleaned_answer_begins_and_ends_with_text(response: str) -> None:
 
     assert all(line.strip() for line in (*cleaned.lines[:1], *cleaned.lines[-1:]))
     assert not cleaned.empty or all(line.strip() in ("", "```") for line in cleaned.lines)
+
+
+@pytest.mark.parametrize(
+    ("answer", "numbers"),
+    [
+        ("a\n\nb", (0, 1, 2)),
+        ("\n\nSure:\n```\na\nb\n```\n", (4, 5)),
+        ("<think>\na\n</think>\na", (3,)),
+        ("<think>\na\n</think>b\r\nc", (2, 3)),
+        ("", ()),
+    ],
+)
+def test_lines_know_where_they_stood(answer: str, numbers: tuple[int, ...]) -> None:
+    """Each has the number of its line in the answer, though others like it may stand in what was removed."""
+    assert numbers == read_answer(answer).numbers
+
+
+@given(MARKED.map("\n".join))
+def test_lines_end_the_lines_that_they_were(answer: str) -> None:
+    """Numbers rise, and the line of that number is the scored one or ends with it."""
+    found, every = read_answer(answer), LINE_END.split(answer)
+    assert sorted(set(found.numbers)) == list(found.numbers)
+    assert all(every[number].endswith(line) for number, line in zip(found.numbers, found.lines, strict=True))

@@ -87,6 +87,24 @@ def test_a_timed_answer_has_its_length_and_no_cache() -> None:
     assert [expected] == [{key: one[key] for key in expected} for one in asked]
 
 
+def test_probabilities_are_asked_for_where_they_are_wanted() -> None:
+    """Not for the warm-up; the tokens stand behind what the answer begins with unseen."""
+    asked: list[dict[str, Any]] = []
+    top = [{"id": number, "token": "", "bytes": [97], "logprob": -number} for number in (1, 2)]
+    told = {"id": 1, "token": "a", "bytes": [97], "logprob": -1, "top_logprobs": top}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content))
+        stream = Stream([event("a", completion_probabilities=[told]), event(stop=True, stop_type="limit")])
+        return httpx.Response(200, stream=stream)
+
+    answered = client(answer).complete("", PRIMARY, budget=5, opening="<think>\n", n_probs=5)
+    client(answer).ingest("")
+
+    assert [5, None] == [body.get("n_probs") for body in asked]
+    assert [(8, 9, -1.0)] == [(token.start, token.end, token.logprob) for token in answered.told or ()]
+
+
 @pytest.mark.parametrize("stop", ["eos", "limit", "word"])
 def test_the_reason_of_a_stop_is_kept(stop: str) -> None:
     """All words that llama.cpp has for it."""

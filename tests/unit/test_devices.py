@@ -14,6 +14,7 @@ from pytest_codeneedle.devices import (
     pins,
     refuse_two_pins,
     servers_on_one,
+    used_devices,
 )
 from pytest_codeneedle.errors import ConfigurationError
 
@@ -82,3 +83,17 @@ def test_freed_device_is_taken() -> None:
 def test_listed(said: str, environment: dict[str, str], expected: tuple[str, ...]) -> None:
     """What `--list-devices` shows, as ids."""
     assert expected == listed_devices(said, environment)
+
+
+@pytest.mark.parametrize(
+    ("log", "expected"),
+    [
+        pytest.param("x: using device CUDA0 (NVIDIA L4) (0000:8d:00.0) - 22000 MiB free", ("NVIDIA L4",), id="bus"),
+        pytest.param("x: using device Vulkan0 (Intel(R) Arc(tm)) - 9 MiB free", ("Intel(R) Arc(tm)",), id="no bus"),
+        pytest.param("using device CUDA0 (A) - 1 MiB free\nusing device CUDA1 (A) - 1 MiB free", ("2 x A",), id="two"),
+        pytest.param("no GPU here", (), id="none"),
+    ],
+)
+def test_used(log: str, expected: tuple[str, ...]) -> None:
+    """The devices that a server's log says it put the model on, by their makers' names."""
+    assert expected == used_devices(log)

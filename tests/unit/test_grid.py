@@ -12,6 +12,7 @@ from scipy.special import betaincinv
 
 from pytest_codeneedle.grid import (
     Grid,
+    View,
     error_line,
     limit_line,
     make_grid,
@@ -162,11 +163,62 @@ def test_of_several_rows_for_one_item_the_last_counts() -> None:
     assert ((18,), 1, 1) == (cell.matched, cell.passed, cell.errors)
 
 
-def test_repeated_cells_do_not_enter_the_grid() -> None:
-    """Replicates measure noise; the grid is made of the first pass, which rows may leave unsaid."""
+def test_passes_that_were_not_asked_for_do_not_enter_the_grid() -> None:
+    """A further pass measures noise; the grid is made of the first, which rows may leave unsaid."""
     rows = [row(Q8, "f", 20, replicate=0), row(Q8, "f", 1, replicate=1), row(Q8, "g", 10)]
 
     assert (20, 10) == make_grid(rows, [Q8]).cells[Q8].matched
+
+
+def test_figures_are_means_over_the_passes() -> None:
+    """Each function is one figure, from the passes that answered; a part of a pass is shown with two decimals."""
+    rows = [
+        *(row(Q8, "f", 20), row(Q8, "g", 6), row(Q8, "h", 9), error(Q8, "i")),
+        *(row(Q8, "f", 18, replicate=1), row(Q8, "g", 9, replicate=1), {**error(Q8, "h"), "replicate": 1}),
+        *(
+            row(Q8, "f", 1, replicate=2),
+            row(Q8, "f", 1, rotation="on"),
+            row(Q4, "f", 20),
+            row(Q4, "f", 20, replicate=1),
+        ),
+    ]
+    grid = make_grid(rows, [Q8, Q4], View(repeat=2))
+
+    assert ((19.0, 7.5, 9.0), 2.5, 2) == (grid.cells[Q8].matched, grid.cells[Q8].passed, grid.cells[Q8].errors)
+    assert ["q8_0      11.83       -", "q4_0          -   20.00"] == matched_lines(grid)[1:]
+    assert ["q8_0       2.50       -", "q4_0          -       1"] == pass_lines(grid)[1:]
+    assert summary_line(grid).startswith("combos 2 | pass 1.75 +/- 0.75 | matched 15.92")
+    assert error_line(grid) == "err: 2 items in 1 cells gave no answer to score"
+
+
+def test_a_view_is_of_one_rotation() -> None:
+    """Rows of older runs are those of the environment."""
+    rows = [row(Q8, "f", 1), row(Q8, "f", 2, rotation="on"), row(Q8, "f", 3, rotation="off"), row(Q8, "g", 4)]
+
+    assert [(1, 4), (2,), (3,)] == [
+        make_grid(rows, [Q8], View(rotation=name)).cells[Q8].matched for name in ("default", "on", "off")
+    ]
+
+
+@given(st.lists(st.lists(st.integers(0, 20), min_size=3, max_size=3), min_size=1, max_size=9))
+def test_equal_passes_are_as_one(passes: list[list[int]]) -> None:
+    """A deterministic model has the same grid however often it is asked; else the means of the passes lie around it."""
+    once = make_grid([row(Q8, name, count) for name, count in zip("fgh", passes[0], strict=True)], [Q8])
+    same = [
+        row(Q8, name, count, replicate=number)
+        for number in range(len(passes))
+        for name, count in zip("fgh", passes[0], strict=True)
+    ]
+    other = [
+        row(Q8, name, count, replicate=number)
+        for number, counts in enumerate(passes)
+        for name, count in zip("fgh", counts, strict=True)
+    ]
+
+    assert matched_lines(once) == matched_lines(make_grid(same, [Q8], View(len(passes))))
+    assert pass_lines(once) == pass_lines(make_grid(same, [Q8], View(len(passes))))
+    mean = make_grid(other, [Q8], View(len(passes))).cells[Q8].mean_matched
+    assert pytest.approx(sum(map(sum, passes)) / len(passes) / 3) == mean
 
 
 def test_results_that_were_not_planned_are_shown() -> None:

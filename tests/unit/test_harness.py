@@ -153,12 +153,13 @@ def test_the_indentation_rule_is_the_files_own(tmp_path: Path, corpus: Corpus) -
 
 
 def test_files_of_one_cell_are_its_replicates(tmp_path: Path, corpus: Corpus) -> None:
-    """In the order given; the grid shows the first."""
+    """In the order given; the grid is their mean."""
     paths = [write(tmp_path, f"q8_0-q8_0.{number}.json", result(corpus.functions[0])) for number in range(3)]
     run = as_run([read_dump(path) for path in paths], corpus)
 
     assert [0, 1, 2] == [row["replicate"] for row in run.rows]
     assert ["q8_0/q8_0"] == run.about["pairs"]
+    assert (3, ["q8_0/q8_0", "q8_0/q8_0#2", "q8_0/q8_0#3"]) == (run.about["repeat"], run.about["cells"])
 
 
 def test_confusion_is_seen_among_all_functions(tmp_path: Path, corpus: Corpus) -> None:

@@ -63,6 +63,20 @@ def test_shards_are_joined() -> None:
     assert [("s1", "1/2"), ("s2", "2/2")] == [(one["run"], one["shard"]) for one in joined["merged"]]
 
 
+def test_passes_and_rotations_are_joined() -> None:
+    """The most passes and all rotations; an item differs by both. An older run does not say: once, by default."""
+    rows = [row("q8_0/q4_0", "f"), row("q8_0/q4_0", "f", replicate=1), row("q8_0/q4_0", "f", rotation="off")]
+    runs = [
+        ("s1", about("q8_0/q4_0"), rows[:1]),
+        ("s2", about("q8_0/q4_0", repeat=2, rotations=["off"], cells=["q8_0/q4_0:rot-off"]), rows[1:]),
+    ]
+    joined, all_rows = merged(runs)
+
+    assert (2, ["default", "off"]) == (joined["repeat"], joined["rotations"])
+    assert ["q8_0/q4_0", "q8_0/q4_0:rot-off"] == joined["cells"]
+    assert rows == all_rows
+
+
 @pytest.mark.parametrize(
     ("part", "other", "said"),
     [

@@ -15,6 +15,7 @@ from pytest_codeneedle.functions import Function
 from pytest_codeneedle.plan import CorpusPlan
 from pytest_codeneedle.prompts import Question
 from pytest_codeneedle.recall import Judge, Recall
+from pytest_codeneedle.token_probs import Other, Token
 
 BODY = tuple(f"    first_line_{number} = {number}" for number in range(25))
 OTHER = tuple(f"    second_line_{number} = {number}" for number in range(25))
@@ -46,6 +47,17 @@ def test_a_perfect_answer() -> None:
     result = recall("\n".join(BODY[:20]))
     assert (True, None, None, 20) == (result.passed, result.label, result.confused_with, result.score.primary_matched)
     assert (None, "hit") == (result.facts()["label"], result.facts()["prompt_cache"])
+
+
+def test_margins() -> None:
+    """Of an answer that was told of; None where nothing was; a recorded one leaves them to its row."""
+    token = Token(0, 12, -0.5, (Other(b"?", -2.0),))
+    text = "\n".join(BODY[:20])
+    assert ("0:1.5", 1.5) == tuple(
+        judge().judge("one", answered(text, told=(token,)), "hit").facts()[key] for key in ("margins", "margin_mean")
+    )
+    assert recall(text).facts()["margins"] is None
+    assert "margins" not in judge().judge("one", answered(text, told=None), "hit").facts()
 
 
 def test_another_functions_body() -> None:

@@ -51,3 +51,15 @@ def test_an_answer_counts_before_an_error_of_another_test() -> None:
 
     assert ["error", "passed"] == [one["outcome"] for one in record.rows("tiny")]
     assert [] == record.rows("other")
+
+
+def test_an_answer_may_be_put_on_record_while_it_is_new() -> None:
+    """The reference's are, before workers start: they are asked of nobody, and not written again."""
+    record = Record([])
+    assert record.take(row())
+    record.add([row()])
+
+    assert [row()] == record.recorded
+    assert row() == record.answer(item_of(row()), "test_recall")
+    assert not record.take(row(**{RECORDED: True}))
+    assert [row()] == record.rows("tiny")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pytest_codeneedle.program import without_threads
-from pytest_codeneedle.resume import _environment, _rotation_off
+from pytest_codeneedle.resume import _environment
 
 
 def test_arguments_from_the_environment_count() -> None:
@@ -20,15 +18,6 @@ def test_arguments_from_the_environment_count() -> None:
     }
 
     assert ["GGML_CUDA_FORCE_MMQ=1", "LLAMA_ARG_HF_TOKEN=***", "LLAMA_ARG_ROPE_SCALE=8"] == _environment(there)
-
-
-@pytest.mark.parametrize(
-    ("value", "off"),
-    [(None, False), ("", False), ("0", False), (" 00", False), ("1", True), ("-1", True), ("on", False)],
-)
-def test_rotation_is_off_where_the_server_takes_it_for_off(value: str | None, off: bool) -> None:
-    """llama.cpp reads a number, and 0 is on."""
-    assert off == _rotation_off(value)
 
 
 def test_threads_are_no_part_of_an_answer() -> None:

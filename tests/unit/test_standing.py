@@ -33,6 +33,17 @@ def test_a_run_in_the_midst() -> None:
     assert pytest.approx(2 * 3.0 + 3 * 0.5) == stands.seconds_left
 
 
+def test_passes_and_rotations_are_cells() -> None:
+    """As run.json names them; what is left is called so too. A further row is one of a further cell."""
+    names = ["q8_0/q8_0", "q8_0/q8_0#2", "q8_0/q8_0:rot-off", "q4_0/q4_0:rot-off#2"]
+    rows = [row(PAIRS[0], "f", replicate=1), row(PAIRS[0], "g", replicate=1), row(PAIRS[0], "f", rotation="off")]
+    stands = standing({**ABOUT, "cells": names}, rows)
+
+    assert [2, 0, 1, 2] == [{"q8_0/q8_0#2": 0, **stands.facts()["cells_left"]}[name] for name in names]
+    assert "left     q8_0/q8_0 q8_0/q8_0:rot-off (1/2) q4_0/q4_0:rot-off#2" in standing_lines(stands, Path("r"), None)
+    assert 5 == len(standing({**ABOUT, "cells": names}, [row(PAIRS[2], "f")]).cells)
+
+
 def test_servers_at_once_share_the_time() -> None:
     """As many as there are cells left, at most."""
     rows = [row(PAIRS[0], "f"), row(PAIRS[0], "g")]

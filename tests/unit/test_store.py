@@ -198,10 +198,11 @@ def test_a_damaged_run_json_is_named(tmp_path: Path, content: bytes) -> None:
 
 
 def test_each_pair_has_a_log_of_its_own(tmp_path: Path) -> None:
-    """`servers/<ctk>-<ctv>.log`."""
-    log = RunFolder(tmp_path).server_log(KVPair("q8_0", "q4_0"))
+    """`servers/<ctk>-<ctv>.log`; another pass and another rotation too."""
+    run, pair = RunFolder(tmp_path), KVPair("q8_0", "q4_0")
 
-    assert tmp_path / "servers" / "q8_0-q4_0.log" == log
+    assert tmp_path / "servers" / "q8_0-q4_0.log" == run.server_log(pair)
+    assert tmp_path / "servers" / "q8_0-q4_0.rot-off#2.log" == run.server_log(pair, ":rot-off#2")
 
 
 def test_rows_are_plain_json(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
+from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.kvtypes import AS_SERVED, KVPair
 from pytest_codeneedle.summary import run_lines
 
@@ -18,7 +20,8 @@ def row(function: str, matched: int = 20, **more: Any) -> dict[str, Any]:
 
 def report(*rows: dict[str, Any], **more: Any) -> list[str]:
     """The report of these rows."""
-    return run_lines(rows, [PAIR], lines=20, functions=len(rows), reference=PAIR, **more)
+    verbose = more.pop("verbose", False)
+    return run_lines(rows, Frame((PAIR,), PAIR, 20, len(rows), **more), verbose=verbose)
 
 
 def test_a_flawless_run_has_its_grids_and_nothing_more() -> None:
@@ -33,6 +36,18 @@ def test_labels_stand_under_the_grids() -> None:
     lines = report(row("f", 5, label="truncated"), row("g", 9, label="confused", confused_with="other"))
     at = lines.index("labels")
     assert ["", "labels", "q8_0/q4_0    1 truncated, 1 confused (with other)", ""] == lines[at - 1 : at + 3]
+
+
+def test_margins_stand_under_the_grids_and_above_labels() -> None:
+    """Between blank lines, with two grids for -v; without them nothing is said of margins."""
+    rows = (row("f", 5, label="truncated", margins="0:2 4:-1"), row("g", margins="0:6 4:3"))
+    lines = report(*rows)
+    at = lines.index("mean log-probability margin, nats")
+    assert ["", "ctk\\ctv    q4_0", "q8_0       2.50", "", "labels"] == [lines[at - 1], *lines[at + 1 : at + 5]]
+    assert "1st percentile of the margins, nats" in report(*rows, verbose=True)
+    for verbose in (False, True):
+        assert ("", "") not in set(itertools.pairwise(report(*rows, verbose=verbose)))
+    assert not any("margin" in line for line in report(row("f", margins=None), row("g"), verbose=True))
 
 
 def test_flags_have_grids_when_asked_for() -> None:
@@ -55,6 +70,28 @@ def test_answers_that_thought_are_counted() -> None:
 def test_the_one_cell_of_an_endpoint() -> None:
     """Its types are not known."""
     served = [{**row("f"), "ctk": "served", "ctv": "served"}]
-    lines = run_lines(served, [AS_SERVED], lines=20, functions=1, reference=AS_SERVED)
+    lines = run_lines(served, Frame((AS_SERVED,), AS_SERVED, lines=20, functions=1))
     assert ["ctk\\ctv  served", "served    20.00"] == lines[1:3]
     assert "reference as-served 20.00" in lines
+
+
+def test_each_rotation_has_its_grids() -> None:
+    """With its title, over all passes; then their difference. One that was asked for alone has its title too."""
+    rows = [
+        row("f", matched, rotation=rotation, replicate=replicate)
+        for rotation, matched in (("on", 18), ("off", 12), ("default", 3))
+        for replicate in range(2)
+    ]
+    rows[0]["primary_matched"] = 15
+    both = run_lines(rows, Frame((PAIR,), PAIR, 20, 1, repeat=2, rotations=("on", "off")))
+
+    assert ["rotation on", "rotation off", "rotation on - off"] == [x for x in both if x.startswith("rotation o")]
+    assert ["q8_0      16.50", "q8_0          1", "q8_0      12.00", "q8_0          1", "q8_0      +4.50"] == [
+        line for line in both if line.startswith("q8_0 ")
+    ]
+    alone = run_lines(rows, Frame((PAIR,), PAIR, 20, 1, rotations=("off",)))
+    assert ["rotation off", "", "mean primary_matched /20"] == alone[:3]
+    assert not any("rotation on" in line for line in alone)
+    mixed = run_lines(rows, Frame((PAIR,), PAIR, 20, 1, rotations=("default", "off")))
+    assert "rotation as the environment has it" == mixed[0]
+    assert "mean primary_matched /20" == run_lines(rows, Frame((PAIR,), PAIR, 20, 1))[0]

@@ -1,0 +1,41 @@
+"""What a session found, in the reports of others: JUnit's properties and pytest-html's page."""
+
+from __future__ import annotations
+
+import html
+import json
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_codeneedle.session import GridSession
+
+
+class _Properties(Protocol):
+    """pytest's JUnit writer, as far as it is used; the fixture `record_testsuite_property` calls the same method."""
+
+    def add_global_property(self, name: str, value: object) -> None: ...
+
+
+def add_to_junit(session: GridSession) -> None:
+    """The verdict on each corpus as properties of the suite, where --junitxml is on: as sentences, and as JSON."""
+    for plugin in session.config.pluginmanager.get_plugins():
+        if hasattr(plugin, "add_global_property"):
+            writer: _Properties = plugin
+            for corpus in session.prepared:
+                verdicts = session.verdicts(corpus)
+                for one in verdicts:
+                    rotation = "" if one["rotation"] == "default" else f".rotation-{one['rotation']}"
+                    said = " ".join(one["sentences"])
+                    writer.add_global_property(f"codeneedle.{corpus}{rotation}.verdict", said)
+                    plain = json.dumps(one, ensure_ascii=False, allow_nan=False)
+                    writer.add_global_property(f"codeneedle.{corpus}{rotation}.verdict_json", plain)
+
+
+def html_sections(sections: Iterable[tuple[str, list[str]]]) -> list[str]:
+    """Each (title, lines) as a heading and text of fixed width, escaped."""
+    return [
+        f"<h2>{html.escape(title)}</h2><pre>{html.escape(chr(10).join(lines), quote=False)}</pre>"
+        for title, lines in sections
+    ]

@@ -1,0 +1,51 @@
+"""`codeneedle compare`, `baseline save`: a run held against an earlier one, without a server."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from pytest_codeneedle.baseline import is_baseline, read_stored
+from pytest_codeneedle.baseline_text import baseline_text
+from pytest_codeneedle.commands_corpus import write_text
+from pytest_codeneedle.errors import BaselineError
+from pytest_codeneedle.standing import standing
+from pytest_codeneedle.store import RunFolder
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def compare(flags: argparse.Namespace) -> int:
+    """Print what became of the old run's figures in the new one; 1 where anything is worse, else 0."""
+    # scipy is loaded here: other commands pay nothing for it
+    from pytest_codeneedle import comparison_markdown, comparison_text  # noqa: PLC0415 - each command its own imports
+    from pytest_codeneedle.comparison import compare as compared_with  # noqa: PLC0415 - as above
+
+    compared = compared_with(read_stored(flags.old), read_stored(flags.new))
+    if flags.json:
+        print(json.dumps(compared.facts(), indent=1, ensure_ascii=False, allow_nan=False))
+    elif flags.markdown:
+        print("\n".join(comparison_markdown.comparison_markdown(compared)))
+    else:
+        print(f"{compared.new.corpus}: {compared.old.name} -> {compared.new.name}")
+        print("\n".join(comparison_text.comparison_lines(compared)))
+    return 1 if compared.worse else 0
+
+
+def save_baseline(flags: argparse.Namespace) -> None:
+    """Write the figures of a run into a file that is made to be committed."""
+    folder = RunFolder.open(flags.run_folder)
+    run = read_stored(folder.path)
+    if not run.answered:
+        msg = f"{folder.path} has no answer: there is nothing to hold a run against"
+        raise BaselineError(msg)
+    if flags.output.is_file() and not is_baseline(flags.output):
+        msg = f"{flags.output} is there and is no baseline: it is left as it is; give another -o FILE"
+        raise BaselineError(msg)
+    write_text(flags.output, baseline_text(run), private=folder.private)
+    stands = standing(folder.about(), folder.current_rows())
+    print(
+        f"{run.corpus}: {stands.cells_done} of {len(stands.cells)} cells, {stands.answered} of {stands.items} answers"
+    )
+    print(f"baseline: {flags.output}")

@@ -1,0 +1,58 @@
+"""A comparison as a comment on a pull request: the verdict, what differs, what is worse; the grids folded away."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pytest_codeneedle.comparable import few
+from pytest_codeneedle.comparison_text import grids, notes, verdict, wrapped
+from pytest_codeneedle.printable import printable
+
+if TYPE_CHECKING:
+    from pytest_codeneedle.comparison import Change, Comparison
+
+#: What markdown would read as more than text.
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~@])")
+_MOST_CHARACTERS = 60_000
+
+
+def comparison_markdown(compared: Comparison) -> list[str]:
+    """Lines of markdown, under 60,000 characters: GitHub takes 65,536 in a comment."""
+    differing = [f"- {_plain(one)}" for one in (*compared.differing, *(f"not compared: {o}" for o in compared.missing))]
+    lines = [
+        f"### KV-cache recall: {_plain(verdict(compared))}",
+        "",
+        f"{_plain(compared.new.corpus)}: {_plain(compared.old.name)} → {_plain(compared.new.name)}",
+        "",
+        *(["What differs between the runs:", "", *differing, ""] if differing else []),
+        *_table([*compared.declared, *(one for one in compared.worse_changes if one not in compared.declared)]),
+    ]
+    for cell, functions in compared.silent.items():
+        lines += [f"- no answer any more: {_plain(str(cell))}: {few([_plain(name) for name in functions])}"]
+    lines += [""] if compared.silent else []
+    folded = _folded(compared)
+    if sum(len(line) + 1 for line in (*lines, *folded)) > _MOST_CHARACTERS:
+        folded = ["(too long for a comment: `codeneedle compare` prints it)"]
+    return [*lines, *folded]
+
+
+def _table(changes: list[Change]) -> list[str]:
+    if not changes:
+        return []
+    rows = [
+        f"| {_plain(change.name)} | {change.old:.2f} | {change.new:.2f} | {change.difference:+.2f} | "
+        f"{change.adjusted:.3f} | {'**worse**' if change.worse else ''} |"
+        for change in changes
+    ]
+    return ["| mean lines | old | new | difference | p (Holm) | |", "|---|---:|---:|---:|---:|---|", *rows, ""]
+
+
+def _folded(compared: Comparison) -> list[str]:
+    told = [*grids(compared), "", *wrapped(notes(compared))]
+    fence = "`" * 8  # longer than any run of them in a name
+    return ["<details><summary>All cells</summary>", "", f"{fence}text", *told, fence, "", "</details>"]
+
+
+def _plain(text: str) -> str:
+    return _MARKUP.sub(r"\\\1", printable(text))

@@ -1,0 +1,187 @@
+"""What is said of a comparison: for the terminal, in 80 columns, and for a pull request, in markdown."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from pytest_codeneedle.comparable import counted, few
+from pytest_codeneedle.grid import NO_ANSWER, NOT_PLANNED
+from pytest_codeneedle.kvtypes import by_precision
+from pytest_codeneedle.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from pytest_codeneedle.cells import Place
+    from pytest_codeneedle.comparison import Change, Comparison, Flip
+    from pytest_codeneedle.stored_run import StoredRun
+
+_COLUMNS = 80
+#: So many changed cells are a list; of more the grids are drawn.
+_FEW_CELLS = 6
+_NAMED = 3
+_LEAST_P = 0.001
+
+
+def comparison_lines(compared: Comparison) -> list[str]:
+    """The verdict, what differs between the runs, the table of old, new and difference, what decides nothing."""
+    parts = [
+        wrapped([verdict(compared)]),
+        wrapped([*compared.differing] or ["nothing differs in what the runs were asked with"]),
+        wrapped(f"not compared: {one}" for one in compared.missing),
+        wrapped(_silent(compared)),
+        _table(compared),
+        _grids(compared),
+        wrapped(notes(compared)),
+    ]
+    return [line for part in parts if part for line in (*part, "")][:-1]
+
+
+def verdict(compared: Comparison) -> str:
+    """One sentence: what is worse, or that nothing is and what would have been seen."""
+    if compared.worse:
+        worse = [f"{change.name} {change.difference:+.2f} lines ({_p(change)})" for change in compared.worse_changes]
+        if compared.silent:
+            questions = sum(map(len, compared.silent.values()))
+            worse.append(f"{counted(questions, 'question')} gave an answer and give none now")
+        return f"worse: {few(worse, _NAMED, '; ')}"
+    needed, _ = compared.functions_needed
+    if compared.functions < needed:
+        return f"nothing is shown to be worse: {_blind(compared.functions, needed)}"
+    if compared.floored is not None:
+        recalled = f"{compared.floored:.2f} of {compared.old.lines} lines"
+        return f"nothing is shown to be worse: the old run's reference recalled {recalled}, which leaves little to lose"
+    lost = any(change.difference < 0 for change in (*compared.declared, *compared.cells))
+    seen = compared.seen_loss
+    would = "" if seen is None else f": a mean loss of {seen:.2f} lines would have been seen"
+    return f"nothing is {'significantly ' if lost else ''}worse{would}"
+
+
+def _blind(functions: int, needed: int) -> str:
+    return f"{counted(functions, 'function')} cannot show a loss, {needed} are needed (--kv-functions)"
+
+
+def _p(change: Change) -> str:
+    return f"p < {_LEAST_P}" if change.adjusted < _LEAST_P else f"p {change.adjusted:.3f}"
+
+
+def _silent(compared: Comparison) -> Iterable[str]:
+    for cell, functions in compared.silent.items():
+        every = "all of its questions" if cell in compared.cells_silent else few(list(map(printable, functions)))
+        yield f"no answer any more: {cell}: {every}"
+
+
+def _table(compared: Comparison) -> list[str]:
+    """Declared contrasts and, where they are few, the cells that changed; p is Holm's."""
+    told = {change.cell for change in compared.declared if change.cell is not None}
+    changed = _changed(compared)
+    listed = [change for change in changed if change.cell not in told] if len(changed) <= _FEW_CELLS else []
+    rows = [*compared.declared, *listed]
+    if not rows:
+        return []
+    width = max(len(change.name) for change in rows)
+    lines = [f"{'lines of ' + str(compared.new.lines):<{width}}{'old':>8}{'new':>8}{'diff':>8}  p (Holm)"]
+    for change in rows:
+        worse = "  worse" if change.worse else ""
+        figures = f"{change.old:>8.2f}{change.new:>8.2f}{_signed(change.difference):>8}"
+        lines.append(f"{change.name:<{width}}{figures}  {_p(change)[2:]}{worse}")
+    return lines
+
+
+def _changed(compared: Comparison) -> list[Change]:
+    """Cells in which any function's figure is another."""
+    return [change for change in compared.cells if change.difference or change.sd]
+
+
+def _signed(difference: float) -> str:
+    return "0.00" if abs(difference) < 0.005 else f"{difference:+.2f}"  # noqa: PLR2004 - what rounds to it
+
+
+def _grids(compared: Comparison) -> list[str]:
+    """Old, new and difference, where more cells changed than a list would show."""
+    changed = _changed(compared)
+    if not changed:
+        return [f"{counted(len(compared.cells), 'cell')}: each function's lines are the same"] if compared.cells else []
+    if len(changed) <= _FEW_CELLS:
+        rest = len(compared.cells) - len(changed)
+        return [f"{counted(rest, 'other cell')}: each function's lines are the same"] if rest else []
+    return grids(compared)
+
+
+def grids(compared: Comparison) -> list[str]:
+    """Three grids for each rotation: old, new, difference."""
+    differences = {change.cell: change.difference for change in compared.cells}
+    lines = []
+    for rotation in sorted({cell.rotation for cell in compared.new.cells}):
+        where = "" if rotation == "default" else f", rotation {rotation}"
+        cells = [cell for cell in {**compared.old.cells, **compared.new.cells} if cell.rotation == rotation]
+        for title, figure in (
+            (f"old: mean primary_matched /{compared.new.lines}{where}", lambda cell: _mean(compared.old, cell)),
+            (f"new: mean primary_matched /{compared.new.lines}{where}", lambda cell: _mean(compared.new, cell)),
+            (f"new - old{where}, over the functions of both", lambda cell: _difference(differences, cell)),
+        ):
+            lines += ["", title, *_grid(cells, figure)]
+    return lines[1:]
+
+
+def _grid(cells: Sequence[Place], figure: Callable[[Place], str]) -> list[str]:
+    """As the grid of a run is drawn: a header, then one row per ctk."""
+    figures = {cell.pair: figure(cell) for cell in cells}
+    ctvs = by_precision(pair.ctv for pair in figures)
+    lines = ["ctk\\ctv" + "".join(f"{ctv:>8}" for ctv in ctvs)]
+    for ctk in by_precision(pair.ctk for pair in figures):
+        row = {pair.ctv: text for pair, text in figures.items() if pair.ctk == ctk}
+        lines.append(f"{ctk:<7}" + "".join(f"{row.get(ctv, NOT_PLANNED):>8}" for ctv in ctvs))
+    return lines
+
+
+def _mean(run: StoredRun, cell: Place) -> str:
+    if cell not in run.cells:
+        return NOT_PLANNED
+    mean = run.cells[cell].mean
+    return NO_ANSWER if mean is None else f"{mean:.2f}"
+
+
+def _difference(differences: Mapping[Place | None, float], cell: Place) -> str:
+    return _signed(differences[cell]) if cell in differences else NOT_PLANNED
+
+
+def notes(compared: Comparison) -> Iterable[str]:
+    """What decides nothing, and what the number of functions leaves out of reach."""
+    for fails, then in ((True, "passed then, fails now"), (False, "failed then, passes now")):
+        flips = [flip for flip in compared.flips if flip.fails == fails]
+        if flips:
+            yield f"{then} ({len(flips)}): {few([_flip(flip) for flip in flips])}"
+    if compared.flips:
+        yield "single flips decide nothing"
+    if compared.margins:
+        yield _margins(compared.margins)
+    declared, cell = compared.functions_needed
+    if declared <= compared.functions < cell:
+        yield f"with {compared.functions} functions no cell alone can be called worse, which takes {cell}"
+
+
+def _margins(margins: Mapping[Place, tuple[float, float]]) -> str:
+    """The mean over cells, and the cell that lost most."""
+    old, new = (sum(both[place] for both in margins.values()) / len(margins) for place in (0, 1))
+    changes = {cell: after - before for cell, (before, after) in margins.items()}
+    cell = min(changes, key=changes.__getitem__)
+    most = f", most lost in {cell} ({_signed(changes[cell])})" if _signed(changes[cell]).startswith("-") else ""
+    mean = f"mean margin over {counted(len(margins), 'cell')}: {old:.2f} -> {new:.2f} nats ({_signed(new - old)})"
+    return f"{mean}{most}; margins decide nothing"
+
+
+def _flip(flip: Flip) -> str:
+    return f"{flip.cell} {printable(flip.function)} {flip.old:g} -> {flip.new:g}"
+
+
+def wrapped(texts: Iterable[str]) -> list[str]:
+    """Each text in lines of 80 columns; words stay whole."""
+    return [
+        line
+        for text in texts
+        for line in textwrap.wrap(
+            text, _COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+    ]

@@ -1,0 +1,49 @@
+"""Figures as a person reads them: signed lines, p-values, intervals."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_codeneedle.paired import Interval
+
+#: Below this a p-value is said to be below it.
+_LEAST_P = 0.001
+
+
+def signed(value: float, decimals: int = 2) -> str:
+    """`+0.31`, `-1.06`; what rounds to nothing is `0.00`."""
+    text = f"{value:+.{decimals}f}"
+    return text if text.strip("+-0.") else text[1:]
+
+
+def p_value(p: float) -> str:
+    """`0.032`, `< 0.001`."""
+    return f"< {_LEAST_P}" if p < _LEAST_P else f"{p:.3f}"
+
+
+def p_is(p: float) -> str:
+    """`p = 0.032`, `p < 0.001`."""
+    return f"p {p_value(p)}" if p < _LEAST_P else f"p = {p_value(p)}"
+
+
+def span(interval: Interval | None, decimals: int = 2) -> str:
+    """`95 % -0.30 to +0.12`; `95 % open` where the data bound neither end; nothing where there is no interval."""
+    if interval is None:
+        return ""
+    if not (math.isfinite(interval.low) and math.isfinite(interval.high)):
+        return "95 % open"
+    return f"95 % {signed(interval.low, decimals)} to {signed(interval.high, decimals)}"
+
+
+def lines_of(count: float) -> str:
+    """`1 line`, `0.4 lines`, `2 lines`."""
+    return f"{count:.3g} line{'' if count == 1 else 's'}"
+
+
+def percent(share: float) -> str:
+    """`17 %`; a share that is not nothing is never `0 %`, one that is not all never `100 %`."""
+    if 0 < share < 0.01:  # noqa: PLR2004 - a percent
+        return "under 1 %"
+    return f"{min(99, round(100 * share)) if share < 1 else 100} %"

@@ -1,0 +1,97 @@
+"""Is a model able to do the task at all? The reference cell, asked before all others, says so.
+
+A model that loses lines with an unquantized cache loses them for reasons of its own (its chat template, its thinking,
+a corpus that is too long for it): what it loses with other caches says nothing about caches.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.grid import ERROR, by_function, mean_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+#: pytest's exit status of a session whose model is floored: pytest's own are 0 to 6 (`ExitCode`), and may grow.
+NOT_CALIBRATED = 10
+#: The share of the lines that the reference has to recall.
+DEFAULT_MINIMUM = 0.8
+
+
+def parse_share(text: str) -> float:
+    """`0.8` -> 0.8; raises ConfigurationError for what is no number from 0 to 1."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        msg = f"--kv-calibrate-min (ini: kv_calibrate_min) = {text!r} is no share; give a number from 0 to 1, as 0.8"
+        raise ConfigurationError(msg)
+    return share
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the `reference` (a pair, as printed) of one corpus recalled: `share` of its lines, 0 to 1.
+
+    `share` is None where none of its `errors` items was scored, and `error` is the first one's message.
+    """
+
+    reference: str
+    share: float | None
+    minimum: float
+    errors: int = 0
+    error: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the sweep may go on."""
+        return self.share is not None and self.share >= self.minimum
+
+    def facts(self) -> dict[str, Any]:
+        """For run.json; `share` has four decimals, cut off, so that it is never above a minimum that was missed."""
+        share = None if self.share is None else math.floor(self.share * 10_000) / 10_000
+        return {"reference": self.reference, "share": share, "minimum": self.minimum, "passed": self.passed}
+
+    @property
+    def said(self) -> str:
+        """`bf16/bf16 recalls 11.2 % of the lines, 80 % are needed`."""
+        if self.share is None:
+            return f"{self.reference} gave no answer"
+        return f"{self.reference} recalls {_percent(self.share)} of the lines, {_percent(self.minimum)} are needed"
+
+    def advice(self, corpus: str) -> str:
+        """What was measured, what it means and what to do, for one that has not passed."""
+        head = f"not calibrated (exit status {NOT_CALIBRATED}): {corpus}: {self.said}"
+        if self.share is None:
+            first = self.error.partition("\n")[0].partition(". The last lines of")[0]
+            return (
+                f"{head} ({first or 'see its log'}). The other cells have nothing to be held against: none "
+                "is asked. Mend that and go on with --kv-resume; --kv-calibrate off asks all the same."
+            )
+        return (
+            f"{head}. A model that is floored says nothing about its cache: the sweep ends here, what was recorded is "
+            "kept. Look at the chat template (--kv-think), ask a shorter corpus or a better model, or lower "
+            "--kv-calibrate-min; --kv-calibrate off asks all the same."
+        )
+
+
+def calibration(rows: Iterable[Mapping[str, Any]], reference: str, *, lines: int, minimum: float) -> Calibration:
+    """What these rows of the reference, one for each item, say. `lines` were asked for of each function.
+
+    Each function counts once; one without a score is left out.
+    """
+    items = list(rows)
+    errors = [row for row in items if row["outcome"] == ERROR]
+    means = [mean_lines(scored) for scored in by_function(items).values()]
+    share = math.fsum(means) / (lines * len(means)) if means else None
+    return Calibration(reference, share, minimum, len(errors), str(errors[0].get("error") or "") if errors else "")
+
+
+def _percent(share: float) -> str:
+    """Cut off, not rounded: 79.96 % are not 80 %."""
+    return f"{math.floor(round(share * 1000, 9)) / 10:g} %"

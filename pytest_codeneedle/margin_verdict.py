@@ -1,0 +1,190 @@
+"""What margins say of a grid: the tests of `verdict` on paired differences of margins, function by function.
+
+Where no line is lost anywhere, margins still tell the cache types apart. A lower margin is no loss: it is how near a
+loss is. So a cell's margins are lower, or they are not known to be; there is no delta and no NOT WORSE.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.figures import p_is, signed, span
+from pytest_codeneedle.grid import ONE_PASS
+from pytest_codeneedle.margin_grid import differences
+from pytest_codeneedle.marginals import Side, side
+from pytest_codeneedle.paired import ALPHA, Contrast, contrasts, holm
+from pytest_codeneedle.power import least_for_family
+from pytest_codeneedle.verdict import low_pair
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_codeneedle.grid import View
+    from pytest_codeneedle.kvtypes import KVPair
+    from pytest_codeneedle.margin_grid import Difference
+
+_COLUMNS = 80
+_DECIMALS = 3
+_NAMED = 6
+
+
+@dataclass(frozen=True)
+class MarginCell:
+    """One cell against the reference, in nats: the mean margin and its 1st percentile, over `tokens` common tokens.
+
+    `p_used` and `p1_used` are what was held against ALPHA: the p-value of a declared contrast, else Holm's.
+    """
+
+    pair: KVPair
+    mean: Contrast
+    p_used: float
+    p1: Contrast
+    p1_used: float
+    declared: bool
+    tokens: int
+
+    @property
+    def lower(self) -> bool:
+        """Whether the mean margin is significantly lower."""
+        return self.mean.n > 0 and self.p_used <= ALPHA and self.mean.mean < 0
+
+    @property
+    def p1_lower(self) -> bool:
+        """Whether the 1st percentile is."""
+        return self.p1.n > 0 and self.p1_used <= ALPHA and self.p1.mean < 0
+
+    def facts(self) -> dict[str, Any]:
+        """Plain, for JSON."""
+        return {
+            "pair": str(self.pair),
+            "lower": self.lower,
+            "p_used": self.p_used,
+            "mean": self.mean.facts(),
+            "p1_lower": self.p1_lower,
+            "p1_used": self.p1_used,
+            "p1": self.p1.facts(),
+            "declared": self.declared,
+            "tokens": self.tokens,
+        }
+
+
+@dataclass(frozen=True)
+class MarginVerdict:
+    """The margins of one grid. `cells` are all but the reference that have margins, in the order planned.
+
+    `k` and `v` hold the trends; their means are those of the differences to the reference.
+    """
+
+    reference: KVPair
+    low: KVPair | None
+    cells: tuple[MarginCell, ...]
+    k: Side
+    v: Side
+
+    @property
+    def lower(self) -> tuple[MarginCell, ...]:
+        """The cells whose mean margin is significantly lower."""
+        return tuple(cell for cell in self.cells if cell.lower)
+
+    def facts(self) -> dict[str, Any]:
+        """Plain, for JSON; differences and slopes in nats."""
+        return {
+            "reference": str(self.reference),
+            "low": str(self.low) if self.low else None,
+            "cells": [cell.facts() for cell in self.cells],
+            "k": self.k.facts(),
+            "v": self.v.facts(),
+        }
+
+
+def judge_margins(
+    rows: Iterable[Mapping[str, Any]], pairs: Sequence[KVPair], reference: KVPair, view: View = ONE_PASS
+) -> MarginVerdict | None:
+    """The tests on the margins of these rows; None where nothing can be compared: no margins, or one cell alone."""
+    against = differences(rows, pairs, reference, view)
+    others = [pair for pair, found in against.items() if pair != reference and found]
+    if not others:
+        return None
+    low = low_pair(pairs, reference)
+    means, p1s = (
+        _tested([[figure(one) for one in against[pair].values()] for pair in others], [pair == low for pair in others])
+        for figure in (_mean, _p1)
+    )
+    values = {pair: {name: one.mean for name, one in found.items()} for pair, found in against.items()}
+    return MarginVerdict(
+        reference=reference,
+        low=low if low in others else None,
+        cells=tuple(
+            MarginCell(pair, *mean, *p1, declared=pair == low, tokens=sum(one.tokens for one in against[pair].values()))
+            for pair, mean, p1 in zip(others, means, p1s, strict=True)
+        ),
+        k=side(values, "K", reference),
+        v=side(values, "V", reference),
+    )
+
+
+def _mean(one: Difference) -> float:
+    return one.mean
+
+
+def _p1(one: Difference) -> float:
+    return one.p1
+
+
+def _tested(samples: Sequence[Sequence[float]], declared: Sequence[bool]) -> list[tuple[Contrast, float]]:
+    """Each sample's contrast and the p-value that decides: its own if declared, else Holm's over all others."""
+    found = contrasts(samples)
+    adjusted = iter(holm([one.p for one, is_declared in zip(found, declared, strict=True) if not is_declared]))
+    return [(one, one.p if is_declared else next(adjusted)) for one, is_declared in zip(found, declared, strict=True)]
+
+
+def margin_block_lines(verdict: MarginVerdict) -> list[str]:
+    """The verdict in up to eight lines at 80 columns: how many cells are lower, the low pair, the trends."""
+    counts = sorted({cell.mean.n for cell in verdict.cells})
+    told = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    head = f"margins against {verdict.reference}, on the same text of {told} function{'' if counts == [1] else 's'}"
+    lines = _wrapped(f"{head}: {_lower(verdict)}{_too_few(verdict, counts[-1])}")
+    declared = next((cell for cell in verdict.cells if cell.declared), None)
+    if declared is not None:
+        found = declared.mean
+        interval = span(found.interval, _DECIMALS)
+        about = "no token differs" if found.tied else f"{signed(found.mean, _DECIMALS)} nats, {p_is(found.p)}"
+        lines += _wrapped(f"{declared.pair} (declared): {about}{interval and f' ({interval})'}")
+    return lines + [line for one in (verdict.k, verdict.v) if len(one.types) > 1 for line in _trend(one)]
+
+
+def _lower(verdict: MarginVerdict) -> str:
+    """`lower in 3 of 35 cells: ...`, the lowest first."""
+    lower = sorted(verdict.lower, key=lambda cell: cell.mean.mean)
+    count = len(verdict.cells)
+    cells = f"{count} cell{'' if count == 1 else 's'}"
+    if not lower:
+        return f"significantly lower in none of {cells}"
+    named = ", ".join(f"{cell.pair} {signed(cell.mean.mean)}" for cell in lower[:_NAMED])
+    more = f" and {len(lower) - _NAMED} more" if len(lower) > _NAMED else ""
+    return f"significantly lower in {len(lower)} of {cells}: {named}{more} nats"
+
+
+def _too_few(verdict: MarginVerdict, functions: int) -> str:
+    """Where not even a fall in every function could be significant in a cell that shares its level."""
+    sharing = sum(not cell.declared for cell in verdict.cells)
+    needed = least_for_family(sharing)
+    return "" if not sharing or functions >= needed else f"; {needed} functions are needed for {sharing} cells (Holm)"
+
+
+def _trend(found: Side) -> list[str]:
+    trend = found.trend
+    if trend.p is None or trend.slope is None:
+        return _wrapped(f"trend of margins over {found.name}: not tested, {trend.reason}")
+    told = "they fall with its bits" if trend.verdict == "trend" else "no trend"
+    if trend.tied:
+        return [f"trend of margins over {found.name}: {told}, {p_is(trend.p)}, all types equal"]
+    interval = span(trend.slope.interval, _DECIMALS)
+    slope = f"{signed(trend.slope.mean, _DECIMALS)} nats per bit{interval and f' ({interval})'}"
+    return _wrapped(f"trend of margins over {found.name}: {told}, {p_is(trend.p)}; {slope}")
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, _COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)

@@ -1,0 +1,140 @@
+"""`--kv-quick` on the controller: looks after each stage, and has nothing more asked once the answer is settled."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_codeneedle import terminal
+from pytest_codeneedle.errors import RunFolderError
+from pytest_codeneedle.quick import LOOKS, settled, stages
+from pytest_codeneedle.rows import REPORT_FIELD, cell_of
+from pytest_codeneedle.values import values
+
+if TYPE_CHECKING:
+    from pytest_codeneedle.cells import Rotation
+    from pytest_codeneedle.kvtypes import KVPair
+    from pytest_codeneedle.plan import Cell
+    from pytest_codeneedle.session import GridSession
+
+_REASON = "settled: --kv-quick"
+
+
+def start(session: pytest.Session, grid: GridSession) -> None:
+    """Look after each stage, where --kv-quick is given."""
+    if grid.plan.settings.quick:
+        session.config.pluginmanager.register(QuickStop(session.config, grid), "codeneedle-quick")
+
+
+class QuickStop:
+    """The controller's hooks. Without xdist what need not be asked is skipped; xdist's workers are not sent it."""
+
+    def __init__(self, config: pytest.Config, grid: GridSession) -> None:
+        self._config = config
+        self._grid = grid
+        self._looks = {name: list(LOOKS) for name in grid.plan.corpora}
+        self._settled: dict[str, tuple[int, str]] = {}
+
+    @pytest.hookimpl(trylast=True)  # the row is recorded, and the cell's line is there
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Look where a stage may be complete."""
+        if row := getattr(report, REPORT_FIELD, None):
+            self.look(row["corpus"])
+
+    def look(self, name: str) -> None:
+        """Take each look that is due, once."""
+        looks = self._looks[name]
+        while looks and name not in self._settled and self._complete(name, looks[0]):
+            stage = looks.pop(0)
+            reason = self._reason(name, stage)
+            if reason is not None:
+                self._settled[name] = stage, reason
+                self._drop(name, stage)
+
+    def _asked(self, stage: int) -> set[KVPair]:
+        """The pairs up to that stage."""
+        settings = self._grid.plan.settings
+        return {pair for group in stages(settings.pairs, settings.reference)[:stage] for pair in group}
+
+    def _cells(self, name: str) -> list[Cell]:
+        """Those of a corpus, without the last pass over the reference, which is for the noise floor."""
+        plan = self._grid.plan
+        cells = [cell for cell in plan.cells if cell.corpus == name]
+        while plan.settings.calibrate and cells and cells[-1].pair == plan.settings.reference and cells[-1].replicate:
+            cells.pop()
+        return cells
+
+    def _complete(self, name: str, stage: int) -> bool:
+        asked = self._asked(stage)
+        return not any(self._grid.tally.left_of(cell) for cell in self._cells(name) if cell.pair in asked)
+
+    def _reason(self, name: str, stage: int) -> str | None:
+        """What settles it, with each rotation that is asked for; None where anything is open."""
+        settings, found = self._grid.plan.settings, []
+        if self._asked(stage) == set(settings.pairs):
+            return None  # nothing is left that could be spared
+        for rotation in settings.rotations:
+            cells = self._values(name, rotation)
+            reason = settled(cells, settings.pairs, settings.reference, stage, delta=settings.delta)
+            if reason is None:
+                return None
+            found.append(reason if rotation == "default" else f"rotation {rotation}: {reason}")
+        return "; ".join(found)
+
+    def _values(self, name: str, rotation: Rotation) -> dict[KVPair, dict[str, float]]:
+        settings = self._grid.plan.settings
+        return values(self._grid.rows(name), settings.pairs, repeat=settings.repeat, rotation=rotation)
+
+    def _drop(self, name: str, stage: int) -> None:
+        if stage == LOOKS[0]:
+            self._grid.trendless.add(name)
+        asked = self._asked(stage)
+        spared = [cell for cell in self._cells(name) if cell.pair not in asked]
+        xdist = self._config.pluginmanager.get_plugin("dsession")
+        if xdist is not None:
+            labels = xdist.sched.drop(map(self._grid.plan.label, spared))
+            spared = [cell for cell in spared if self._grid.plan.label(cell) in labels]
+        self._grid.drop(spared)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Skip an item before anything is started for it."""
+        if getattr(getattr(item, "callspec", None), "params", {}).get("kv_cell") in self._grid.dropped:
+            pytest.skip(_REASON)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
+        """The line below the grid stands for the letters of what was spared; -v shows the items."""
+        spared = report.skipped and isinstance(report.longrepr, tuple) and report.longrepr[2].endswith(_REASON)
+        return ("skipped", "", "SKIPPED") if spared and config.get_verbosity() <= 0 else None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Say why it stopped, or that all was asked; in run.json, too, whose cells are those that were not spared."""
+        for name in self._grid.prepared:
+            pairs = self._grid.shown_pairs(name)
+            stage, reason = self._settled.get(name, (len(LOOKS) + 1, None))
+            if reason is not None:
+                trend = "; no trend was tested" if stage == LOOKS[0] else ""
+                said = f"settled after {len(pairs)} of {len(self._grid.plan.settings.pairs)} cells: {reason}{trend}"
+            elif any(self._grid.tally.left_of(cell) for cell in self._cells(name)):
+                continue  # it was broken off
+            else:
+                said = f"all {len(pairs)} cells were asked"
+            self._grid.said[name] = terminal.wrapped(f"--kv-quick: {said}")
+            self._note(name, pairs, {"stage": stage, "settled": reason})
+
+    def _note(self, name: str, pairs: tuple[KVPair, ...], facts: dict[str, object]) -> None:
+        run, gone = (
+            self._grid.prepared[name].run,
+            {str(cell.place) for cell in self._grid.dropped if cell.corpus == name},
+        )
+        with contextlib.suppress(OSError, RunFolderError):  # the results are what counts, and they are there
+            about = run.about()
+            asked = {str(cell_of(row).place) for row in self._grid.rows(name)}
+            cells = [cell for cell in about["cells"] if cell in asked or cell not in gone]
+            spared = {str(pair) for pair in self._grid.plan.settings.pairs} - {str(pair) for pair in pairs}
+            kept = [pair for pair in about["pairs"] if pair not in spared]
+            run.write_about({**about, "pairs": kept, "cells": cells, "quick": facts})

@@ -1,0 +1,118 @@
+"""Several runs as one table, a row each: the table over corpora that sweeps are published with."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_codeneedle.grid import Grid
+    from pytest_codeneedle.verdict import Verdict
+
+_HEADER = ("run", "combos", "pass", "matched", "range", "gradient")
+#: What is left of 80 columns for a run's name; a longer one has a line of its own.
+_NAME_WIDTH = 19
+_GAP = "  "
+#: What stands under the table.
+LEGEND = (
+    "combos: cells x functions; +/-: standard deviation over cells; gradient: sides on",
+    "which recall falls with the bits (Page's test, p <= 0.05), ? where it has no data",
+)
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run: means and standard deviations over its cells, the deviation that of the population, as published.
+
+    `functions` were asked for in each cell; `passed` is (mean, deviation) of the functions that passed, `matched` of
+    the mean matched lines, `lowest` and `highest` their range over cells; None without an answered cell. `gradient`
+    says which sides have a trend.
+    """
+
+    name: str
+    combos: int
+    functions: int
+    passed: tuple[float, float] | None
+    matched: tuple[float, float] | None
+    lowest: float | None
+    highest: float | None
+    gradient: str
+
+    def facts(self) -> dict[str, Any]:
+        """Plain, for JSON."""
+        passed, matched = self.passed or (None, None), self.matched or (None, None)
+        return {
+            "run": self.name,
+            "combos": self.combos,
+            "functions": self.functions,
+            "pass_mean": passed[0],
+            "pass_sd": passed[1],
+            "matched_mean": matched[0],
+            "matched_sd": matched[1],
+            "matched_lowest": self.lowest,
+            "matched_highest": self.highest,
+            "gradient": self.gradient,
+        }
+
+
+def run_row(name: str, grid: Grid, functions: int, gradient: str) -> RunRow:
+    """The row of a run with this grid."""
+    means = [mean for cell in grid.answered if (mean := cell.mean_matched) is not None]
+    return RunRow(
+        name=name,
+        combos=len(means),
+        functions=functions,
+        passed=_mean_sd([float(cell.passed) for cell in grid.answered]),
+        matched=_mean_sd(means),
+        lowest=min(means, default=None),
+        highest=max(means, default=None),
+        gradient=gradient,
+    )
+
+
+def gradient(verdict: Verdict) -> str:
+    """The sides on which recall falls as bits fall: `none`, `K`, `V`, `K and V`; `?` for a side that was not tested."""
+    told = [
+        f"{side.name}{'' if side.trend.verdict else '?'}"
+        for side in (verdict.k, verdict.v)
+        if side.trend.verdict != "no trend"
+    ]
+    return " and ".join(told) or "none"
+
+
+def table_lines(rows: Sequence[RunRow]) -> list[str]:
+    """A header, then a row for each run, at 80 columns; combos are cells x functions."""
+    cells = [_HEADER, *(_cells(row) for row in rows)]
+    widths = [max(len(cell[at]) for cell in cells) for at in range(1, len(_HEADER))]
+    name_width = min(_NAME_WIDTH, max(len(cell[0]) for cell in cells))
+    lines = []
+    for name, *figures in cells:
+        told = _GAP.join(_aligned(figures, widths))
+        fits = len(name) <= name_width
+        lines += [] if fits else [name]
+        lines.append(f"{name if fits else '':<{name_width}}{_GAP}{told}".rstrip())
+    return lines
+
+
+def _aligned(figures: Iterable[str], widths: Iterable[int]) -> list[str]:
+    *numbers, gradient = (f"{text:>{width}}" for text, width in zip(figures, widths, strict=True))
+    return [*numbers, gradient.strip()]
+
+
+def _cells(row: RunRow) -> tuple[str, ...]:
+    spread = "-" if row.lowest is None else f"{row.lowest:.2f}-{row.highest:.2f}"
+    figures = (f"{row.combos}x{row.functions}", _shown(row.passed), _shown(row.matched), spread, row.gradient)
+    return (printable(row.name), *figures)
+
+
+def _shown(mean_sd: tuple[float, float] | None) -> str:
+    return "-" if mean_sd is None else f"{mean_sd[0]:.2f} +/- {mean_sd[1]:.2f}"
+
+
+def _mean_sd(values: Sequence[float]) -> tuple[float, float] | None:
+    return (statistics.fmean(values), statistics.pstdev(values)) if values else None

@@ -1,0 +1,66 @@
+"""Facts of a run as they may be shown to others: without the paths and the host names of a machine."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+#: A path from a root or a home, behind nothing, a space or a quote.
+_PATH = re.compile(r"(?<![^\s'\"])(?:~[\w.-]*|\.{1,2}|[A-Za-z]:)?[/\\][^\s'\"]*")
+_URL = re.compile(r"\b[A-Za-z][\w+.-]*://[^\s'\"]+")
+#: A whole argument that is a path, spaces and all.
+_PATH_WORD = re.compile(r"(?:~[\w.-]*|\.{1,2}|[A-Za-z]:)?[/\\].*")
+#: llama-server's flag, and its variable, that name hosts; a list of `HOST:PORT`.
+_HOSTS = ("--rpc", "LLAMA_ARG_RPC")
+
+
+def shareable(value: Any) -> Any:  # noqa: ANN401 - a value as JSON has it
+    """The value with paths as their last names, URLs without their hosts, and hosts that share a model counted.
+
+    `-m /home/me/x.gguf` is `-m x.gguf`: what an answer depends on stays to be seen, where it lies does not.
+    """
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, dict):
+        return {key: shareable(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        before = ["", *map(str, value[:-1])]
+        words = zip(value, before, strict=True) if value else ()
+        return [_word(one, flag) if isinstance(one, str) else shareable(one) for one, flag in words]
+    return value
+
+
+def _text(text: str) -> str:
+    named = _URL.sub(lambda found: _last_of_url(found[0]), text)
+    return _PATH.sub(lambda found: _last(found[0]), named)
+
+
+def _word(word: str, before: str) -> str:
+    """One argument, or one `NAME=VALUE`."""
+    if before in _HOSTS:
+        return _counted(word)
+    name, equals, value = word.partition("=")
+    if not equals or _PATH_WORD.fullmatch(word):
+        return _listed(word)
+    return f"{name}={_counted(value) if name in _HOSTS else _listed(value)}"
+
+
+def _listed(value: str) -> str:
+    """A value, or several with commas."""
+    return ",".join(_last(one) if _PATH_WORD.fullmatch(one) else _text(one) for one in value.split(","))
+
+
+def _counted(hosts: str) -> str:
+    count = len(hosts.split(","))
+    return "1 host" if count == 1 else f"{count} hosts"
+
+
+def _last(path: str) -> str:
+    """The last name of a path."""
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1] or "/"
+
+
+def _last_of_url(url: str) -> str:
+    """The file that a URL names; of others no more than that it is one."""
+    last = _last(url.partition("?")[0])
+    return last if last.endswith(".gguf") else "URL"

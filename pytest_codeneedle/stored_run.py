@@ -1,0 +1,196 @@
+"""A stored run as far as it is held against another: what it was asked with, and the figures of every cell."""
+
+from __future__ import annotations
+
+import shlex
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.cells import Place, place_of
+from pytest_codeneedle.grid import ERROR, PASSED
+from pytest_codeneedle.kvtypes import parse_pair
+from pytest_codeneedle.shareable import shareable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_codeneedle.kvtypes import KVPair
+
+#: The packaged test in rows, those of earlier versions too; those of imported runs name none.
+_PACKAGED = ("test_recall", "::test_recall", None)
+_LOGGED = ("attn_rot_k", "attn_rot_v")
+#: Of a margin, in nats: what decides nothing need not be longer in a file.
+_MARGIN_DIGITS = 3
+#: Parts of an identity that are no mere difference: see `StoredRun.questions`; the corpus is told by its own hash.
+_NOT_FACTS = ("corpus_sha256", "lines", "prompt", "prompt_sha256", "model_sha256", "rotation")
+
+
+@dataclass(frozen=True)
+class StoredCell:
+    """The figures of one cell, over its replicates, by function.
+
+    `matched` has every function that was asked for: its mean primary_matched in lines, None where no answer could be
+    scored. `failed` did not pass in every replicate, `silent` gave no answer in at least one. `margins` are mean
+    margins in nats, of functions that have one. `log_rotation` is the Hadamard rotation of (K, V) as the server's log
+    has it, 0 for off, None where it says nothing.
+    """
+
+    matched: Mapping[str, float | None]
+    failed: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
+    margins: Mapping[str, float] | None = None
+    log_rotation: tuple[int | None, int | None] = (None, None)
+
+    @property
+    def scored(self) -> dict[str, float]:
+        """The functions that have a figure."""
+        return {name: lines for name, lines in self.matched.items() if lines is not None}
+
+    @property
+    def mean(self) -> float | None:
+        """Mean lines over the functions that have a figure."""
+        return statistics.fmean(self.scored.values()) if self.scored else None
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run, or the file that was saved of it. `name` is how messages call it, and no part of it.
+
+    `questions` is what has to be the same for figures to be compared at all, `facts` what may differ and is said:
+    both plain, by the names that a person reads. `functions` are those asked for, in their order; `cells` are places of
+    the first pass, whose figures are those of all passes.
+    """
+
+    name: str
+    corpus: str
+    corpus_sha256: str
+    whole_sha256: str
+    trim: int | None
+    questions: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    lines: int
+    repeat: int
+    reference: KVPair
+    functions: tuple[str, ...]
+    cells: Mapping[Place, StoredCell]
+
+    @property
+    def questions_asked(self) -> int:
+        """How many functions of how many cells were asked for, replicates counted once."""
+        return sum(len(cell.matched) for cell in self.cells.values())
+
+    @property
+    def answered(self) -> int:
+        """How many of them have a figure."""
+        return sum(len(cell.scored) for cell in self.cells.values())
+
+
+def stored_run(
+    name: str, about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], gpus: Sequence[str] = ()
+) -> StoredRun:
+    """The run that run.json and these rows tell of; `gpus` are the devices that its servers' logs name.
+
+    Raises KeyError, TypeError and the like where they are damaged.
+    """
+    repeat = int(about.get("repeat") or 1)
+    identity = about.get("identity") or {}
+    asked = about.get("asked") or [function["name"] for function in about["functions"]]
+    chosen = _chosen(rows, repeat)
+    return StoredRun(
+        name=name,
+        corpus=str(about["corpus"]),
+        corpus_sha256=str(about["corpus_sha256"]),
+        whole_sha256=str(identity.get("corpus_sha256") or about["corpus_sha256"]),
+        trim=identity.get("trim"),
+        questions=questions_of(about, identity),
+        facts=_facts(about, identity, rows, gpus),
+        lines=int(about["lines"]),
+        repeat=repeat,
+        reference=parse_pair(about["reference"]),
+        functions=tuple(dict.fromkeys(asked)),
+        cells={cell: _cell(chosen[cell]) for cell in sorted(chosen)},
+    )
+
+
+def questions_of(about: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a question and its score what they are, beside the corpus."""
+    return {
+        "lines": about["lines"],
+        "prompt": about.get("prompt"),
+        "prompt_sha256": identity.get("prompt_sha256"),
+        "indentation": "ignored" if about.get("relax_indent") else "compared",
+    }
+
+
+def _facts(
+    about: Mapping[str, Any],
+    identity: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    gpus: Sequence[str],
+) -> dict[str, Any]:
+    known = {"", shlex.join(about.get("server_args") or ())}  # the rest came from a fixture
+    added = sorted({str(row["added_args"]) for row in rows if row.get("added_args") is not None} - known)
+    flash = sorted({str(row["flash_attn"]) for row in rows if row.get("flash_attn") is not None})
+    facts: dict[str, Any] = {
+        "build": about.get("server_build"),
+        "model": about.get("model_name"),
+        "model_sha256": about.get("model_sha256"),
+        **({} if identity else {"asked_with": "not recorded"}),
+        "rotation": _rotations(identity, rows),
+        **{key: value for key, value in identity.items() if key not in (*_NOT_FACTS, "model", "trim")},
+        "flash_attn": flash or None,
+        "added_args": added or None,
+        "gpu": list(gpus) or None,
+        "architecture": (about.get("machine") or {}).get("architecture"),
+        "pass": about.get("pass"),
+        "repeat": about.get("repeat") or 1,
+        "codeneedle": (about.get("versions") or {}).get("pytest-codeneedle"),
+    }
+    return {key: shareable(value) for key, value in facts.items()}
+
+
+def _rotations(identity: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> str | None:
+    """As it was asked for: by cell, else by the environment of the whole session."""
+    asked = sorted({str(place_of(row).rotation) for row in rows})
+    return identity.get("rotation") if asked in ([], ["default"]) else " and ".join(asked)
+
+
+def _chosen(rows: Sequence[Mapping[str, Any]], repeat: int) -> dict[Place, dict[str, dict[int, Mapping[str, Any]]]]:
+    """One row for each replicate of each function of each cell.
+
+    Of several an answer counts before an ERROR, the packaged test's before another's, and then the last.
+    """
+    best = sorted(rows, key=lambda row: (row["outcome"] != ERROR, row.get("test") in _PACKAGED))
+    cells: dict[Place, dict[str, dict[int, Mapping[str, Any]]]] = {}
+    for row in best:
+        place = place_of(row)
+        if place.replicate < repeat:  # a further pass over the reference tells drift, and is in no figure
+            cells.setdefault(place._replace(replicate=0), {}).setdefault(row["function"], {})[place.replicate] = row
+    return cells
+
+
+def _cell(functions: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> StoredCell:
+    rows = {name: list(functions[name].values()) for name in functions}
+    scored = {name: [row for row in found if row["outcome"] != ERROR] for name, found in rows.items()}
+    margins = {
+        name: round(statistics.fmean(known), _MARGIN_DIGITS)
+        for name, found in scored.items()
+        if (known := [float(row["margin_mean"]) for row in found if row.get("margin_mean") is not None])
+    }
+    return StoredCell(
+        matched={
+            name: statistics.fmean(int(row["primary_matched"]) for row in found) if found else None
+            for name, found in scored.items()
+        },
+        failed=frozenset(name for name, found in scored.items() if any(row["outcome"] != PASSED for row in found)),
+        silent=frozenset(name for name, found in scored.items() if len(found) < len(rows[name])),
+        margins=margins or None,
+        log_rotation=_log_rotation([row for found in scored.values() for row in found]),
+    )
+
+
+def _log_rotation(rows: Sequence[Mapping[str, Any]]) -> tuple[int | None, int | None]:
+    """The last row that says it: all servers of a cell were started alike."""
+    k, v = (next((row[key] for row in reversed(rows) if row.get(key) is not None), None) for key in _LOGGED)
+    return k, v

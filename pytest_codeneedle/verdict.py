@@ -1,0 +1,269 @@
+"""What the data of one grid allow to say: WORSE, NOT WORSE or INCONCLUSIVE, trends, noise floor, a recommendation.
+
+Declared before any data are seen are three contrasts: the trend over K, the trend over V, and the smallest matched pair
+against the reference. They are tested as they are; all other cells share one level (Holm). A cell is
+
+- WORSE where its p-value is at most ALPHA and its mean difference below zero, else
+- NOT WORSE where the 95 % interval of its mean difference lies above -delta, or where not one line differs, else
+- INCONCLUSIVE.
+
+At a true loss of delta NOT WORSE is said at most one time in twenty, over all the ways to lose that are simulated
+(tests/simulation) but one: a rare large loss, of which few functions may show nothing. Of it each contrast says how
+large a share it leaves open.
+
+No sentence is made here, and nothing in `facts` is NaN or infinite.
+"""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pytest_codeneedle.kvtypes import BITS
+from pytest_codeneedle.marginals import Side, side
+from pytest_codeneedle.paired import ALPHA, Contrast, contrast, contrasts, holm
+from pytest_codeneedle.power import LEAST_ONE_WAY, Detectable, detectable, pooled_sd, too_few
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_codeneedle.kvtypes import KVPair
+    from pytest_codeneedle.marginals import Cells, Values
+
+Word = Literal["WORSE", "NOT WORSE", "INCONCLUSIVE"]
+WORSE: Word = "WORSE"
+NOT_WORSE: Word = "NOT WORSE"
+INCONCLUSIVE: Word = "INCONCLUSIVE"
+
+#: Lines that a mean may be lower before a pair counts as worse (`--kv-delta`).
+DELTA = 1.0
+
+
+@dataclass(frozen=True)
+class CellVerdict:
+    """One cell against the reference, over the functions that both answered.
+
+    `verdict` is None where there is no such function; `reason` then says why, and why few functions settle nothing.
+    `p_used` is what was held against ALPHA: the p-value of a declared contrast, else the one adjusted after Holm.
+    `saturated` cells differ in no line at all, which only margins can tell apart.
+    """
+
+    pair: KVPair
+    verdict: Word | None
+    contrast: Contrast
+    p_used: float
+    declared: bool
+    saturated: bool
+    reason: str | None
+
+    def facts(self) -> dict[str, Any]:
+        """Flat and plain, for JSON."""
+        return {
+            "pair": str(self.pair),
+            "verdict": self.verdict,
+            **self.contrast.facts(),
+            "p_used": self.p_used,
+            "declared": self.declared,
+            "saturated": self.saturated,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class Again:
+    """The reference asked first and last: the last minus the first. `drifted` where that is significant."""
+
+    contrast: Contrast
+
+    @property
+    def drifted(self) -> bool:
+        """Whether the server was another one at the end, as far as its answers tell."""
+        return self.contrast.p <= ALPHA
+
+    def facts(self) -> dict[str, Any]:
+        """Flat and plain, for JSON."""
+        return {**self.contrast.facts(), "drifted": self.drifted}
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """What mixed pairs have more than the matched low pair: per function their mean minus it.
+
+    `pairs` are those that were answered with the low pair's type on one side alone.
+    """
+
+    pairs: tuple[KVPair, ...]
+    contrast: Contrast
+
+    def facts(self) -> dict[str, Any]:
+        """Flat and plain, for JSON."""
+        return {**self.contrast.facts(), "pairs": [str(pair) for pair in self.pairs]}
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The pair of fewest bits that is NOT WORSE; the reference where none is.
+
+    `selected_from` counts the pairs that could have been it, None for the declared low pair: one that was looked for
+    among many is NOT WORSE by chance more easily than one that was named before.
+    """
+
+    pair: KVPair
+    selected_from: int | None
+
+    def facts(self) -> dict[str, Any]:
+        """Flat and plain, for JSON."""
+        return {"pair": str(self.pair), "selected_from": self.selected_from}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All that is said of one grid. `cells` are all but the reference, in the order planned.
+
+    `low` is the declared matched pair, None where none was planned; `mixed`, `again` and `recommended` are None where
+    there is nothing to compare. `reason` says why nothing can be: the reference has no answer.
+    """
+
+    reference: KVPair
+    delta: float
+    low: KVPair | None
+    cells: tuple[CellVerdict, ...]
+    k: Side
+    v: Side
+    mixed: Mixed | None
+    again: Again | None
+    detectable: Detectable
+    recommended: Recommendation | None
+    reason: str | None
+
+    def cell(self, pair: KVPair) -> CellVerdict | None:
+        """What is said of that pair; None of the reference and of what was not planned."""
+        return next((cell for cell in self.cells if cell.pair == pair), None)
+
+    def facts(self) -> dict[str, Any]:
+        """Plain, for JSON."""
+        return {
+            "alpha": ALPHA,
+            "delta": self.delta,
+            "reference": str(self.reference),
+            "low": str(self.low) if self.low else None,
+            "cells": [cell.facts() for cell in self.cells],
+            "k": self.k.facts(),
+            "v": self.v.facts(),
+            "mixed": self.mixed.facts() if self.mixed else None,
+            "again": self.again.facts() if self.again else None,
+            "detectable": self.detectable.facts(),
+            "recommended": self.recommended.facts() if self.recommended else None,
+            "reason": self.reason,
+        }
+
+
+def judge(  # noqa: PLR0913 - the cells, what they are held against, and four facts of the run
+    cells: Mapping[KVPair, Values],
+    reference: KVPair,
+    *,
+    delta: float = DELTA,
+    again: Values | None = None,
+    first: Values | None = None,
+    planned: Sequence[KVPair],
+) -> Verdict:
+    """The verdict on `cells`, each with the lines of its scored functions, against `reference`.
+
+    `planned` pairs without an answer are named as such. `again` is the reference's last pass and `first` its first;
+    None where it had but one before that.
+    """
+    pairs = list(dict.fromkeys((*planned, *cells)))
+    low = low_pair(pairs, reference)
+    base = cells.get(reference) or {}
+    judged = _judge_cells(cells, reference, [pair for pair in pairs if pair != reference], low, delta)
+    functions = next((cell.contrast.n for cell in judged if cell.pair == low and cell.contrast.n), len(base))
+    return Verdict(
+        reference=reference,
+        delta=delta,
+        low=low,
+        cells=judged,
+        k=side(cells, "K", reference),
+        v=side(cells, "V", reference),
+        mixed=_mixed(cells, low) if low else None,
+        again=Again(contrast(_differences(again, first or base))) if again is not None and base else None,
+        detectable=detectable(functions, pooled_sd(cell.contrast for cell in judged)),
+        recommended=_recommended(judged, reference, low) if base else None,
+        reason=None if base else f"the reference {reference} has no answer",
+    )
+
+
+def low_pair(planned: Sequence[KVPair], reference: KVPair) -> KVPair | None:
+    """The declared contrast: of the pairs with one type on both sides the smallest, if it is below the reference."""
+    matched = [pair for pair in planned if pair.ctk == pair.ctv and 0 < pair.bits < reference.bits]
+    return min(matched, key=lambda pair: pair.bits, default=None)
+
+
+def _differences(values: Values, base: Values) -> list[float]:
+    """Function by function what these have more, negative for less; of the functions that both have."""
+    return [values[function] - base[function] for function in base if function in values]
+
+
+def _judge_cells(
+    cells: Cells, reference: KVPair, pairs: Sequence[KVPair], low: KVPair | None, delta: float
+) -> tuple[CellVerdict, ...]:
+    base = cells.get(reference) or {}
+    found = dict(zip(pairs, contrasts([_differences(cells.get(pair) or {}, base) for pair in pairs]), strict=True))
+    family = [pair for pair in pairs if pair != low and found[pair].n]
+    used = {pair: found[pair].p for pair in pairs}
+    used |= dict(zip(family, holm([used[pair] for pair in family]), strict=True))
+    return tuple(
+        CellVerdict(
+            pair=pair,
+            verdict=_word(found[pair], used[pair], delta),
+            contrast=found[pair],
+            p_used=used[pair],
+            declared=pair == low,
+            saturated=found[pair].tied,
+            reason=_reason(cells, reference, pair, found[pair].n),
+        )
+        for pair in pairs
+    )
+
+
+def _word(found: Contrast, p_used: float, delta: float) -> Word | None:
+    """The rule at the top of this module."""
+    if not found.n:
+        return None
+    if p_used <= ALPHA and found.mean < 0:
+        return WORSE
+    if found.n < LEAST_ONE_WAY:
+        return INCONCLUSIVE
+    return NOT_WORSE if found.tied or (found.interval and found.interval.low > -delta) else INCONCLUSIVE
+
+
+def _reason(cells: Cells, reference: KVPair, pair: KVPair, n: int) -> str | None:
+    """Why there is no verdict, or why there can be none but INCONCLUSIVE."""
+    if not cells.get(pair):
+        return "not answered"
+    if not cells.get(reference):
+        return f"the reference {reference} has no answer"
+    if not n:
+        return "no function has an answer here and in the reference"
+    return too_few(n) if n < LEAST_ONE_WAY else None
+
+
+def _mixed(cells: Cells, low: KVPair) -> Mixed | None:
+    """Do they buy anything? None where no mixed pair has an answer."""
+    mixed = tuple(pair for pair in cells if (pair.ctk == low.ctk) != (pair.ctv == low.ctv) and cells[pair])
+    base = cells.get(low) or {}
+    if not mixed or not base:
+        return None
+    of_function = {function: [cells[pair][function] for pair in mixed if function in cells[pair]] for function in base}
+    means = {function: statistics.fmean(lines) for function, lines in of_function.items() if lines}
+    return Mixed(mixed, contrast(_differences(means, base)))
+
+
+def _recommended(judged: Sequence[CellVerdict], reference: KVPair, low: KVPair | None) -> Recommendation:
+    smaller = [cell for cell in judged if cell.verdict and 0 < cell.pair.bits < reference.bits]
+    fit = [cell.pair for cell in smaller if cell.verdict == NOT_WORSE]
+    if not fit:
+        return Recommendation(reference, len(smaller))
+    # Of equal sizes the one with more bits for K: the data have no say in it.
+    smallest = min(fit, key=lambda pair: (pair.bits, -BITS[pair.ctk], pair))
+    return Recommendation(smallest, None if smallest == low else len(smaller))

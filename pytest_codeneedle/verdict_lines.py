@@ -1,0 +1,155 @@
+"""The verdict block under a grid: differences, trends, marginal means, the noise floor, and the sentences last."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from typing import TYPE_CHECKING
+
+from pytest_codeneedle.figures import lines_of, p_is, p_value, signed, span
+from pytest_codeneedle.grid import table
+from pytest_codeneedle.power import least_for_family
+from pytest_codeneedle.verdict import INCONCLUSIVE, NOT_WORSE, WORSE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_codeneedle.grid import Grid
+    from pytest_codeneedle.marginals import Side
+    from pytest_codeneedle.verdict import CellVerdict, Verdict
+
+_COLUMNS = 80
+#: The mark behind a difference. NOT WORSE has none: it is what one hopes to see, and most of what there is.
+_MARKS = {WORSE: "!", INCONCLUSIVE: "?", NOT_WORSE: " "}
+_EQUAL = "="
+_LABEL, _FIGURE = 7, 8
+
+
+def verdict_lines(
+    verdict: Verdict, grid: Grid, said: Iterable[str], *, beside: Sequence[str] = (), verbose: bool = False
+) -> list[str]:
+    """The block, at 80 columns: `said` are its sentences, `beside` what is said of margins.
+
+    With `verbose` each cell has a line.
+    """
+    lines: list[str] = []
+    if verdict.reason is None and verdict.cells:
+        lines += [*_differences(verdict, grid), *_sides(verdict), *_again(verdict)]
+        lines += ["", *beside] if beside else []
+        lines += ["", *_cells(verdict)] if verbose else []
+        lines.append("")
+    return lines + [line for sentence in said for line in wrapped(sentence)]
+
+
+def wrapped(text: str) -> list[str]:
+    """A sentence in lines of 80 columns; what a person may copy stays whole."""
+    return textwrap.wrap(text, _COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
+def _differences(verdict: Verdict, grid: Grid) -> list[str]:
+    """Each cell minus the reference, with its mark; one line where no cell differs in any line."""
+    judged = [cell for cell in verdict.cells if cell.verdict is not None]
+    head = f"verdict against {verdict.reference} (delta {lines_of(verdict.delta)}, {_functions(judged)})"
+    if judged and all(cell.saturated for cell in judged):
+        word = judged[0].verdict
+        which = f"{judged[0].pair}" if len(judged) == 1 else f"all {len(judged)} cells"
+        why = "saturated: margins decide" if word == NOT_WORSE else judged[0].reason
+        return [head, *wrapped(f"no line differs: {which} {word} ({why})")]
+    figures = {cell.pair: _difference(cell) for cell in judged}
+    shown = table(grid, lambda cell: "ref " if cell.pair == verdict.reference else figures.get(cell.pair, "- "))
+    legend = "! WORSE  ? INCONCLUSIVE  = no line differs, NOT WORSE  else NOT WORSE"
+    return [head, *(line.rstrip() for line in shown), legend, *wrapped(_counted(judged, verdict))]
+
+
+def _difference(cell: CellVerdict) -> str:
+    mark = _MARKS[cell.verdict] if cell.verdict is not None else " "
+    return f"{_EQUAL if cell.saturated and cell.verdict == NOT_WORSE else signed(cell.contrast.mean)}{mark}"
+
+
+def _functions(judged: Sequence[CellVerdict]) -> str:
+    counts = sorted({cell.contrast.n for cell in judged}) or [0]
+    told = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"{told} function{'' if counts == [1] else 's'}"
+
+
+def _counted(judged: Sequence[CellVerdict], verdict: Verdict) -> str:
+    """How many cells have which verdict, and by which test."""
+    words = [cell.verdict for cell in judged]
+    counts = ", ".join(f"{words.count(word)} {word}" for word in (WORSE, NOT_WORSE, INCONCLUSIVE) if word in words)
+    declared = f"{verdict.low} was declared, " if verdict.low is not None else ""
+    others = sum(not cell.declared for cell in judged)
+    most, needed = max((cell.contrast.n for cell in judged), default=0), least_for_family(others)
+    # What 8 functions lose in each of 34 cells cannot be significant, whatever it is: that is not to look like a doubt.
+    few = f", for which {needed} functions are needed" if others and most < needed else ""
+    return f"{counts or 'no cell has a verdict'}: {declared}{others} others share one level (Holm){few}"
+
+
+def _sides(verdict: Verdict) -> list[str]:
+    """The trend and the marginal means of K and of V."""
+    lines: list[str] = []
+    for side in (verdict.k, verdict.v):
+        if len(side.types) > 1:
+            marginals = _marginals(side)
+            lines += [*([""] if marginals or not lines else []), *_trend(side), *marginals]
+    return lines
+
+
+def _trend(side: Side) -> list[str]:
+    found = side.trend
+    if found.p is None or found.slope is None:
+        return [f"trend over {side.name}: not tested, {found.reason}"]
+    told = "recall falls with its bits" if found.verdict == "trend" else "no trend"
+    if found.tied:
+        return [f"trend over {side.name}: {told}, {p_is(found.p)}, all types equal"]
+    slope = f"{signed(found.slope.mean, 3)} lines per bit"
+    interval = span(found.slope.interval, 3)
+    return wrapped(f"trend over {side.name}: {told}, {p_is(found.p)}; {slope}{interval and f' ({interval})'}")
+
+
+def _marginals(side: Side) -> list[str]:
+    """The mean of each type over the other side's, its difference to the reference's type, and the interval of that."""
+    if not side.marginals or side.trend.tied:
+        return []
+    rows = [
+        (f"{side.name} alone", [marginal.cache_type for marginal in side.marginals]),
+        ("mean", [f"{marginal.mean:.2f}" for marginal in side.marginals]),
+    ]
+    found = [marginal.contrast for marginal in side.marginals]
+    if any(found):
+        rows.append(("diff", ["ref" if one is None else signed(one.mean) for one in found]))
+        intervals = [None if one is None else one.interval for one in found]
+        if all(one is None or math.isfinite(one.low) for one in intervals) and any(intervals):
+            rows.append(("95% low", ["" if one is None else signed(one.low) for one in intervals]))
+            rows.append(("   high", ["" if one is None else signed(one.high) for one in intervals]))
+    return [f"{name:<{_LABEL}}" + "".join(f"{text:>{_FIGURE}}" for text in texts) for name, texts in rows]
+
+
+def _again(verdict: Verdict) -> list[str]:
+    """The noise floor: the same cell, first and last."""
+    if verdict.again is None or not verdict.again.contrast.n:
+        return []
+    found = verdict.again.contrast
+    if found.tied:
+        return ["", f"A/A: {verdict.reference} again at the end: no line differs"]
+    told = ", ".join(part for part in (span(found.interval), p_is(found.p)) if part)
+    drift = "the server DRIFTED: distrust the grid" if verdict.again.drifted else "no drift"
+    said = f"A/A: {verdict.reference} again at the end: {signed(found.mean)} lines ({told}): {drift}"
+    return ["", *wrapped(said)]
+
+
+def _cells(verdict: Verdict) -> list[str]:
+    """Every cell: its difference, interval, p (Holm's unless declared), what may lose lines all the same."""
+    head = f"{'cell':<10}{'n':>4}{'lines':>8}  {'95 % interval':<18}{'p':>8}{'open':>6}  verdict"
+    lines = [head]
+    for cell in verdict.cells:
+        found = cell.contrast
+        if cell.verdict is None:
+            lines.append(f"{cell.pair!s:<10}{found.n:>4}  {cell.reason}")
+            continue
+        interval = "all tied" if found.tied else span(found.interval).removeprefix("95 % ")
+        declared = " (declared)" if cell.declared else ""
+        lines.append(
+            f"{cell.pair!s:<10}{found.n:>4}{signed(found.mean):>8}  {interval:<18}{p_value(cell.p_used):>8}"
+            f"{100 * found.share_open:>4.0f} %  {cell.verdict}{declared}"
+        )
+    return lines

@@ -1,0 +1,88 @@
+"""The calibration gate: what the reference recalled, and what is said of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.floored import NOT_CALIBRATED, Calibration, calibration, parse_share
+
+LINES = 20
+
+
+def row(function: str, matched: int | None, outcome: str = "failed", error: str = "") -> dict[str, Any]:
+    """One row of the reference."""
+    return {"function": function, "primary_matched": matched, "outcome": outcome, "error": error}
+
+
+def found(*rows: dict[str, Any], minimum: float = 0.8) -> Calibration:
+    """What these rows say."""
+    return calibration(rows, "bf16/bf16", lines=LINES, minimum=minimum)
+
+
+def test_status_is_nobody_elses() -> None:
+    """Statuses of pytest itself are another thing, and later versions have more of them."""
+    assert NOT_CALIBRATED not in set(pytest.ExitCode)
+
+
+@given(st.lists(st.integers(0, LINES), min_size=1, max_size=30), st.floats(0, 1))
+def test_share_is_that_of_the_lines(matched: list[int], minimum: float) -> None:
+    """The mean over functions decides, whether single items passed or not; what is written is never kinder."""
+    result = found(*(row(str(place), lines) for place, lines in enumerate(matched)), minimum=minimum)
+    assert result.share == pytest.approx(sum(matched) / (LINES * len(matched)))
+    assert result.passed == (result.share >= minimum)
+    assert result.facts()["share"] <= result.share
+    assert result.passed == result.facts()["passed"]
+
+
+def test_errors_are_no_misses() -> None:
+    """An item without a score is left out, as long as one has a score."""
+    result = found(row("one", 18), row("two", None, "error", "it died"))
+    assert (0.9, True, 1) == (result.share, result.passed, result.errors)
+
+
+def test_no_answer() -> None:
+    """Where none has a score there is no share, and the first error is told in one line."""
+    result = found(*(row(name, None, "error", f"{name} died. The last lines of x.log:\nboom") for name in "ab"))
+    assert (None, False) == (result.share, result.passed)
+    assert {"reference": "bf16/bf16", "share": None, "minimum": 0.8, "passed": False} == result.facts()
+    assert "tiny: bf16/bf16 gave no answer (a died). The other cells" in result.advice("tiny")
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [(0.0, "0 %"), (0.1125, "11.2 %"), (0.79999, "79.9 %"), (0.29, "29 %")],
+)
+def test_percents_are_cut_off(share: float, said: str) -> None:
+    """What is just below the minimum does not read like it."""
+    result = Calibration("bf16/bf16", share, 0.8)
+    assert f"bf16/bf16 recalls {said} of the lines, 80 % are needed" == result.said
+
+
+def test_advice() -> None:
+    """What was measured, what it means, what to do."""
+    advice = Calibration("bf16/bf16", 0.1, 0.8).advice("tiny")
+    assert advice.startswith(
+        "not calibrated (exit status 10): tiny: bf16/bf16 recalls 10 % of the lines, 80 % are needed"
+    )
+    assert all(
+        said in advice
+        for said in ("--kv-think", "shorter corpus", "better model", "--kv-calibrate-min", "--kv-calibrate off")
+    )
+
+
+@given(st.floats(0, 1))
+def test_shares_are_read(share: float) -> None:
+    """A number from 0 to 1."""
+    assert share == parse_share(str(share))
+
+
+@pytest.mark.parametrize("text", ["1.01", "-1", "80 %", "nan", "inf", ""])
+def test_no_share(text: str) -> None:
+    """All else is refused."""
+    with pytest.raises(ConfigurationError, match="is no share; give a number from 0 to 1"):
+        parse_share(text)

@@ -1,0 +1,64 @@
+"""Several runs as one table, held against the published one."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_codeneedle.grid import Cell, Grid
+from pytest_codeneedle.kvtypes import KVPair
+from pytest_codeneedle.run_table import RunRow, run_row, table_lines
+
+JQUERY = RunRow("jquery", 36, 16, (15.89, 0.31), (19.49, 0.30), 18.50, 19.88, "none")
+
+
+def grid(*matched: tuple[int, ...]) -> Grid:
+    """A cell for each of these, q4_0 and upwards."""
+    pairs = [KVPair("q4_0", ctv) for ctv in ("q4_0", "q5_0", "q8_0")][: len(matched)]
+    return Grid(
+        {
+            pair: Cell(pair, counts, sum(count >= 8 for count in counts), errors=0)
+            for pair, counts in zip(pairs, matched, strict=True)
+        }
+    )
+
+
+def test_a_run_is_summed_up_over_its_cells() -> None:
+    """Means and the population's deviation, as the published table has them; cells without an answer left out."""
+    row = run_row("mine", grid((20, 20), (10, 2), ()), functions=2, gradient="K")
+    assert ("mine", 2, 2, (1.5, 0.5), (13.0, 7.0), 6.0, 20.0, "K") == (
+        row.name,
+        row.combos,
+        row.functions,
+        row.passed,
+        row.matched,
+        row.lowest,
+        row.highest,
+        row.gradient,
+    )
+
+
+def test_the_published_row_is_drawn_as_it_was_published() -> None:
+    """Aligned; a name that is too long has a line of its own, and none is wider than 80 columns."""
+    long = RunRow("a" * 70, 36, 16, (16.0, 0.0), (19.06, 0.11), 18.81, 19.31, "K and V")
+    lines = table_lines([JQUERY, long])
+    assert [
+        "run                  combos            pass         matched        range  gradient",
+        "jquery                36x16  15.89 +/- 0.31  19.49 +/- 0.30  18.50-19.88  none",
+        "a" * 70,
+        "                      36x16  16.00 +/- 0.00  19.06 +/- 0.11  18.81-19.31  K and V",
+    ] == lines
+
+
+def test_a_run_without_an_answer_has_no_figures() -> None:
+    """Dashes, and nothing for JSON."""
+    row = run_row("none", grid(()), functions=3, gradient="?")
+    assert "none     0x3     -        -      -  ?" == table_lines([row])[1]
+    assert row.facts()["matched_mean"] is None
+    assert row.facts()["combos"] == 0
+
+
+@pytest.mark.parametrize("name", ["\x1b[31mred", "\u202eright to left"])
+def test_codes_in_a_name_stay_text(name: str) -> None:
+    """A folder's name is another's text."""
+    row = RunRow(name, 1, 1, (1.0, 0.0), (20.0, 0.0), 20.0, 20.0, "none")
+    assert not set("\x1b\u202e") & set("".join(table_lines([row])))
