@@ -40,12 +40,15 @@ def calibrate(flags: argparse.Namespace) -> int:
     except CellError as error:
         msg = f"the server could not be asked: {error}"
         raise ConfigurationError(msg) from error
+    from pytest_codeneedle.verdict_lines import wrapped  # noqa: PLC0415 - with scipy, which other commands pay nothing for
+
     found = calibrating.calibration(measured, calibrating.expected_grids(), asking.functions)
     if flags.json:
         facts = {"server": program.label, "version": version, "functions": list(asking.functions), **found.facts()}
         print(json.dumps(facts, indent=1, allow_nan=False))
     else:
-        print("\n".join([*control_grids.table(found), "", *control_grids.verdict(found)]))
+        said = [line for sentence in control_grids.verdict(found) for line in wrapped(sentence)]
+        print("\n".join([*control_grids.table(found), "", *said]))
     return 0 if found.reproduced else 1
 
 

@@ -233,17 +233,18 @@ def verdict(calibration: Calibration) -> list[str]:
     said += dict.fromkeys(f"{cell.name}: {cell.measured.problem}" for cell in off if cell.measured.problem)
     said += dict.fromkeys(line for cell in off for line in cell.measured.fallbacks)
     if any(cell.measured.unrotated for cell in off):
+        # An older build is no broken one, but what it shows is of another cache.
         said.append(
             "the log shows no rotation of quantized caches (LLAMA_ATTN_ROT_DISABLE is set, or the build is older than "
-            "it): the expected grids are of rotated caches, and your own grids are not"
+            "it), and the expected grids are of rotated ones: hold what this build shows of your model against no "
+            "grid of a build that rotates"
         )
+        return said
     if any(cell.got is not None and cell.got > cell.expected for cell in off):
-        said.append(
-            "more lines than a cache of that type can hold: what is in the cache is finer, or rounded otherwise"
-        )
+        said.append("where more lines came than expected, the cache is finer than its type says, or rounds otherwise")
     if any(cell.got is not None and cell.got < cell.expected for cell in off):
-        said.append("lines are lost that the type's rounding does not explain: the build or the device loses them")
-    return [*said, "what this build and device show of your model cannot be believed before that is settled"]
+        said.append("where lines are missing, this build or device loses what the type's rounding does not explain")
+    return [*said, "until that is settled, do not believe what this build and device show of your model"]
 
 
 def is_unrotated(pair: KVPair, rotated: tuple[int | None, int | None]) -> bool:
