@@ -169,7 +169,7 @@ def _add_generate(commands: _Commands) -> None:
 
 def _add_model(commands: _Commands) -> None:
     model = commands.add_parser("model", help="write a computed control model as GGUF")
-    model.add_argument("name", metavar="control:robust")
+    model.add_argument("name", metavar="NAME", help="control:robust, control:fragile-k or control:fragile-v")
     model.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
     model.set_defaults(run=commands_corpus.model)
 

@@ -44,8 +44,9 @@ _OPTIONS = (
     ),
     _Option(
         "--kv-model",
-        f"GGUF file, profile models/NAME.toml, or control model. Also ${MODEL_VARIABLE}. Default: control:robust.",
-        metavar="PATH|NAME|control:robust",
+        "GGUF file, profile models/NAME.toml, or control model: control:robust, control:fragile-k, control:fragile-v. "
+        f"Also ${MODEL_VARIABLE}. Default: control:robust.",
+        metavar="PATH|NAME|control:NAME",
     ),
     _Option(
         "--kv-server",

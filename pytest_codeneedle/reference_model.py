@@ -1,7 +1,8 @@
-"""The control model: a two-layer transformer that copies, with weights that are computed and not trained.
+"""The control models: two-layer transformers that copy, with weights that are computed and not trained.
 
-It stands in for a real model where none can be had, and it is the instrument's known answer: `robust` recalls
-every line of a generated corpus at every cache type.
+They stand in for a real model where none can be had, and they are the instrument's known answers: `robust` recalls
+every line of a generated corpus at every cache type; `fragile-k` and `fragile-v` lose lines as the precision of K or
+of V falls (see `reference_fragile`). What follows is `robust`.
 
 **How it copies.** The residual stream is a row of slots of 24 numbers: slot 0 holds the token's own code, slots
 1..5 the codes of the five tokens before it, slot 6 the answer, and one more number is the constant 8.
@@ -39,10 +40,14 @@ from pytest_codeneedle.errors import ModelError
 from pytest_codeneedle.reference_vocab import BOS, CODE_SIGNS, EOS, UNKNOWN, Vocabulary, vocabulary
 
 if TYPE_CHECKING:
-    from gguf import GGUFWriter
+    from collections.abc import Iterator
 
-#: Raised whenever the bytes change, so that a cached file of an older version is not taken for this one.
-REVISION = 1
+    import numpy as np
+    from gguf import GGUFWriter
+    from numpy.typing import NDArray
+
+#: Raised whenever the bytes of that model change: a cached file of an older version is not taken for this one.
+REVISIONS = {"robust": 1, "fragile-k": 1, "fragile-v": 1}
 
 #: llama.cpp's name for a Llama whose layers may differ in their number of heads.
 ARCHITECTURE = "deci"
@@ -90,14 +95,27 @@ CHAT_TEMPLATE = (
 
 
 @dataclass(frozen=True)
+class Shape:
+    """In what the control models differ: the channels of the residual stream, and the heads of each layer."""
+
+    embedding: int
+    heads: tuple[int, int]
+
+
+ROBUST = Shape(EMBEDDING, HEADS)
+FRAGILE = Shape(160, (8, 1))
+
+
+@dataclass(frozen=True)
 class Control:
-    """A control model by its name: `control:robust` is the one there is."""
+    """A control model by its name: `robust`, `fragile-k` or `fragile-v`."""
 
     name: str = "robust"
 
     def __post_init__(self) -> None:
-        if self.name != "robust":
-            msg = f"control:{self.name}: no such control model; there is control:robust"
+        if self.name not in REVISIONS:
+            known = ", ".join(f"control:{name}" for name in REVISIONS)
+            msg = f"control:{self.name}: no such control model; there are {known}"
             raise ModelError(msg)
 
     def cached(self, folder: Path) -> Path:
@@ -105,7 +123,7 @@ class Control:
 
         Several processes may do this at once: each writes a file of its own and renames it into place.
         """
-        path = folder / f"control-{self.name}-r{REVISION}.gguf"
+        path = folder / f"control-{self.name}-r{REVISIONS[self.name]}.gguf"
         if not path.is_file():
             self.write(path)
         return path
@@ -125,7 +143,7 @@ class Control:
             handle, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
             os.close(handle)
             try:
-                _write_gguf(Path(part))
+                _write_gguf(Path(part), self.name)
                 Path(part).replace(path)
             finally:
                 Path(part).unlink(missing_ok=True)
@@ -134,31 +152,39 @@ class Control:
             raise ModelError(msg) from error
 
 
-def _write_gguf(path: Path) -> None:
+def _write_gguf(path: Path, name: str) -> None:
     from gguf import GGUFWriter  # noqa: PLC0415 - an extra: imported where it is used
-
-    from pytest_codeneedle.reference_weights import tensors  # noqa: PLC0415 - with numpy, which a written file needs not
 
     words = vocabulary()
     writer = GGUFWriter(path, ARCHITECTURE)
-    _add_metadata(writer, words)
-    for name, tensor in tensors(words):
-        writer.add_tensor(name, tensor)
+    _add_metadata(writer, words, name)
+    for tensor_name, tensor in _tensors(words, name):
+        writer.add_tensor(tensor_name, tensor)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
 
 
-def _add_metadata(writer: GGUFWriter, words: Vocabulary) -> None:
+def _tensors(words: Vocabulary, name: str) -> Iterator[tuple[str, NDArray[np.generic]]]:
+    # With numpy, which a file that is written already needs not.
+    from pytest_codeneedle import reference_fragile, reference_weights  # noqa: PLC0415
+
+    if name == "robust":
+        return reference_weights.tensors(words)
+    return reference_fragile.tensors(words, "k" if name == "fragile-k" else "v")
+
+
+def _add_metadata(writer: GGUFWriter, words: Vocabulary, name: str) -> None:
     from gguf import LlamaFileType  # noqa: PLC0415 - an extra: imported where it is used
 
-    writer.add_name("codeneedle control robust")
+    shape = ROBUST if name == "robust" else FRAGILE
+    writer.add_name(f"codeneedle control {name}")
     writer.add_context_length(CONTEXT_TRAIN)
-    writer.add_embedding_length(EMBEDDING)
+    writer.add_embedding_length(shape.embedding)
     writer.add_block_count(2)
     writer.add_feed_forward_length([FEED_FORWARD, FEED_FORWARD])
-    writer.add_head_count(HEADS)
+    writer.add_head_count(shape.heads)
     writer.add_head_count_kv([1, 1])  # the heads of a layer share the keys; they differ in what they ask
     writer.add_key_length(HEAD_DIM)
     writer.add_value_length(HEAD_DIM)

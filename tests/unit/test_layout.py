@@ -62,6 +62,7 @@ FLOORS = {
         "prompts",
         "quick",
         "record",
+        "reference_fragile",
         "reference_model",
         "reference_vocab",
         "reference_weights",

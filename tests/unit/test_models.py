@@ -92,9 +92,10 @@ def test_the_control_model_is_written_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("given", ["control:", "control:fragile", "control:Robust"])
-def test_an_unknown_control_model_is_named_with_the_one_there_is(tmp_path: Path, given: str) -> None:
+def test_an_unknown_control_model_is_named_with_those_there_are(tmp_path: Path, given: str) -> None:
     """When it is checked, and when its file is asked for."""
-    reason = f"^{re.escape(given)}: no such control model; there is control:robust$"
+    known = "control:robust, control:fragile-k, control:fragile-v"
+    reason = f"^{re.escape(given)}: no such control model; there are {known}$"
 
     with pytest.raises(ModelError, match=reason):
         Model(given).check(tmp_path)

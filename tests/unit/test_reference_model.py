@@ -25,7 +25,7 @@ from pytest_codeneedle.reference_model import (
     NATS_PER_SIGN,
     OFFSET_NATS,
     OFFSETS,
-    REVISION,
+    REVISIONS,
     ROTARY_MARGIN,
     ROTARY_PAIRS,
     Control,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 gguf = pytest.importorskip("gguf")
 
-#: Whoever changes the bytes raises REVISION and writes the new figure here.
+#: Whoever changes the bytes raises the revision and writes the new figure here.
 SHA256 = "dc899e5d65bfaebf713a7a9803a585af6e7f585cac53412f3b227c721565e874"
 
 
@@ -56,8 +56,8 @@ def tensors(model: Path) -> dict[str, Any]:
 
 def test_the_file_is_byte_identical_everywhere(model: Path) -> None:
     """Results can be compared only if every machine computes these very weights."""
-    assert 1 == REVISION
-    assert f"control-robust-r{REVISION}.gguf" == model.name
+    assert 1 == REVISIONS["robust"]
+    assert "control-robust-r1.gguf" == model.name
     assert SHA256 == hashlib.sha256(model.read_bytes()).hexdigest()
 
 
@@ -193,7 +193,7 @@ def test_the_template_passes_over_a_function_that_is_not_there() -> None:
 
 def test_a_cached_model_is_not_written_again(tmp_path: Path) -> None:
     """Whatever lies under its name is taken: files are put there whole."""
-    path = tmp_path / f"control-robust-r{REVISION}.gguf"
+    path = tmp_path / "control-robust-r1.gguf"
     path.write_bytes(b"kept")
 
     assert path == Control().cached(tmp_path)
@@ -228,13 +228,13 @@ def test_processes_may_race_for_the_first_write(tmp_path: Path) -> None:
     outputs = [racer.communicate(timeout=60)[0] for racer in racers]
 
     assert [f"{SHA256}\n"] * 3 == outputs
-    assert [f"control-robust-r{REVISION}.gguf"] == [path.name for path in folder.iterdir()]
+    assert ["control-robust-r1.gguf"] == [path.name for path in folder.iterdir()]
 
 
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither half a model nor a file of its own. The failure is a fake: a full disk cannot be had here."""
 
-    def fail(_path: Path) -> None:
+    def fail(_path: Path, _name: str) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(reference_model, "_write_gguf", fail)
@@ -257,7 +257,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_a_disk_that_is_full_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error while the file is written is told like one before. It is a fake: no disk is full here."""
 
-    def fail(_path: Path) -> None:
+    def fail(_path: Path, _name: str) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(reference_model, "_write_gguf", fail)
@@ -277,8 +277,9 @@ def test_without_gguf_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mon
         Control().cached(tmp_path)
 
 
-def test_there_is_one_control_model() -> None:
-    """Its name is checked where it is made."""
+def test_there_are_three_control_models() -> None:
+    """Their names are checked where they are made."""
+    known = "control:robust, control:fragile-k, control:fragile-v"
     assert Control("robust") == Control()
-    with pytest.raises(ModelError, match=r"^control:weak: no such control model; there is control:robust$"):
+    with pytest.raises(ModelError, match=rf"^control:weak: no such control model; there are {known}$"):
         Control("weak")
