@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_codeneedle import commands_compare, commands_corpus, commands_run, commands_stored
+from pytest_codeneedle import commands_calibrate, commands_compare, commands_corpus, commands_run, commands_stored
 from pytest_codeneedle.errors import CodeneedleError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0, or 2 with one line on standard error where it cannot be done.
 
-    `compare` has a status of its own: 1 where something is worse.
+    Two have a status of their own: 1 of `compare` where something is worse, of `calibrate` where something is off.
     """
     flags = _parser().parse_args(argv)
     try:
@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_import(commands)
     _add_generate(commands)
     _add_model(commands)
+    _add_calibrate(commands)
     return parser
 
 
@@ -172,6 +173,23 @@ def _add_model(commands: _Commands) -> None:
     model.add_argument("name", metavar="NAME", help="control:robust, control:fragile-k or control:fragile-v")
     model.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
     model.set_defaults(run=commands_corpus.model)
+
+
+def _add_calibrate(commands: _Commands) -> None:
+    calibrate = commands.add_parser(
+        "calibrate", help="ask the control models through your server: do this build and device show what they should?"
+    )
+    calibrate.add_argument(
+        "--server", metavar="PATH|embedded|COMMAND", help="as --kv-server; default: the one on PATH, else the embedded"
+    )
+    calibrate.add_argument(
+        "--server-args", metavar="'ARG ...'", default="", help='more arguments for it: --server-args="-ngl 99"'
+    )
+    result = calibrate.add_mutually_exclusive_group()
+    result.add_argument("--json", action="store_true", help="as JSON")
+    result.add_argument("--record", type=Path, metavar="FILE", help="write what is measured as the grids to expect")
+    calibrate.add_argument("-v", "--verbose", action="store_true", help="the lines of each function too")
+    calibrate.set_defaults(run=commands_calibrate.calibrate)
 
 
 def _corpus_arguments(command: argparse.ArgumentParser) -> None:

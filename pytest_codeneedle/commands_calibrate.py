@@ -1,0 +1,64 @@
+"""`codeneedle calibrate`: whether this build, on this device, shows what it should."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from pytest_codeneedle import calibrating, control_grids
+from pytest_codeneedle.commands_corpus import write_text
+from pytest_codeneedle.errors import CellError, ConfigurationError
+from pytest_codeneedle.program import find_program, parse_server_args
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from pytest_codeneedle.control_grids import Measured
+
+
+def calibrate(flags: argparse.Namespace) -> int:
+    """Ask the control models through a server; 0 where the grids that ship are reproduced, else 1."""
+    program = find_program(flags.server)
+    version = program.version or "a build that does not say its version"
+    every = 1 if flags.record else calibrating.EVERY
+    asking = calibrating.Calibrating(program, parse_server_args(flags.server_args), every=every)
+    _say(f"server {program.label}{'' if program.release else f', {version}'}")
+    for change in program.changes:
+        _say(change)
+    if program.model is not None:
+        _say(f"-m {program.model}: the control models are asked instead")
+    _say(f"{len(asking.cells)} cells x {len(asking.functions)} functions of {calibrating.CORPUS}")
+    try:
+        measured = list(_with_progress(asking, verbose=flags.verbose))
+        if flags.record:
+            grids = calibrating.recorded(measured, asking, version)
+            write_text(flags.record, json.dumps(grids.facts(), indent=1) + "\n")
+            print(f"{flags.record}: {len(asking.cells)} cells")
+            return 0
+    except CellError as error:
+        msg = f"the server could not be asked: {error}"
+        raise ConfigurationError(msg) from error
+    found = calibrating.calibration(measured, calibrating.expected_grids(), asking.functions)
+    if flags.json:
+        facts = {"server": program.label, "version": version, "functions": list(asking.functions), **found.facts()}
+        print(json.dumps(facts, indent=1, allow_nan=False))
+    else:
+        print("\n".join([*control_grids.table(found), "", *control_grids.verdict(found)]))
+    return 0 if found.reproduced else 1
+
+
+def _with_progress(asking: calibrating.Calibrating, *, verbose: bool) -> Iterator[Measured]:
+    """Each cell, told on standard error when it is done: standard output is for the result."""
+    width = len(str(len(asking.cells)))
+    for number, one in enumerate(asking.measured(), 1):
+        lines = [f"{lines:g}" for lines in one.lines.values()]
+        mean = f"{sum(one.lines.values()) / len(lines):.2f}" if lines else f"err  {one.problem}"
+        each = f"  ({' '.join(lines)})" if verbose and lines else ""
+        _say(f"[{number:>{width}}/{len(asking.cells)}] {one.model} {one.pair}  {mean}{each}")
+        yield one
+
+
+def _say(text: str) -> None:
+    print(f"calibrate: {text}", file=sys.stderr, flush=True)
