@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.floored import calibration
 from pytest_codeneedle.grid import make_grid, rows_by_pair
+from pytest_codeneedle.margin_grid import cell_margins
 from pytest_codeneedle.margin_verdict import judge_margins, margin_block_lines
 from pytest_codeneedle.sentences import sentences
 from pytest_codeneedle.throughput import tokens_per_second
@@ -93,6 +94,9 @@ def facts(rows: Sequence[Mapping[str, Any]], frame: Frame) -> list[dict[str, Any
                 "floored": floored(rows, frame, view) is not None,
                 **verdict.facts(),
                 "margins": None if margins is None else margins.facts(),
+                "margins_by_pair": {
+                    str(pair): asdict(one) for pair, one in cell_margins(rows, frame.pairs, view).items()
+                },
             }
         )
     return told
