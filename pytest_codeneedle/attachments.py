@@ -24,8 +24,7 @@ def add_to_junit(session: GridSession) -> None:
         if hasattr(plugin, "add_global_property"):
             writer: _Properties = plugin
             for corpus in session.prepared:
-                verdicts = session.verdicts(corpus)
-                for one in verdicts:
+                for one in (judged.facts() for judged in session.judged(corpus).values()):
                     rotation = "" if one["rotation"] == "default" else f".rotation-{one['rotation']}"
                     said = " ".join(one["sentences"])
                     writer.add_global_property(f"codeneedle.{corpus}{rotation}.verdict", said)

@@ -13,7 +13,7 @@ from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.grid import ERROR, make_grid
 from pytest_codeneedle.kvtypes import parse_pair
 from pytest_codeneedle.store import RESULTS, RUNS, RunFolder, unused
-from pytest_codeneedle.summary import run_lines
+from pytest_codeneedle.summary import run_lines, run_verdicts
 
 if TYPE_CHECKING:
     import argparse
@@ -29,9 +29,8 @@ def grid(flags: argparse.Namespace) -> None:
     if flags.delta is not None:
         about = {**about, "delta": flags.delta}
     if flags.json:
-        from pytest_codeneedle.verdicts import facts  # noqa: PLC0415 - each command pays for its own imports
-
-        told = {"run": str(folder.path), "verdicts": facts(folder.current_rows(), Frame.of(about))}
+        judged = run_verdicts(folder.current_rows(), Frame.of(about)).values()
+        told = {"run": str(folder.path), "verdicts": [one.facts() for one in judged]}
         print(json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False))
         return
     _print_grid(about, folder.current_rows(), verbose=flags.verbose)
@@ -39,7 +38,7 @@ def grid(flags: argparse.Namespace) -> None:
 
 def summary(flags: argparse.Namespace) -> None:
     """Print several runs as one table, a row for each grid; models are named where they differ."""
-    from pytest_codeneedle.run_table import LEGEND, table_lines  # noqa: PLC0415 - as above
+    from pytest_codeneedle.run_table import LEGEND, table_lines  # noqa: PLC0415 - each command pays for its own imports
 
     folders = [RunFolder.open(path) for path in flags.run_folders]
     abouts = [folder.about() for folder in folders]
@@ -57,15 +56,16 @@ def summary(flags: argparse.Namespace) -> None:
 
 def _summed_up(about: dict[str, Any], rows: Sequence[dict[str, Any]], *, several: bool) -> list[RunRow]:
     from pytest_codeneedle.run_table import gradient, run_row  # noqa: PLC0415 - as above
-    from pytest_codeneedle.verdicts import floored, verdict_of  # noqa: PLC0415 - as above
+    from pytest_codeneedle.verdicts import judged  # noqa: PLC0415 - as above
 
     frame = Frame.of(about)
     found = []
     for view in frame.views:
         parts = [about["corpus"], about["model_name"] if several else "", frame.title(view)]
-        judged = "floored" if floored(rows, frame, view) else gradient(verdict_of(rows, frame, view))
+        one = judged(rows, frame, view)
+        found_gradient = "floored" if one.floored else gradient(one.verdict)
         name = ", ".join(part for part in parts if part)
-        found.append(run_row(name, make_grid(rows, frame.pairs, view), frame.functions, judged))
+        found.append(run_row(name, make_grid(rows, frame.pairs, view), frame.functions, found_gradient))
     return found
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Rows = Iterable[Mapping[str, Any]]
 
 _NONE = "-"
+_PERCENT = 100.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,10 @@ def cell_margins(rows: Rows, pairs: Iterable[KVPair], view: View = ONE_PASS) -> 
 
 
 def margin_lines(rows: Rows, pairs: Iterable[KVPair], view: View = ONE_PASS, *, verbose: bool = False) -> list[str]:
-    """The grid of mean margins, title first; with `verbose` also that of 1st percentiles. Nothing without margins."""
+    """The grid of mean margins, title first; Nothing without margins.
+
+    With `verbose` also those of 1st percentiles and of the tokens under 1 nat.
+    """
     rows, pairs = list(rows), list(pairs)
     found = cell_margins(rows, pairs, view)
     if not found:
@@ -61,6 +65,7 @@ def margin_lines(rows: Rows, pairs: Iterable[KVPair], view: View = ONE_PASS, *, 
     grids: dict[str, Callable[[CellMargins], float]] = {"mean log-probability margin, nats": lambda cell: cell.mean}
     if verbose:
         grids["1st percentile of the margins, nats"] = lambda cell: cell.p1
+        grids["tokens with a margin under 1 nat, %"] = lambda cell: _PERCENT * cell.under_1
     grid = make_grid(rows, pairs, view)
     lines: list[str] = []
     for title, figure in grids.items():

@@ -13,7 +13,7 @@ from pytest_codeneedle.cell import cell_facts
 from pytest_codeneedle.deadline import Speeds
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.frame import Frame
-from pytest_codeneedle.grid import ERROR, FAILED, PASSED, make_grid
+from pytest_codeneedle.grid import ERROR, FAILED, PASSED
 from pytest_codeneedle.hosts import LOCAL, workers_by_host
 from pytest_codeneedle.identity import Identity
 from pytest_codeneedle.lookahead import LookAhead
@@ -29,7 +29,7 @@ from pytest_codeneedle.rows import REPORT_FIELD, ROW, add_to_row, cell_of, error
 from pytest_codeneedle.served_cell import prepare_served
 from pytest_codeneedle.server_logs import folder_of_its_own
 from pytest_codeneedle.store import RunFolder
-from pytest_codeneedle.summary import can_be_judged
+from pytest_codeneedle.summary import run_verdicts
 from pytest_codeneedle.tally import Tally
 from pytest_codeneedle.workers import check_cores, own_threads
 
@@ -37,9 +37,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_codeneedle.grid import View
     from pytest_codeneedle.kvtypes import KVPair
     from pytest_codeneedle.launch import LlamaServer
     from pytest_codeneedle.settings import Settings
+    from pytest_codeneedle.verdicts import Judged
 
 SESSION = pytest.StashKey["GridSession"]()
 #: The names under which the settled facts, the answers on record, and what failed in the baseline travel to a worker.
@@ -54,6 +56,7 @@ class GridSession:
         self.prepared: dict[str, Prepared] = {}
         self._targets: dict[str, Target] = {}
         self._judges: dict[str, Judge] = {}
+        self._judged: dict[str, dict[View, Judged]] = {}
         self.notes: list[str] = []
         self.folders: dict[str, Path] = {}  # of a worker on another host
         worker = getattr(config, "workerinput", None)
@@ -184,6 +187,7 @@ class GridSession:
 
         A row that cannot be written ends the session, with those before it intact.
         """
+        self._judged.pop(row["corpus"], None)
         cell = cell_of(row)
         row["key"] = self.prepared[cell.corpus].key
         complete = self.tally.take(cell, row)
@@ -226,14 +230,11 @@ class GridSession:
             n_ctx=one.n_ctx,
         )
 
-    def verdicts(self, corpus: str) -> list[dict[str, Any]]:
-        """The verdict on each grid of a corpus, plain; nothing where no test could show anything."""
-        rows, frame = self.rows(corpus), self.frame(corpus)
-        if not any(can_be_judged(make_grid(rows, frame.pairs, view)) for view in frame.views):
-            return []
-        from pytest_codeneedle.verdicts import facts  # noqa: PLC0415 - with scipy
-
-        return facts(rows, frame)
+    def judged(self, corpus: str) -> dict[View, Judged]:
+        """What is said of each grid of a corpus, found once: it goes to the terminal and into several files."""
+        if corpus not in self._judged:
+            self._judged[corpus] = run_verdicts(self.rows(corpus), self.frame(corpus))
+        return self._judged[corpus]
 
     def drop(self, cells: Iterable[Cell]) -> None:
         """Ask these no more; no server that was started ahead waits for them."""
@@ -286,7 +287,7 @@ class GridSession:
                         **about,
                         "ended": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
                         "wall_seconds": round(about.get("wall_seconds", 0.0) + time.monotonic() - self.began, 3),
-                        "verdicts": self.verdicts(name),
+                        "verdicts": [one.facts() for one in self.judged(name).values()],
                         "outcomes": {key: counts[key] for key in (PASSED, FAILED, ERROR)},
                     }
                 )

@@ -18,30 +18,39 @@ if TYPE_CHECKING:
     from pytest_codeneedle.frame import Frame
     from pytest_codeneedle.grid import Grid, View
     from pytest_codeneedle.kvtypes import KVPair
+    from pytest_codeneedle.verdicts import Judged
 
 #: With fewer of all of these nothing is ever significant: cells; functions, or types of one side.
 _CELLS, _FUNCTIONS, _TYPES = 2, 6, 3
 
 
-def run_lines(rows: Sequence[Mapping[str, Any]], frame: Frame, *, verbose: bool = False) -> list[str]:
+def run_lines(
+    rows: Sequence[Mapping[str, Any]],
+    frame: Frame,
+    *,
+    verbose: bool = False,
+    judged: Mapping[View, Judged] | None = None,
+) -> list[str]:
     """The report of one run as plain text; with `verbose` also where answers ran on or were confused, and the speed.
 
     Each rotation that was asked for has grids of its own. An answer that thought though it should not is pointed out.
+    `judged` is what `run_verdicts` has found before.
     """
     pairs, report = frame.pairs, []
+    judged = run_verdicts(rows, frame) if judged is None else judged
     for view in frame.views:
         grid = make_grid(rows, pairs, view)
-        judged = _verdict(rows, frame, view, grid, verbose=verbose)
+        block = judged[view].lines(grid, verbose=verbose) if view in judged else []
         title = [told, ""] if (told := frame.title(view)) else []
         report += title + render(
-            grid, lines=frame.lines, functions=frame.functions, reference=None if judged else frame.reference
+            grid, lines=frame.lines, functions=frame.functions, reference=None if block else frame.reference
         )
         report += ["", *margins, ""] if (margins := margin_lines(rows, pairs, view, verbose=verbose)) else []
         report += [*([""] if report[-1] else []), *labels, ""] if (labels := label_lines(rows, pairs, view)) else []
         report += [*([""] if report[-1] else []), *flag_grids(rows, pairs, view), ""] if verbose else []
         report += [*decode_lines(rows, pairs, view), ""] if verbose else []
         report += [] if frame.thinks else _thoughts(rows, pairs, view)
-        report += ["", *judged] if judged and report[-1] else judged
+        report += ["", *block] if block and report[-1] else block
         report += [""] if view != frame.views[-1] and report[-1] else []
     return report + _rotated(rows, frame) + _added(rows)
 
@@ -54,13 +63,14 @@ def can_be_judged(grid: Grid) -> bool:
     return len(answered) >= _CELLS and (functions >= _FUNCTIONS or types >= _TYPES)
 
 
-def _verdict(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View, grid: Grid, *, verbose: bool) -> list[str]:
-    """The verdict block, or nothing."""
-    if not can_be_judged(grid):
-        return []
-    from pytest_codeneedle.verdicts import block  # noqa: PLC0415 - with scipy
+def run_verdicts(rows: Sequence[Mapping[str, Any]], frame: Frame) -> dict[View, Judged]:
+    """What is said of each grid of a run of which anything can be said."""
+    views = [view for view in frame.views if can_be_judged(make_grid(rows, frame.pairs, view))]
+    if not views:
+        return {}
+    from pytest_codeneedle.verdicts import judged  # noqa: PLC0415 - with scipy
 
-    return block(rows, frame, view, verbose=verbose)
+    return {view: judged(rows, frame, view) for view in views}
 
 
 def _rotated(rows: Sequence[Mapping[str, Any]], frame: Frame) -> list[str]:

@@ -168,7 +168,8 @@ def summary(session: GridSession) -> list[tuple[str, list[str]]]:
         if name not in session.prepared:
             continue
         rows = session.rows(name)
-        lines = run_lines(rows, session.frame(name), verbose=session.config.get_verbosity() > 0)
+        verbose = session.config.get_verbosity() > 0
+        lines = run_lines(rows, session.frame(name), verbose=verbose, judged=session.judged(name))
         lines += session.said.get(name, [])
         lines += [f"run: {shown(session.prepared[name].run.path, plan.settings.start)}"]
         if session.look_ahead.servers.failed:

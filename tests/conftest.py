@@ -1,1 +1,11 @@
-"""Nothing but its place: pytest puts a conftest's folder on `sys.path`, so unit and integration import `php_tree`."""
+"""Its place: pytest puts a conftest's folder on `sys.path`, so unit and integration import `php_tree`.
+
+And no example of hypothesis has a deadline: no test asserts a time, and a machine may be busy.
+"""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")

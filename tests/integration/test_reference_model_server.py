@@ -70,7 +70,7 @@ def test_other_peoples_harness(server: LlamaServer, corpus: Corpus) -> None:
 
     The request is in the form of the public harness: the text, a rule, the task with the name in backquotes.
     """
-    for function in corpus.sample():
+    for function in corpus.sample()[:2]:
         task = (
             f"Task: write down the first {LINES} lines of the body of the function named `{function.name}` of the "
             f"source above, beginning after its `def {function.name}(...):` line.\n\n"

@@ -26,7 +26,7 @@ def test_a_cell_has_the_margins_of_all_its_tokens() -> None:
 
 
 def test_the_grid() -> None:
-    """Means, and with -v the 1st percentiles; a cell without margins has none, one without an answer erred."""
+    """Means, with -v two more; a cell without margins has none, one without an answer erred."""
     erred = row(KVPair("q4_0", "q4_0"), "f", None, outcome="error", primary_matched=None)
     rows = [row(HIGH, "f", "0:2 3:0.5"), row(LOW, "f", None), erred]
     mean = [
@@ -38,6 +38,8 @@ def test_the_grid() -> None:
     assert mean == margin_lines(rows, [HIGH, LOW])
     assert [*mean, "", "1st percentile of the margins, nats"] == margin_lines(rows, [HIGH, LOW], verbose=True)[:6]
     assert "bf16       0.52       -" == margin_lines(rows, [HIGH, LOW], verbose=True)[7]
+    under = ["tokens with a margin under 1 nat, %", "ctk\\ctv    bf16    q4_0", "bf16      50.00       -"]
+    assert under == margin_lines(rows, [HIGH, LOW], verbose=True)[10:13]
 
 
 def test_without_margins_there_is_no_grid() -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sweeps import LOW, REFERENCE, frame_of, on_k, rows_of, sweep
 
-from pytest_codeneedle.grid import View
+from pytest_codeneedle.grid import View, make_grid
 from pytest_codeneedle.verdict import NOT_WORSE, WORSE
-from pytest_codeneedle.verdicts import block, facts, said_of, verdict_of
+from pytest_codeneedle.verdicts import judged
 
 if TYPE_CHECKING:
     from pytest_codeneedle.frame import Frame
@@ -19,8 +19,13 @@ TWO = sweep(on_k, pairs=(REFERENCE, LOW))
 
 def word(rows: list[dict[str, Any]], frame: Frame, view: View) -> object:
     """What is said of the low pair."""
-    cell = verdict_of(rows, frame, view).cell(LOW)
+    cell = judged(rows, frame, view).verdict.cell(LOW)
     return cell and cell.verdict
+
+
+def lines(rows: list[dict[str, Any]], frame: Frame) -> list[str]:
+    """The block of a terminal."""
+    return judged(rows, frame, View()).lines(make_grid(rows, frame.pairs))
 
 
 def test_each_rotation_is_judged_by_itself() -> None:
@@ -30,7 +35,7 @@ def test_each_rotation_is_judged_by_itself() -> None:
     frame = frame_of(TWO, rotations=("on", "off"))
     on, off = frame.views
     assert (NOT_WORSE, WORSE) == (word(rows, frame, on), word(rows, frame, off))
-    assert ["on", "off"] == [one["rotation"] for one in facts(rows, frame)]
+    assert ["on", "off"] == [judged(rows, frame, view).facts()["rotation"] for view in frame.views]
 
 
 def test_delta_decides_what_is_not_worse() -> None:
@@ -45,7 +50,7 @@ def test_passes_are_averaged_and_the_last_tells_drift() -> None:
     """The first pass over the reference is held against its last, not against the mean of both."""
     first, second = TWO, {pair: {name: lines - 2 for name, lines in of.items()} for pair, of in TWO.items()}
     rows = rows_of(first) + rows_of(second, replicate=1)
-    verdict = verdict_of(rows, frame_of(TWO, repeat=2), View(2))
+    verdict = judged(rows, frame_of(TWO, repeat=2), View(2)).verdict
     assert verdict.again is not None
     assert -2 == verdict.again.contrast.mean
     assert -5.5 == verdict.cells[0].contrast.mean
@@ -55,17 +60,16 @@ def test_errors_are_no_answers() -> None:
     """A function without a score in one cell is left out there."""
     rows = rows_of(TWO)
     rows[-1] |= {"outcome": "error", "primary_matched": None}
-    assert 15 == verdict_of(rows, frame_of(TWO), View()).cells[0].contrast.n
+    assert 15 == judged(rows, frame_of(TWO), View()).verdict.cells[0].contrast.n
 
 
 def test_speeds_of_a_shared_device_are_not_said() -> None:
     """Two servers on one device slow each other."""
     frame, view = frame_of(TWO), View()
     rows = rows_of(sweep(lambda _pair, _at: 0, pairs=(REFERENCE, LOW)))
-    verdict = verdict_of(rows, frame, view)
-    assert "100.0 tokens/s beside" in said_of(rows, frame, view, verdict)[-1]
+    assert "100.0 tokens/s beside" in judged(rows, frame, view).said[-1]
     shared = [{**row, "servers_on_device": 2} for row in rows]
-    assert "tokens/s" not in said_of(shared, frame, view, verdict)[-1]
+    assert "tokens/s" not in judged(shared, frame, view).said[-1]
 
 
 def test_a_floored_model_gets_no_verdict() -> None:
@@ -74,15 +78,14 @@ def test_a_floored_model_gets_no_verdict() -> None:
     assert [
         "No verdict: bf16/bf16 recalls 40 % of the lines, 80 % are needed",
         "  (--kv-calibrate-min): a floored model says nothing about its cache.",
-    ] == block(rows, frame_of(TWO), View())
-    (told,) = facts(rows, frame_of(TWO))
-    assert told["floored"]
-    assert "WORSE" in " ".join(block(rows, frame_of(TWO, minimum=0.4), View()))
+    ] == lines(rows, frame_of(TWO))
+    assert judged(rows, frame_of(TWO), View()).facts()["floored"]
+    assert "WORSE" in " ".join(lines(rows, frame_of(TWO, minimum=0.4)))
 
 
 def test_facts_are_json_and_the_block_ends_with_the_sentences() -> None:
     """Nothing that JSON does not know."""
     rows, frame = rows_of(TWO), frame_of(TWO)
-    (told,) = facts(rows, frame)
+    told = judged(rows, frame, View()).facts()
     assert told == json.loads(json.dumps(told, allow_nan=False))
-    assert " ".join(" ".join(told["sentences"]).split()) in " ".join(" ".join(block(rows, frame, View())).split())
+    assert " ".join(" ".join(told["sentences"]).split()) in " ".join(" ".join(lines(rows, frame)).split())
