@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_codeneedle import calibrating, control_grids
 from pytest_codeneedle.commands_corpus import write_text
 from pytest_codeneedle.errors import CellError, ConfigurationError
+from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.program import find_program, parse_server_args
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ def calibrate(flags: argparse.Namespace) -> int:
     except CellError as error:
         msg = f"the server could not be asked: {error}"
         raise ConfigurationError(msg) from error
-    from pytest_codeneedle.verdict_lines import wrapped  # noqa: PLC0415 - with scipy, which other commands pay nothing for
-
     found = calibrating.calibration(measured, calibrating.expected_grids(), asking.functions)
     if flags.json:
         facts = {"server": program.label, "version": version, "functions": list(asking.functions), **found.facts()}

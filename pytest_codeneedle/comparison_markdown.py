@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.comparable import few
-from pytest_codeneedle.comparison_text import grids, notes, verdict, wrapped
+from pytest_codeneedle.comparison_text import all_wrapped, grids, notes, verdict
 from pytest_codeneedle.printable import printable
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _table(changes: list[Change]) -> list[str]:
 
 
 def _folded(compared: Comparison) -> list[str]:
-    told = [*grids(compared), "", *wrapped(notes(compared))]
+    told = [*grids(compared), "", *all_wrapped(notes(compared))]
     fence = "`" * 8  # longer than any run of them in a name
     return ["<details><summary>All cells</summary>", "", f"{fence}text", *told, fence, "", "</details>"]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.comparable import counted, few
+from pytest_codeneedle.figures import p_is, p_value, signed, wrapped
 from pytest_codeneedle.grid import NO_ANSWER, NOT_PLANNED
 from pytest_codeneedle.kvtypes import by_precision
 from pytest_codeneedle.printable import printable
@@ -17,23 +17,21 @@ if TYPE_CHECKING:
     from pytest_codeneedle.comparison import Change, Comparison, Flip
     from pytest_codeneedle.stored_run import StoredRun
 
-_COLUMNS = 80
 #: So many changed cells are a list; of more the grids are drawn.
 _FEW_CELLS = 6
 _NAMED = 3
-_LEAST_P = 0.001
 
 
 def comparison_lines(compared: Comparison) -> list[str]:
     """The verdict, what differs between the runs, the table of old, new and difference, what decides nothing."""
     parts = [
-        wrapped([verdict(compared)]),
-        wrapped([*compared.differing] or ["nothing differs in what the runs were asked with"]),
-        wrapped(f"not compared: {one}" for one in compared.missing),
-        wrapped(_silent(compared)),
+        wrapped(verdict(compared)),
+        all_wrapped([*compared.differing] or ["nothing differs in what the runs were asked with"]),
+        all_wrapped(f"not compared: {one}" for one in compared.missing),
+        all_wrapped(_silent(compared)),
         _table(compared),
         _grids(compared),
-        wrapped(notes(compared)),
+        all_wrapped(notes(compared)),
     ]
     return [line for part in parts if part for line in (*part, "")][:-1]
 
@@ -41,7 +39,10 @@ def comparison_lines(compared: Comparison) -> list[str]:
 def verdict(compared: Comparison) -> str:
     """One sentence: what is worse, or that nothing is and what would have been seen."""
     if compared.worse:
-        worse = [f"{change.name} {change.difference:+.2f} lines ({_p(change)})" for change in compared.worse_changes]
+        worse = [
+            f"{change.name} {change.difference:+.2f} lines ({p_is(change.adjusted)})"
+            for change in compared.worse_changes
+        ]
         if compared.silent:
             questions = sum(map(len, compared.silent.values()))
             worse.append(f"{counted(questions, 'question')} gave an answer and give none now")
@@ -58,12 +59,12 @@ def verdict(compared: Comparison) -> str:
     return f"nothing is {'significantly ' if lost else ''}worse{would}"
 
 
+def _told(change: Change) -> str:
+    return f"{change.name} {signed(change.difference)} lines ({p_is(change.adjusted)})"
+
+
 def _blind(functions: int, needed: int) -> str:
     return f"{counted(functions, 'function')} cannot show a loss, {needed} are needed (--kv-functions)"
-
-
-def _p(change: Change) -> str:
-    return f"p < {_LEAST_P}" if change.adjusted < _LEAST_P else f"p {change.adjusted:.3f}"
 
 
 def _silent(compared: Comparison) -> Iterable[str]:
@@ -84,18 +85,14 @@ def _table(compared: Comparison) -> list[str]:
     lines = [f"{'lines of ' + str(compared.new.lines):<{width}}{'old':>8}{'new':>8}{'diff':>8}  p (Holm)"]
     for change in rows:
         worse = "  worse" if change.worse else ""
-        figures = f"{change.old:>8.2f}{change.new:>8.2f}{_signed(change.difference):>8}"
-        lines.append(f"{change.name:<{width}}{figures}  {_p(change)[2:]}{worse}")
+        figures = f"{change.old:>8.2f}{change.new:>8.2f}{signed(change.difference):>8}"
+        lines.append(f"{change.name:<{width}}{figures}  {p_value(change.adjusted)}{worse}")
     return lines
 
 
 def _changed(compared: Comparison) -> list[Change]:
     """Cells in which any function's figure is another."""
     return [change for change in compared.cells if change.difference or change.sd]
-
-
-def _signed(difference: float) -> str:
-    return "0.00" if abs(difference) < 0.005 else f"{difference:+.2f}"  # noqa: PLR2004 - what rounds to it
 
 
 def _grids(compared: Comparison) -> list[str]:
@@ -144,7 +141,7 @@ def _mean(run: StoredRun, cell: Place) -> str:
 
 
 def _difference(differences: Mapping[Place | None, float], cell: Place) -> str:
-    return _signed(differences[cell]) if cell in differences else NOT_PLANNED
+    return signed(differences[cell]) if cell in differences else NOT_PLANNED
 
 
 def notes(compared: Comparison) -> Iterable[str]:
@@ -167,8 +164,8 @@ def _margins(margins: Mapping[Place, tuple[float, float]]) -> str:
     old, new = (sum(both[place] for both in margins.values()) / len(margins) for place in (0, 1))
     changes = {cell: after - before for cell, (before, after) in margins.items()}
     cell = min(changes, key=changes.__getitem__)
-    most = f", most lost in {cell} ({_signed(changes[cell])})" if _signed(changes[cell]).startswith("-") else ""
-    mean = f"mean margin over {counted(len(margins), 'cell')}: {old:.2f} -> {new:.2f} nats ({_signed(new - old)})"
+    most = f", most lost in {cell} ({signed(changes[cell])})" if signed(changes[cell]).startswith("-") else ""
+    mean = f"mean margin over {counted(len(margins), 'cell')}: {old:.2f} -> {new:.2f} nats ({signed(new - old)})"
     return f"{mean}{most}; margins decide nothing"
 
 
@@ -176,12 +173,6 @@ def _flip(flip: Flip) -> str:
     return f"{flip.cell} {printable(flip.function)} {flip.old:g} -> {flip.new:g}"
 
 
-def wrapped(texts: Iterable[str]) -> list[str]:
-    """Each text in lines of 80 columns; words stay whole."""
-    return [
-        line
-        for text in texts
-        for line in textwrap.wrap(
-            text, _COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-        )
-    ]
+def all_wrapped(texts: Iterable[str]) -> list[str]:
+    """Each text in lines of 80 columns."""
+    return [line for text in texts for line in wrapped(text)]

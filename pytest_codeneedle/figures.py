@@ -1,13 +1,15 @@
-"""Figures as a person reads them: signed lines, p-values, intervals."""
+"""Figures as a person reads them: signed lines, p-values, intervals; and sentences as a terminal has room for them."""
 
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_codeneedle.paired import Interval
 
+COLUMNS = 80
 #: Below this a p-value is said to be below it.
 _LEAST_P = 0.001
 
@@ -47,3 +49,8 @@ def percent(share: float) -> str:
     if 0 < share < 0.01:  # noqa: PLR2004 - a percent
         return "under 1 %"
     return f"{min(99, round(100 * share)) if share < 1 else 100} %"
+
+
+def wrapped(text: str) -> list[str]:
+    """A sentence in lines of 80 columns; words stay whole, for a person may copy them."""
+    return textwrap.wrap(text, COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)

@@ -16,6 +16,7 @@ import pytest
 from pytest_codeneedle import terminal
 from pytest_codeneedle.cell import RunningCell
 from pytest_codeneedle.errors import CellError, RunFolderError
+from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.floored import NOT_CALIBRATED, Calibration, calibration
 from pytest_codeneedle.grid import FAILED, PASSED
 from pytest_codeneedle.launch import start as start_server
@@ -48,7 +49,7 @@ def start(session: pytest.Session, grid: GridSession, *, remote: bool) -> None:
             gate.ask()
         else:
             said = f"kv-grid: the reference is asked first, by a worker ({why_not}), while others begin"
-            terminal.write(session.config, terminal.wrapped(said))
+            terminal.write(session.config, wrapped(said))
 
 
 def references(plan: Plan) -> dict[str, list[Cell]]:
@@ -182,7 +183,7 @@ class FirstCell:
             name, found = self._failed
             if found.share is None and self.distributed:  # no item's report shows it
                 terminal.write(config, found.error.splitlines())
-            terminal.write(config, terminal.wrapped(found.advice(name)), red=True)
+            terminal.write(config, wrapped(found.advice(name)), red=True)
 
 
 def _rows(grid: GridSession, cell: Cell, asks: Sequence[Ask]) -> Iterator[dict[str, Any]]:

@@ -12,6 +12,7 @@ from pytest_codeneedle.baselines import baselines_of, refuse_other_cut
 from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.errors import BaselineError, ConfigurationError
 from pytest_codeneedle.exit_status import gate_status
+from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.grid import ERROR, FAILED
 from pytest_codeneedle.rows import PACKAGED, REPORT_FIELD
 from pytest_codeneedle.session import FAILED_THEN
@@ -130,11 +131,11 @@ class Gate:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
         """Under the grids: what is worse, what differs, the table of old, new and difference."""
-        from pytest_codeneedle.comparison_text import comparison_lines, wrapped  # noqa: PLC0415 - as above
+        from pytest_codeneedle.comparison_text import comparison_lines  # noqa: PLC0415 - as above
 
         for name, compared in self._compared.items():
             terminalreporter.write_sep("=", f"KV-cache gate: {name} against {self._baselines[name].name}")
-            lines = wrapped([compared]) if isinstance(compared, str) else comparison_lines(compared)
+            lines = wrapped(compared) if isinstance(compared, str) else comparison_lines(compared)
             terminal.write(config, lines)
         terminal.write(config, ["", *self._said] if self._said else [])
 

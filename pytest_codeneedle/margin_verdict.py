@@ -6,11 +6,10 @@ loss is. So a cell's margins are lower, or they are not known to be; there is no
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.figures import p_is, signed, span
+from pytest_codeneedle.figures import p_is, signed, span, wrapped
 from pytest_codeneedle.grid import ONE_PASS
 from pytest_codeneedle.margin_grid import differences
 from pytest_codeneedle.marginals import Side, side
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from pytest_codeneedle.kvtypes import KVPair
     from pytest_codeneedle.margin_grid import Difference
 
-_COLUMNS = 80
 _DECIMALS = 3
 _NAMED = 6
 
@@ -145,13 +143,13 @@ def margin_block_lines(verdict: MarginVerdict) -> list[str]:
     counts = sorted({cell.mean.n for cell in verdict.cells})
     told = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     head = f"margins against {verdict.reference}, on the same text of {told} function{'' if counts == [1] else 's'}"
-    lines = _wrapped(f"{head}: {_lower(verdict)}{_too_few(verdict, counts[-1])}")
+    lines = wrapped(f"{head}: {_lower(verdict)}{_too_few(verdict, counts[-1])}")
     declared = next((cell for cell in verdict.cells if cell.declared), None)
     if declared is not None:
         found = declared.mean
         interval = span(found.interval, _DECIMALS)
         about = "no token differs" if found.tied else f"{signed(found.mean, _DECIMALS)} nats, {p_is(found.p)}"
-        lines += _wrapped(f"{declared.pair} (declared): {about}{interval and f' ({interval})'}")
+        lines += wrapped(f"{declared.pair} (declared): {about}{interval and f' ({interval})'}")
     return lines + [line for one in (verdict.k, verdict.v) if len(one.types) > 1 for line in _trend(one)]
 
 
@@ -177,14 +175,10 @@ def _too_few(verdict: MarginVerdict, functions: int) -> str:
 def _trend(found: Side) -> list[str]:
     trend = found.trend
     if trend.p is None or trend.slope is None:
-        return _wrapped(f"trend of margins over {found.name}: not tested, {trend.reason}")
+        return wrapped(f"trend of margins over {found.name}: not tested, {trend.reason}")
     told = "they fall with its bits" if trend.verdict == "trend" else "no trend"
     if trend.tied:
         return [f"trend of margins over {found.name}: {told}, {p_is(trend.p)}, all types equal"]
     interval = span(trend.slope.interval, _DECIMALS)
     slope = f"{signed(trend.slope.mean, _DECIMALS)} nats per bit{interval and f' ({interval})'}"
-    return _wrapped(f"trend of margins over {found.name}: {told}, {p_is(trend.p)}; {slope}")
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, _COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return wrapped(f"trend of margins over {found.name}: {told}, {p_is(trend.p)}; {slope}")

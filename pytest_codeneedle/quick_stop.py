@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle import terminal
 from pytest_codeneedle.errors import RunFolderError
+from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.quick import LOOKS, settled, stages
 from pytest_codeneedle.rows import REPORT_FIELD, cell_of
 from pytest_codeneedle.values import values
@@ -123,7 +123,7 @@ class QuickStop:
                 continue  # it was broken off
             else:
                 said = f"all {len(pairs)} cells were asked"
-            self._grid.said[name] = terminal.wrapped(f"--kv-quick: {said}")
+            self._grid.said[name] = wrapped(f"--kv-quick: {said}")
             self._note(name, pairs, {"stage": stage, "settled": reason})
 
     def _note(self, name: str, pairs: tuple[KVPair, ...], facts: dict[str, object]) -> None:

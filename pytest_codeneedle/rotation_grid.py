@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle.figures import p_is, signed, span
+from pytest_codeneedle.figures import p_is, signed, span, wrapped
 from pytest_codeneedle.grid import Cell, Grid, table
 from pytest_codeneedle.kvtypes import is_quantized
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
     #: Function -> lines, of each cell: what `values.values` gives.
     Figures = Mapping[KVPair, Mapping[str, float]]
-
-_COLUMNS = 80
 
 
 @dataclass(frozen=True)
@@ -76,21 +73,17 @@ def _verdict(on: Figures, off: Figures) -> list[str]:
     if differing:
         width = max(len(str(pair)) for pair in differing)
         lines = [f"{pair!s:<{width}}  {_told(one, found[pair].adjusted)}" for pair, one in differing.items()]
-        return [*_wrapped(f"rotation: {len(differing)} of {len(found)} cells differ, on - off ({how}):"), *lines]
+        return [*wrapped(f"rotation: {len(differing)} of {len(found)} cells differ, on - off ({how}):"), *lines]
     most = max(one.contrast.n for one in found.values())
     needed = least_for_family(len(found))
     if most < needed:
-        return _wrapped(
+        return wrapped(
             f"rotation: {most} function{'s' * (most > 1)} cannot show a difference in one of {len(found)} cells: "
             f"{needed} are needed ({how})"
         )
-    return _wrapped(f"rotation: no cell differs, on - off ({how})")
+    return wrapped(f"rotation: no cell differs, on - off ({how})")
 
 
 def _told(one: Contrast, adjusted: float | None) -> str:
     told = ", ".join(part for part in (span(one.interval), p_is(adjusted or 0.0)) if part)
     return f"{signed(one.mean)} lines ({told})"
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, _COLUMNS, subsequent_indent="  ", break_on_hyphens=False)

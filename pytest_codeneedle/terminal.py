@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.cells import place_of
+from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.grid import PASSED, View, make_grid
 from pytest_codeneedle.printable import printable
 from pytest_codeneedle.probe import UNIMPORTANT
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pytest_codeneedle.session import GridSession
 
 _FEW_FILES = 5
-_COLUMNS = 80
 
 
 def write(config: pytest.Config, lines: list[str], **markup: bool) -> None:
@@ -70,11 +69,6 @@ def announce(plan: Plan, workers: int) -> list[str]:
     if plan.settings.server and plan.model.is_control and not plan.model.chosen:
         told.append("no model is named (--kv-model, or -m in the command): the control model is asked, not yours")
     return lines + [line for one in told for line in wrapped(f"kv-grid: {one}")]
-
-
-def wrapped(text: str) -> list[str]:
-    """The text in lines of 80 columns; words stay whole."""
-    return textwrap.wrap(text, _COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _passes(plan: Plan, name: str) -> list[str]:

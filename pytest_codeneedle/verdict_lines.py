@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle.figures import lines_of, p_is, p_value, signed, span
+from pytest_codeneedle.figures import lines_of, p_is, p_value, signed, span, wrapped
 from pytest_codeneedle.grid import table
 from pytest_codeneedle.power import least_for_family
 from pytest_codeneedle.verdict import INCONCLUSIVE, NOT_WORSE, WORSE
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from pytest_codeneedle.marginals import Side
     from pytest_codeneedle.verdict import CellVerdict, Verdict
 
-_COLUMNS = 80
 #: The mark behind a difference. NOT WORSE has none: it is what one hopes to see, and most of what there is.
 _MARKS = {WORSE: "!", INCONCLUSIVE: "?", NOT_WORSE: " "}
 _EQUAL = "="
@@ -39,11 +37,6 @@ def verdict_lines(
         lines += ["", *_cells(verdict)] if verbose else []
         lines.append("")
     return lines + [line for sentence in said for line in wrapped(sentence)]
-
-
-def wrapped(text: str) -> list[str]:
-    """A sentence in lines of 80 columns; what a person may copy stays whole."""
-    return textwrap.wrap(text, _COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _differences(verdict: Verdict, grid: Grid) -> list[str]:

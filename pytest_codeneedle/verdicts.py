@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.floored import calibration
 from pytest_codeneedle.grid import rows_by_pair
 from pytest_codeneedle.margin_grid import cell_margins
@@ -14,7 +15,7 @@ from pytest_codeneedle.throughput import tokens_per_second
 from pytest_codeneedle.trend import Trend
 from pytest_codeneedle.values import again, values
 from pytest_codeneedle.verdict import judge
-from pytest_codeneedle.verdict_lines import verdict_lines, wrapped
+from pytest_codeneedle.verdict_lines import verdict_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
