@@ -101,7 +101,7 @@ def test_the_embedded_server_reproduces_the_grids_that_ship(capsys: pytest.Captu
 def test_caches_that_are_not_rotated_are_called_off(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A real deviation, for the build has a switch of its own for it: exit status 1, and why. Nine of the cells."""
+    """A real deviation, by the build's own switch: exit status 1, and why. Nine of the cells."""
     monkeypatch.setenv(VARIABLE, "1")
     monkeypatch.setattr(calibrating, "PAIRS", (REFERENCE, KVPair("q4_0", "bf16"), KVPair("bf16", "q4_0")))
 
