@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.errors import BaselineError
+from pytest_codeneedle.figures import counted, few
 from pytest_codeneedle.identity import Identity
 
 if TYPE_CHECKING:
@@ -89,14 +90,3 @@ def not_compared(old: StoredRun, new: StoredRun, asked: Mapping[Place, Sequence[
         single = sum(len(set(have.cells[cell].matched) - set(names) - set(functions)) for cell, names in asked.items())
         if single:
             yield f"{counted(single, 'single question')} {when}"
-
-
-def counted(count: int, what: str) -> str:
-    """`1 cell`, `2 cells`."""
-    return f"1 {what}" if count == 1 else f"{count} {what}s"
-
-
-def few(names: Sequence[str], most: int = 6, between: str = ", ") -> str:
-    """The first of these names, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return between.join(names[:most]) + more

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle.comparable import few
 from pytest_codeneedle.comparison_text import all_wrapped, grids, notes, verdict
+from pytest_codeneedle.figures import few
 from pytest_codeneedle.printable import printable
 
 if TYPE_CHECKING:

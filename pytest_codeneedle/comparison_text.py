@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle.comparable import counted, few
-from pytest_codeneedle.figures import p_is, p_value, signed, wrapped
+from pytest_codeneedle.figures import counted, few, p_is, p_value, signed, wrapped
 from pytest_codeneedle.grid import NO_ANSWER, NOT_PLANNED
 from pytest_codeneedle.kvtypes import by_precision
 from pytest_codeneedle.printable import printable

@@ -7,6 +7,8 @@ import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_codeneedle.paired import Interval
 
 COLUMNS = 80
@@ -42,6 +44,17 @@ def span(interval: Interval | None, decimals: int = 2) -> str:
 def lines_of(count: float) -> str:
     """`1 line`, `0.4 lines`, `2 lines`."""
     return f"{count:.3g} line{'' if count == 1 else 's'}"
+
+
+def counted(count: int, what: str) -> str:
+    """`1 cell`, `2 cells`."""
+    return f"1 {what}" if count == 1 else f"{count} {what}s"
+
+
+def few(names: Sequence[str], most: int = 6, between: str = ", ") -> str:
+    """The first of these names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return between.join(names[:most]) + more
 
 
 def percent(share: float) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle.figures import p_is, percent, signed, span
+from pytest_codeneedle.figures import counted, lines_of, p_is, percent, signed, span
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.paired import ALPHA
 from pytest_codeneedle.power import LEAST_ONE_WAY
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
     from pytest_codeneedle.paired import Contrast
     from pytest_codeneedle.verdict import CellVerdict, Mixed, Recommendation, Verdict
 
-#: More functions than so many times the present ones are no advice.
-_FAR = 12
-_TENS = 10
 #: What a cache takes unless it is quantized.
 _USUAL = KVPair("f16", "f16")
 
@@ -28,13 +24,14 @@ _USUAL = KVPair("f16", "f16")
 def sentences(verdict: Verdict, frame: Frame, speeds: Mapping[KVPair, float | None]) -> list[str]:
     """The answers, one string each; `speeds` are decoded tokens per second.
 
-    A single sentence says why, where nothing can be compared.
+    A single sentence says why, where nothing can be compared. A server that drifted is said first.
     """
     if verdict.reason is not None:
         return [f"No verdict: {verdict.reason}."]
     if not verdict.cells:
         return [f"No verdict: {verdict.reference} is the only cell, and there is nothing to hold it against."]
-    said = [_cost(verdict)]
+    said = [_drift(verdict)] if verdict.again is not None and verdict.again.drifted else []
+    said.append(_cost(verdict))
     if verdict.mixed is not None and verdict.mixed.contrast.n:
         said.append(_mixed(verdict.mixed, verdict.low, verdict.delta))
     if verdict.recommended is not None:
@@ -42,21 +39,34 @@ def sentences(verdict: Verdict, frame: Frame, speeds: Mapping[KVPair, float | No
     return said
 
 
+def _drift(verdict: Verdict) -> str:
+    """The noise floor is no floor: whatever else is said rests on a server that changed."""
+    found = "" if verdict.again is None else _lines(verdict.again.contrast)
+    return f"Distrust this grid: the server drifted, {verdict.reference} again at the end: {found}."
+
+
 def _cost(verdict: Verdict) -> str:
     """Whether the smallest type costs recall here, and what that answer leaves open."""
     cell = None if verdict.low is None else verdict.cell(verdict.low)
     if cell is None:
-        return "No smaller pair of one type was asked: none is declared, and all cells share one level (Holm)."
+        one_level = "No smaller pair of one type was asked: none is declared, and all cells share one level (Holm)."
+        return f"{one_level} {_could_see(verdict)}."
     question = f"Does {cell.pair.ctk} cost recall here?"
     if cell.verdict is None:
-        return f"{question} Not known: {cell.pair}: {cell.reason}."
+        return f"{question} Not known, {cell.pair} has no verdict: {cell.reason}."
     found = f"{cell.pair} is {cell.verdict}"
     if cell.verdict == WORSE:
-        return f"{question} Yes: {found} than {verdict.reference}, {_lines(cell.contrast)}. {_seen(verdict, cell)}"
-    if cell.verdict == NOT_WORSE:
-        told = f"{question} No: {found} than {verdict.reference}, {_lines(cell.contrast)}."
-        return f"{told} {_seen(verdict, cell)} {_open(cell.contrast)}"
-    return f"{question} Not settled: {found}, {_lines(cell.contrast)}. {_more(cell, verdict.delta)}"
+        told = f"Yes: {found} than {verdict.reference}, {_lines(cell.contrast)}."
+        told = f"{told} {_could_see(verdict)}; it saw {signed(cell.contrast.mean)}."
+    elif cell.verdict == NOT_WORSE:
+        told = f"No: {found} than {verdict.reference} by {lines_of(verdict.delta)} or more, {_lines(cell.contrast)}."
+        saw = "none" if cell.saturated else "none that is significant"
+        told = f"{told} {_could_see(verdict)}; it saw {saw}. {_open(cell.contrast)}"
+    else:
+        told = f"Not settled: {found}, {_lines(cell.contrast)}."
+        few = cell.reason or "more functions may settle it"
+        told = f"{told} {few[0].upper()}{few[1:]} (--kv-functions). {_could_see(verdict)}."
+    return f"{question} {told}{_unanswered(cell, verdict)}"
 
 
 def _lines(found: Contrast) -> str:
@@ -67,13 +77,12 @@ def _lines(found: Contrast) -> str:
     return f"{signed(found.mean)} lines ({told})"
 
 
-def _seen(verdict: Verdict, cell: CellVerdict) -> str:
-    """What this very run could have seen (its minimum detectable effect), and what it saw."""
+def _could_see(verdict: Verdict) -> str:
+    """What this very run could have seen: its minimum detectable effect."""
     loss = verdict.detectable.loss
     if loss is None:
-        return f"It could see nothing: {verdict.detectable.reason}."
-    saw = f"it saw {signed(cell.contrast.mean)}" if cell.verdict == WORSE else "it saw none that is significant"
-    return f"This run could have seen a mean loss of {loss:.1f} lines; {saw if not cell.saturated else 'it saw none'}."
+        return f"This run could see nothing: {verdict.detectable.reason}"
+    return f"This run could have seen a mean loss of {loss:.2g} lines"
 
 
 def _open(found: Contrast) -> str:
@@ -82,35 +91,19 @@ def _open(found: Contrast) -> str:
     return f"Left open: up to {percent(found.share_open)} of functions may lose lines ({lost} did; 95 %)."
 
 
-def _more(cell: CellVerdict, delta: float) -> str:
-    """Why it is open, and how many functions would settle it if they were like these."""
-    if cell.reason is not None:
-        return f"{cell.reason[0].upper()}{cell.reason[1:]} (--kv-functions)."
-    needed = _needed(cell.contrast, delta)
-    if needed is None:
-        return "More functions or another corpus may settle it (--kv-functions)."
-    return f"About {needed} functions like these would settle it (--kv-functions {needed})."
-
-
-def _needed(found: Contrast, delta: float) -> int | None:
-    """How many functions put the nearer end of the interval, which shrinks with their root, past what it has to pass.
-
-    Where the mean is above -delta, the lower end past -delta (NOT WORSE); else the upper end past zero (WORSE).
-    """
-    if found.interval is None or not (math.isfinite(found.interval.low) and math.isfinite(found.interval.high)):
-        return None
-    not_worse = found.mean + delta > 0
-    width = found.mean - found.interval.low if not_worse else found.interval.high - found.mean
-    room = found.mean + delta if not_worse else -found.mean
-    if width <= 0 or room <= 0 or (times := (width / room) ** 2) > _FAR:
-        return None
-    return _TENS * math.ceil(found.n * max(1.0, times) / _TENS)
+def _unanswered(cell: CellVerdict, verdict: Verdict) -> str:
+    """Where functions are missing, the others are what is spoken of."""
+    asked = max(one.contrast.n for one in verdict.cells)
+    if cell.contrast.n == asked:
+        return ""
+    return f" Only {counted(cell.contrast.n, 'function')} of {asked} were answered there and in {verdict.reference}."
 
 
 def _mixed(mixed: Mixed, low: KVPair | None, delta: float) -> str:
     """Whether mixed pairs buy anything over the matched low pair."""
     found = mixed.contrast
-    told = f"{_lines(found).replace(' (saturated: margins decide)', '')}, mean of {len(mixed.pairs)} mixed pairs."
+    over = f"mean of {counted(len(mixed.pairs), 'mixed pair')}"
+    told = f"{_lines(found).replace(' (saturated: margins decide)', '')}, {over}."
     if found.p <= ALPHA and found.mean > 0:
         answer = "Yes"
     elif found.n >= LEAST_ONE_WAY and (found.interval is None or found.interval.high < delta):
@@ -121,18 +114,23 @@ def _mixed(mixed: Mixed, low: KVPair | None, delta: float) -> str:
 
 
 def _recommended(found: Recommendation, verdict: Verdict, frame: Frame, speeds: Mapping[KVPair, float | None]) -> str:
-    if found.pair == verdict.reference:
-        none = f"none of {found.selected_from} smaller pairs is NOT WORSE"
-        return f"Stay with {found.pair}: {none if found.selected_from else 'no smaller pair has a verdict'}."
+    cell = verdict.cell(found.pair)
+    if cell is None:
+        if not found.selected_from:
+            return f"Stay with {found.pair}: no smaller pair has a verdict."
+        return f"Stay with {found.pair}: of {counted(found.selected_from, 'smaller pair')} none is NOT WORSE."
     parts = [f"Take {found.pair}: the smallest pair that is NOT WORSE", _saved(found.pair, frame)]
     mine, its = speeds.get(found.pair), speeds.get(verdict.reference)
     if mine is not None and its is not None:
         parts.append(f"{mine:.1f} tokens/s beside {its:.1f} of {verdict.reference}")
     told = "; ".join(part for part in parts if part) + "."
-    if found.selected_from is None:
+    if cell.declared:
         return told
-    confirm = f"--kv-pairs {verdict.reference},{found.pair} --kv-functions {2 * verdict.detectable.n}"
-    return f"{told} It was found among {found.selected_from}: confirm it ({confirm})."
+    told = f"{told} {_open(cell.contrast)}{_unanswered(cell, verdict)}"
+    if found.selected_from is None or found.selected_from < 2:  # noqa: PLR2004 - nothing was selected from one
+        return told
+    confirm = f"--kv-pairs {verdict.reference},{found.pair} --kv-seed N"
+    return f"{told} It was found among {found.selected_from}: confirm it on other functions ({confirm})."
 
 
 def _saved(pair: KVPair, frame: Frame) -> str:

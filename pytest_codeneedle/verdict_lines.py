@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle.figures import lines_of, p_is, p_value, signed, span, wrapped
+from pytest_codeneedle.figures import counted, lines_of, p_is, p_value, signed, span, wrapped
 from pytest_codeneedle.grid import table
 from pytest_codeneedle.power import least_for_family
 from pytest_codeneedle.verdict import INCONCLUSIVE, NOT_WORSE, WORSE
@@ -43,11 +43,10 @@ def _differences(verdict: Verdict, grid: Grid) -> list[str]:
     """Each cell minus the reference, with its mark; one line where no cell differs in any line."""
     judged = [cell for cell in verdict.cells if cell.verdict is not None]
     head = f"verdict against {verdict.reference} (delta {lines_of(verdict.delta)}, {_functions(judged)})"
-    if judged and all(cell.saturated for cell in judged):
-        word = judged[0].verdict
+    if judged and all(cell.saturated for cell in judged) and len({(cell.verdict, cell.reason) for cell in judged}) == 1:
         which = f"{judged[0].pair}" if len(judged) == 1 else f"all {len(judged)} cells"
-        why = "saturated: margins decide" if word == NOT_WORSE else judged[0].reason
-        return [head, *wrapped(f"no line differs: {which} {word} ({why})")]
+        why = judged[0].reason or "saturated: margins decide"
+        return [head, *wrapped(f"no line differs: {which} {judged[0].verdict} ({why})")]
     figures = {cell.pair: _difference(cell) for cell in judged}
     shown = table(grid, lambda cell: "ref " if cell.pair == verdict.reference else figures.get(cell.pair, "- "))
     legend = "! WORSE  ? INCONCLUSIVE  = no line differs, NOT WORSE  else NOT WORSE"
@@ -61,20 +60,22 @@ def _difference(cell: CellVerdict) -> str:
 
 def _functions(judged: Sequence[CellVerdict]) -> str:
     counts = sorted({cell.contrast.n for cell in judged}) or [0]
-    told = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"{told} function{'' if counts == [1] else 's'}"
+    return counted(counts[0], "function") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} functions"
 
 
 def _counted(judged: Sequence[CellVerdict], verdict: Verdict) -> str:
     """How many cells have which verdict, and by which test."""
     words = [cell.verdict for cell in judged]
     counts = ", ".join(f"{words.count(word)} {word}" for word in (WORSE, NOT_WORSE, INCONCLUSIVE) if word in words)
-    declared = f"{verdict.low} was declared, " if verdict.low is not None else ""
-    others = sum(not cell.declared for cell in judged)
-    most, needed = max((cell.contrast.n for cell in judged), default=0), least_for_family(others)
-    # What 8 functions lose in each of 34 cells cannot be significant, whatever it is: that is not to look like a doubt.
-    few = f", for which {needed} functions are needed" if others and most < needed else ""
-    return f"{counts or 'no cell has a verdict'}: {declared}{others} others share one level (Holm){few}"
+    others = [cell for cell in judged if not cell.declared]
+    told = [f"{verdict.low} was declared"] if len(others) < len(judged) else []
+    if others:
+        told.append(f"{counted(len(others), 'other cell')} share{'s' * (len(others) == 1)} one level (Holm)")
+        needed = least_for_family(len(others))
+        # What 8 functions lose in each of 34 cells cannot be significant, whatever it is: that is no doubt.
+        if max(cell.contrast.n for cell in others) < needed:
+            told[-1] += f", for which {needed} functions are needed"
+    return f"{counts or 'no cell has a verdict'}: {', '.join(told)}" if told else counts
 
 
 def _sides(verdict: Verdict) -> list[str]:
@@ -88,15 +89,24 @@ def _sides(verdict: Verdict) -> list[str]:
 
 
 def _trend(side: Side) -> list[str]:
-    found = side.trend
+    found, other = side.trend, "V" if side.name == "K" else "K"
     if found.p is None or found.slope is None:
-        return [f"trend over {side.name}: not tested, {found.reason}"]
-    told = "recall falls with its bits" if found.verdict == "trend" else "no trend"
+        crossed = side.across or len(side.types) == 1
+        why = found.reason if crossed else f"no type of {other} was answered with every type of {side.name}"
+        return wrapped(f"trend over {side.name}: not tested, {why}")
     if found.tied:
-        return [f"trend over {side.name}: {told}, {p_is(found.p)}, all types equal"]
+        return [f"trend over {side.name}: no trend, {p_is(found.p)}, all types equal"]
+    interval = found.slope.interval
+    rises = interval is not None and interval.high < 0
+    told = (
+        "recall falls with its bits" if found.verdict == "trend" else "no trend, recall rises" if rises else "no trend"
+    )
     slope = f"{signed(found.slope.mean, 3)} lines per bit"
-    interval = span(found.slope.interval, 3)
-    return wrapped(f"trend over {side.name}: {told}, {p_is(found.p)}; {slope}{interval and f' ({interval})'}")
+    return wrapped(f"trend over {side.name}: {told}, {p_is(found.p)}; {slope}{_bracketed(span(interval, 3))}")
+
+
+def _bracketed(text: str) -> str:
+    return f" ({text})" if text else ""
 
 
 def _marginals(side: Side) -> list[str]:
@@ -114,7 +124,8 @@ def _marginals(side: Side) -> list[str]:
         if all(one is None or math.isfinite(one.low) for one in intervals) and any(intervals):
             rows.append(("95% low", ["" if one is None else signed(one.low) for one in intervals]))
             rows.append(("   high", ["" if one is None else signed(one.high) for one in intervals]))
-    return [f"{name:<{_LABEL}}" + "".join(f"{text:>{_FIGURE}}" for text in texts) for name, texts in rows]
+    lines = [f"{name:<{_LABEL}}" + "".join(f"{text:>{_FIGURE}}" for text in texts) for name, texts in rows]
+    return [line.rstrip() for line in lines]
 
 
 def _again(verdict: Verdict) -> list[str]:
