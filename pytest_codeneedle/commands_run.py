@@ -37,16 +37,17 @@ def grid(flags: argparse.Namespace) -> None:
 
 
 def summary(flags: argparse.Namespace) -> None:
-    """Print several runs as one table, a row for each grid; models are named where they differ."""
+    """Print several runs as one table, a row for each grid; their models or folders are named where they differ."""
     from pytest_codeneedle.run_table import LEGEND, table_lines  # noqa: PLC0415 - each command pays for its own imports
 
     folders = [RunFolder.open(path) for path in flags.run_folders]
     abouts = [folder.about() for folder in folders]
-    several = len({about["model_name"] for about in abouts}) > 1
+    models = len({about["model_name"] for about in abouts}) > 1
+    names = [f"{about['corpus']}, {about['model_name']}" if models else str(about["corpus"]) for about in abouts]
     rows = [
         row
-        for folder, about in zip(folders, abouts, strict=True)
-        for row in _summed_up(about, folder.current_rows(), several=several)
+        for folder, about, name in zip(folders, abouts, names, strict=True)
+        for row in _summed_up(name if names.count(name) == 1 else folder.path.name, about, folder.current_rows())
     ]
     if flags.json:
         print(json.dumps([row.facts() for row in rows], indent=1, ensure_ascii=False, allow_nan=False))
@@ -54,18 +55,18 @@ def summary(flags: argparse.Namespace) -> None:
     print("\n".join([*table_lines(rows), *LEGEND]))
 
 
-def _summed_up(about: dict[str, Any], rows: Sequence[dict[str, Any]], *, several: bool) -> list[RunRow]:
+def _summed_up(name: str, about: dict[str, Any], rows: Sequence[dict[str, Any]]) -> list[RunRow]:
     from pytest_codeneedle.run_table import gradient, run_row  # noqa: PLC0415 - as above
     from pytest_codeneedle.verdicts import judged  # noqa: PLC0415 - as above
 
     frame = Frame.of(about)
     found = []
     for view in frame.views:
-        parts = [about["corpus"], about["model_name"] if several else "", frame.title(view)]
+        title = frame.title(view)
         one = judged(rows, frame, view)
         found_gradient = "floored" if one.floored else gradient(one.verdict)
-        name = ", ".join(part for part in parts if part)
-        found.append(run_row(name, make_grid(rows, frame.pairs, view), frame.functions, found_gradient))
+        called = f"{name}, {title}" if title else name
+        found.append(run_row(called, make_grid(rows, frame.pairs, view), frame.functions, found_gradient))
     return found
 
 

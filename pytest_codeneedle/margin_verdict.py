@@ -175,8 +175,10 @@ def _too_few(verdict: MarginVerdict, functions: int) -> str:
 def _trend(found: Side) -> list[str]:
     trend = found.trend
     if trend.p is None or trend.slope is None:
-        return wrapped(f"trend of margins over {found.name}: not tested, {trend.reason}")
+        return []  # the verdict on lines has said why
     told = "they fall with its bits" if trend.verdict == "trend" else "no trend"
+    if trend.slope.interval is not None and trend.slope.interval.high < 0:
+        told += ", they rise"
     if trend.tied:
         return [f"trend of margins over {found.name}: {told}, {p_is(trend.p)}, all types equal"]
     interval = span(trend.slope.interval, _DECIMALS)

@@ -21,7 +21,7 @@ _GAP = "  "
 #: What stands under the table.
 LEGEND = (
     "combos: cells x functions; +/-: standard deviation over cells; gradient: sides on",
-    "which recall falls with the bits (Page's test, p <= 0.05), ? where it has no data",
+    "which recall falls with the bits (Page's test, p <= 0.05)",
 )
 
 
@@ -76,13 +76,13 @@ def run_row(name: str, grid: Grid, functions: int, gradient: str) -> RunRow:
 
 
 def gradient(verdict: Verdict) -> str:
-    """The sides on which recall falls as bits fall: `none`, `K`, `V`, `K and V`; `?` for a side that was not tested."""
-    told = [
-        f"{side.name}{'' if side.trend.verdict else '?'}"
-        for side in (verdict.k, verdict.v)
-        if side.trend.verdict != "no trend"
-    ]
-    return " and ".join(told) or "none"
+    """The sides on which recall falls as bits fall: `none`, `K`, `V`, `K and V`; `not tested` without the data."""
+    trends = {side.name: side.trend.verdict for side in (verdict.k, verdict.v)}
+    if not any(trends.values()):
+        return "not tested"
+    told = " and ".join(name for name, found in trends.items() if found == "trend") or "none"
+    untested = [name for name, found in trends.items() if found is None]
+    return f"{told}, {untested[0]} not tested" if untested else told
 
 
 def table_lines(rows: Sequence[RunRow]) -> list[str]:

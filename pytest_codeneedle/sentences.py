@@ -64,8 +64,10 @@ def _cost(verdict: Verdict) -> str:
         told = f"{told} {_could_see(verdict)}; it saw {saw}. {_open(cell.contrast)}"
     else:
         told = f"Not settled: {found}, {_lines(cell.contrast)}."
-        few = cell.reason or "more functions may settle it"
-        told = f"{told} {few[0].upper()}{few[1:]} (--kv-functions). {_could_see(verdict)}."
+        if cell.reason is not None:
+            told = f"{told} {cell.reason[0].upper()}{cell.reason[1:]} (--kv-functions)."
+        else:
+            told = f"{told} More functions may settle it (--kv-functions). {_could_see(verdict)}."
     return f"{question} {told}{_unanswered(cell, verdict)}"
 
 

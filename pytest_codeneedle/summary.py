@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.cells import ROTATIONS
+from pytest_codeneedle.figures import counted
 from pytest_codeneedle.grid import make_grid, render, rows_by_pair
 from pytest_codeneedle.label_grid import flag_grids, label_lines
 from pytest_codeneedle.margin_grid import margin_lines
@@ -41,6 +42,7 @@ def run_lines(
     for view in frame.views:
         grid = make_grid(rows, pairs, view)
         block = judged[view].lines(grid, verbose=verbose) if view in judged else []
+        no_verdict = "" if block else why_not_judged(grid)
         title = [told, ""] if (told := frame.title(view)) else []
         report += title + render(
             grid, lines=frame.lines, functions=frame.functions, reference=None if block else frame.reference
@@ -51,6 +53,7 @@ def run_lines(
         report += [*decode_lines(rows, pairs, view), ""] if verbose else []
         report += [] if frame.thinks else _thoughts(rows, pairs, view)
         report += ["", *block] if block and report[-1] else block
+        report += [no_verdict] if no_verdict else []
         report += [""] if view != frame.views[-1] and report[-1] else []
     return report + _rotated(rows, frame) + _added(rows)
 
@@ -61,6 +64,14 @@ def can_be_judged(grid: Grid) -> bool:
     types = max(len({pair.ctk for pair in answered}), len({pair.ctv for pair in answered}))
     functions = max((len(cell.matched) for cell in grid.answered), default=0)
     return len(answered) >= _CELLS and (functions >= _FUNCTIONS or types >= _TYPES)
+
+
+def why_not_judged(grid: Grid) -> str:
+    """What is said where no test could show anything; nothing of a grid that has but one cell."""
+    functions = max((len(cell.matched) for cell in grid.answered), default=0)
+    if len(grid.answered) < _CELLS or can_be_judged(grid):
+        return ""
+    return f"no verdict: {counted(functions, 'function')} cannot settle it, {_FUNCTIONS} are needed (--kv-functions)"
 
 
 def run_verdicts(rows: Sequence[Mapping[str, Any]], frame: Frame) -> dict[View, Judged]:
