@@ -80,7 +80,7 @@ def test_too_few_functions_settle_nothing() -> None:
     """Whatever they lose: six are needed, and no pair is taken."""
     cost, _, take = said(sweep(on_k, functions=5))
     assert cost.endswith("(95 % open, p = 0.062). 5 functions cannot settle it: 6 are needed (--kv-functions).")
-    assert "Stay with bf16/bf16: none of 35 smaller pairs is NOT WORSE." == take
+    assert "Stay with bf16/bf16: of 35 smaller pairs none is NOT WORSE." == take
 
 
 @pytest.mark.parametrize(

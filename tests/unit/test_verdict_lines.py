@@ -93,7 +93,7 @@ def test_one_pair_with_errors_does_not_speak_for_the_others() -> None:
     cells = sweep(lambda _pair, _at: 0)
     cells[KVPair("bf16", "q8_0")] = {"f0": 20.0}
     lines = block(cells)
-    assert "bf16       ref   0.00?       =       =       =       =" == lines[2]
+    assert "bf16       ref    0.00?      =       =       =       =" == lines[2]
     assert "34 NOT WORSE, 1 INCONCLUSIVE: q4_0/q4_0 was declared, 34 other cells share one" in lines
 
 
