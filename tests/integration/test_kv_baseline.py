@@ -62,7 +62,7 @@ def test_worse(lab: Lab, sweep: Path, base: Path) -> None:
     assert (1, {"passed": 16}) == (worse.ret, worse.parseoutcomes())
     worse.stdout.fnmatch_lines(["*= KV-cache gate: random-bodies-mini against base.json =*"])
     assert "lowest pair q4_0/q4_0   20.00   18.00   -2.00  0.012  worse" in worse.outlines
-    assert "worse: mean of all cells -1.00 lines (p 0.012); lowest pair q4_0/q4_0 -2.00" in worse.outlines
+    assert "worse: mean of all cells -1.00 lines (p = 0.012); lowest pair q4_0/q4_0 -2.00" in worse.outlines
     assert "1 other cell: each function's lines are the same" in worse.outlines
 
 
