@@ -73,7 +73,13 @@ def _seen(verdict: Verdict, cell: CellVerdict) -> str:
     if loss is None:
         return f"It could see nothing: {verdict.detectable.reason}."
     saw = f"it saw {signed(cell.contrast.mean)}" if cell.verdict == WORSE else "it saw none that is significant"
-    return f"This run could have seen a mean loss of {loss:.1f} lines; {saw if not cell.saturated else 'it saw none'}."
+    told = saw if not cell.saturated else "it saw none"
+    return f"This run could have seen a mean loss of {_figure(loss)} lines; {told}."
+
+
+def _figure(loss: float) -> str:
+    """Two significant digits: `0.46`, `1.0`, `12`, `0.040`."""
+    return f"{loss:#.2g}".removesuffix(".")
 
 
 def _open(found: Contrast) -> str:

@@ -22,8 +22,8 @@ def test_a_flawless_grid_says_what_it_could_have_seen_and_what_it_leaves_open() 
     assert [
         (
             "Does q4_0 cost recall here? No: q4_0/q4_0 is NOT WORSE than bf16/bf16, no line differs (saturated: "
-            "margins decide). This run could have seen a mean loss of 0.4 lines; it saw none. Left open: up to 17 % of "
-            "functions may lose lines (none of 16 did; 95 %)."
+            "margins decide). This run could have seen a mean loss of 0.45 lines; it saw none. Left open: up to 17 % "
+            "of functions may lose lines (none of 16 did; 95 %)."
         ),
         "Do mixed pairs buy anything over q4_0/q4_0? No: no line differs, mean of 10 mixed pairs.",
         (
@@ -37,7 +37,7 @@ def test_a_loss_is_said_with_its_size() -> None:
     """Mixed pairs then buy what the better side keeps, and a pair that was looked for is to be confirmed."""
     cost, mixed, take = said(sweep(on_k))
     assert cost.startswith("Does q4_0 cost recall here? Yes: q4_0/q4_0 is WORSE than bf16/bf16, -5.50 lines (95 % ")
-    assert cost.endswith("p < 0.001). This run could have seen a mean loss of 0.4 lines; it saw -5.50.")
+    assert cost.endswith("p < 0.001). This run could have seen a mean loss of 0.45 lines; it saw -5.50.")
     assert mixed.startswith("Do mixed pairs buy anything over q4_0/q4_0? Yes: +")
     assert take.startswith("Take bf16/q4_0: the smallest pair that is NOT WORSE; 23.0 MiB less than f16")
     assert take.endswith("It was found among 35: confirm it (--kv-pairs bf16/bf16,bf16/q4_0 --kv-functions 32).")
@@ -47,9 +47,16 @@ def test_an_open_question_says_what_would_settle_it() -> None:
     """Functions like these, so many that the interval would be narrow enough."""
     cost, mixed, take = said(sweep(lambda pair, at: (4 if at % 4 else -4) * (pair.ctk == pair.ctv == "q4_0")))
     assert "Not settled: q4_0/q4_0 is INCONCLUSIVE, -2.00 lines (95 % " in cost
-    assert cost.endswith("functions like these would settle it (--kv-functions 20).")
+    assert cost.endswith("functions like these would settle it (--kv-functions 30).")
     assert "? Not settled: +2.00 lines" in mixed
     assert take.startswith("Take q4_1/q4_0: ")
+
+
+@pytest.mark.parametrize(("functions", "expected"), [(7, "0.88"), (60, "0.13"), (200, "0.039")])
+def test_what_could_have_been_seen_has_two_digits(functions: int, expected: str) -> None:
+    """However many functions there are, it is not nothing."""
+    cost, *_ = said(sweep(lambda _pair, _at: 0, functions=functions, pairs=(REFERENCE, LOW)))
+    assert f"could have seen a mean loss of {expected} lines;" in cost
 
 
 def test_too_few_functions_settle_nothing() -> None:
