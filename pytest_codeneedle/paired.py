@@ -40,6 +40,8 @@ _MOST_PARTS = 1000
 _ROUNDING = 1e-9
 # Below it the limit of Hall's transformation is more exact than the transformation.
 _NO_SKEWNESS = 1e-6
+# Up to here sums of whole numbers are exact in doubles.
+_MOST_EXACT = 1 << 53
 # Beyond this many units in the smaller tail the convolution would be slower than what it replaces.
 _MOST_UNITS = 1 << 18
 
@@ -56,9 +58,9 @@ class Interval:
 class Contrast:
     """What `n` paired differences say: `mean` and `sd` in their unit, `p` of the two-sided sign-flip test.
 
-    `interval` (95 %, of the mean) is None where all differences are zero (`tied`) or there is none; its upper end is
-    below zero where the test calls a loss significant (beyond 16 functions up to the draw of subsets), its lower end
-    is on the safe side where losses are skewed.
+    `interval` (95 %, of the mean) is None where all differences are zero (`tied`) or there is none; it lies below zero
+    where the test calls a loss significant and above it where it calls a gain so (beyond 16 functions up to the draw of
+    subsets); each end is on the safe side where differences are skewed.
     `sd` is None for fewer than two, `mean` is 0 for none. `lost` functions have a negative difference; up to
     `share_open` of all functions may, for all that is known (one-sided 95 %).
     """
@@ -142,7 +144,7 @@ class _Units:
 
     @classmethod
     def of(cls, differences: Sequence[float]) -> _Units:
-        """Whole numbers of the largest unit that fits all, else the values as they are."""
+        """Whole numbers of the largest unit that fits all, if their sums are exact; else the values as they are."""
         values = np.asarray(differences, dtype=np.float64)
         if not np.isfinite(values).all():
             msg = f"a difference is not a finite number: {list(differences)}"
@@ -153,7 +155,10 @@ class _Units:
         scale = math.lcm(*(part.denominator for part in parts.values()))
         if any(abs(part - Fraction(value)) > _ROUNDING for value, part in parts.items()):
             return cls(values, 1, whole=False)
-        return cls(np.rint(values * scale), scale, whole=True)
+        units = [int(parts[value] * scale) for value in values.tolist()]
+        if sum(map(abs, units)) > _MOST_EXACT:
+            return cls(values, 1, whole=False)
+        return cls(np.array(units, dtype=np.float64), scale, whole=True)
 
     @property
     def can_be_convolved(self) -> bool:
@@ -232,16 +237,24 @@ def _interval(units: _Units, means: Floats) -> Interval:
 
     From the k-th of them to the k-th from the end lies every mean that the two-sided sign-flip test, with it taken off
     the differences, does not reject. Fewer than six differences can reject nothing. That takes losses and gains to be
-    spread alike. Where they are not, for recall has a ceiling, the lower end came out too high: at a true loss of
-    delta 7.8 % of samples of 16 exponential losses were called NOT WORSE. So it is the lower of two (4.5 %).
+    spread alike. Where they are not, for recall has a ceiling, the end on the side of the long tail came out too near:
+    at a true loss of delta 7.8 % of samples of 16 exponential losses were called NOT WORSE. So each end is the farther
+    of two (4.5 %). Zero alone is the test's to judge, for there it is exact: an end that it settled stays on its side.
     """
     count = len(means)
     k = math.floor(ALPHA / 2 * (count + 1))
     if k == 0:
         return Interval(-math.inf, math.inf)
     ordered = np.partition(means, (k - 1, count - k))
-    low = min(float(ordered[k - 1]), _skewed_low(units.values))
-    return Interval(low / units.scale, float(ordered[count - k]) / units.scale)
+    low = _farther(float(ordered[k - 1]), _skewed_low(units.values), units.tolerance)
+    high = 0 - _farther(-float(ordered[count - k]), _skewed_low(-units.values), units.tolerance)
+    return Interval(low / units.scale, high / units.scale)
+
+
+def _farther(low: float, skewed: float, tolerance: float) -> float:
+    """The lower of two lower ends; the first where that alone is above zero. Zero up to rounding is zero."""
+    low = 0.0 if abs(low) <= tolerance else low
+    return low if low > 0 >= skewed else min(low, skewed)
 
 
 def _skewed_low(values: Floats) -> float:

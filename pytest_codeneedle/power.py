@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scipy.special import nctdtrinc, stdtrit
+from scipy.special import betaincinv, nctdtrinc, stdtrit
 
 from pytest_codeneedle.paired import ALPHA
 
@@ -24,10 +24,11 @@ LEAST_ONE_WAY = math.ceil(1 - math.log2(ALPHA))
 class Detectable:
     """The mean `loss` of lines that `n` functions would have shown; None, with the `reason`, where they can show none.
 
-    The larger of two figures. `floor`: six functions that lose one line each, the least that is significant. `noise`:
-    what is seen with a power of 0.8 at the paired `sd` of this run; None where there is no sd. It is the figure of the
-    t test and half a step of the sum (Yates), for lines are whole and ties count against significance. Simulated, the
-    exact test has a power of 0.75 to 0.81 there from 12 functions on; 0.6 to 0.77 with 8.
+    The larger of two figures, both for a power of 0.8. `floor`: without any noise, where each function loses one line
+    with this chance, the six that are needed lose one (with 16 functions: 0.45). `noise`: at the paired `sd` of this
+    run; None where there is no sd. It is the figure of the t test and half a step of the sum (Yates), for lines are
+    whole and ties count against significance. Simulated, the exact test has a power of 0.75 to 0.81 there from 12
+    functions on; 0.6 to 0.77 with 8.
     """
 
     n: int
@@ -58,7 +59,8 @@ def detectable(n: int, sd: float | None, *, level: float = ALPHA / 2) -> Detecta
     needed = least_one_way(level)
     if n < needed:
         return Detectable(n, sd=sd, reason=too_few(n, needed))
-    floor = needed / n
+    # The q with P(Binomial(n, q) >= needed) = POWER.
+    floor = float(betaincinv(needed, n - needed + 1, POWER))
     noise = None if sd is None else sd * _standardised(n, level) + 1 / n
     return Detectable(n, max(floor, noise or 0.0), floor, noise, sd)
 

@@ -4,6 +4,8 @@ Page (1963, JASA 58:216): within each block the levels are ranked, each rank is 
 has if recall falls as bits fall, and the sum L over all blocks is large where it does. If levels do not matter, every
 arrangement of a block's own ranks is as likely: the distribution of L is the convolution of the blocks', with their
 ties as they are. Tables and scipy's page_trend_test know the one without ties.
+
+What is significant is that levels matter, lower ones more: one low level below all others, which are equal, is enough.
 """
 
 from __future__ import annotations
@@ -51,10 +53,16 @@ class Trend:
             return None
         return "trend" if self.p <= ALPHA else "no trend"
 
+    @property
+    def rises(self) -> bool:
+        """Whether values rise as bits fall, significantly so: the slope's 95 % interval lies below zero."""
+        return self.slope is not None and self.slope.interval is not None and self.slope.interval.high < 0
+
     def facts(self) -> dict[str, Any]:
         """Plain, for JSON."""
         return {
             "verdict": self.verdict,
+            "rises": self.rises,
             "n": self.n,
             "p": self.p,
             "slope": _interval_facts(self.slope),

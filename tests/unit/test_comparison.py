@@ -156,13 +156,16 @@ def test_one_cell_is_tested_once() -> None:
     assert (5, 5) == found.functions_needed
 
 
-@pytest.mark.parametrize(("functions", "loss"), [(6, None), (7, 1.0), (14, 0.5)])
+@pytest.mark.parametrize(("functions", "loss"), [(6, None), (7, 0.969), (14, 0.575)])
 def test_what_could_have_been_seen(functions: int, loss: float | None) -> None:
-    """Seven functions that lose a line each are the fewest of a declared contrast: 2 ** -7 < 0.025 / 3."""
+    """Seven functions that lose a line are the fewest of a declared contrast: 2 ** -7 < 0.025 / 3.
+
+    What is seen is the chance of a loss at which so many lose one, four times of five.
+    """
     run = run_of({REF: [20] * functions, LOW: [20] * functions, MIXED: [20] * functions})
 
     assert (7, 7) == compare(run, run).functions_needed
-    assert loss == compare(run, run).seen_loss
+    assert compare(run, run).seen_loss == (None if loss is None else pytest.approx(loss, abs=0.001))
 
 
 def test_noise_hides_losses() -> None:

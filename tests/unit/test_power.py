@@ -7,7 +7,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import nct, t
+from scipy.stats import binom, nct, t
 
 from pytest_codeneedle.paired import ALPHA, contrast, sign_flip
 from pytest_codeneedle.power import LEAST_ONE_WAY, POWER, Detectable, detectable, pooled_sd
@@ -15,7 +15,8 @@ from pytest_codeneedle.power import LEAST_ONE_WAY, POWER, Detectable, detectable
 
 def test_sixteen_functions() -> None:
     """Without noise six of them have to lose a line; with an sd of 1.2 it is a line (statsmodels: 0.89936)."""
-    assert 6 / 16 == detectable(16, 0.0).loss == detectable(16, None).loss
+    assert 0.449 == pytest.approx(detectable(16, None).loss, abs=0.001)
+    assert detectable(16, 0.0).loss == detectable(16, None).loss
     assert 0.89936 + 1 / 16 == pytest.approx(detectable(16, 1.2).loss, abs=1e-5)
 
 
@@ -30,12 +31,29 @@ def test_the_t_test_has_its_power_there(n: int, sd: float) -> None:
     assert found.loss == max(found.floor or 0, found.noise)
 
 
-@pytest.mark.parametrize("n", [6, 16, 40])
-def test_the_floor_is_where_the_test_begins_to_see(n: int) -> None:
-    """One function less is not significant."""
-    lost = round((detectable(n, 0.0).floor or 0) * n)
+@given(st.integers(6, 400))
+def test_the_floor_has_its_power(n: int) -> None:
+    """Each function loses a line with that chance: enough of them do, four times of five."""
+    floor = detectable(n, None).floor
+    assert floor is not None
 
-    assert LEAST_ONE_WAY == lost
+    assert POWER == pytest.approx(binom.sf(LEAST_ONE_WAY - 1, n, floor))
+
+
+@pytest.mark.parametrize(("level", "needed"), [(0.025, 6), (0.025 / 3, 7), (0.0125 / 9, 10)])
+def test_the_floor_at_another_level(level: float, needed: int) -> None:
+    """Of a family more have to lose a line."""
+    floor = detectable(16, None, level=level).floor
+    assert floor is not None
+
+    assert POWER == pytest.approx(binom.sf(needed - 1, 16, floor))
+
+
+@pytest.mark.parametrize("n", [6, 16, 40])
+def test_six_functions_are_where_the_test_begins_to_see(n: int) -> None:
+    """One function less is not significant."""
+    lost = LEAST_ONE_WAY
+
     assert sign_flip([-1] * lost + [0] * (n - lost)) <= ALPHA < sign_flip([-1] * (lost - 1) + [0] * (n - lost + 1))
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import page_trend_test, rankdata
 
 from pytest_codeneedle.kvtypes import BITS, DEFAULT_TYPES
+from pytest_codeneedle.paired import ALPHA
 from pytest_codeneedle.trend import Trend, page_test, page_trend
 
 SIX = [BITS[name] for name in DEFAULT_TYPES]
@@ -105,6 +106,24 @@ def test_a_rise_is_none() -> None:
     found = page_trend(SIX, [[-bits for bits in SIX]] * 16)
 
     assert ("no trend", 1.0) == (found.verdict, pytest.approx(found.p))
+    assert found.rises
+    assert found.facts()["rises"]
+
+
+@pytest.mark.parametrize("flat", [[], [[20.0] * 6] * 16, [SIX] * 16, [[20.0, 20.1, *[20.0] * 4]] * 5])
+def test_what_does_not_rise(flat: list[list[float]]) -> None:
+    """Nothing, what is flat or falls, and what too few functions say."""
+    assert not page_trend(SIX, flat).rises
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(st.integers(18, 20), min_size=6, max_size=6), min_size=6, max_size=9))
+def test_what_rises_is_significant(blocks: list[list[int]]) -> None:
+    """By the sign-flip test of the slopes."""
+    found = page_trend(SIX, blocks)
+    assert found.slope is not None
+
+    assert found.rises == (found.slope.p <= ALPHA and found.slope.mean < 0)
 
 
 @settings(max_examples=20, deadline=None)

@@ -114,8 +114,51 @@ def test_all_tied() -> None:
     assert 0.17 == pytest.approx(cell.contrast.share_open, abs=0.005)
     assert verdict.again is not None
     assert not verdict.again.drifted
-    assert 6 / 16 == verdict.detectable.loss
+    assert 0.449 == pytest.approx(verdict.detectable.loss, abs=0.001)
     assert (Q4, None) == (verdict.recommended.pair, verdict.recommended.selected_from)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("n", "delta", "share"), [(16, 0.1, "0.17"), (8, 0.1, "0.31"), (8, 0.3, "0.31"), (6, 0.39, "0.39")]
+)
+def test_no_loss_leaves_a_small_delta_open(n: int, delta: float, share: str) -> None:
+    """A loss is one line at least, and a share of functions may lose one: the reason says how large a mean that is."""
+    for gained in (0, 1):
+        grid = {BF16: lines(*[18] * n), Q4: lines(18 + gained, *[18] * (n - 1))}
+        cell = judge(grid, BF16, planned=[BF16, Q4], delta=delta).cells[0]
+
+        assert "INCONCLUSIVE" == cell.verdict
+        least = f"a mean loss of up to {share} lines open: delta {delta} is below that"
+        assert f"{n} functions without a loss leave {least}" == cell.reason
+
+
+@pytest.mark.parametrize(("n", "delta"), [(16, 0.2), (8, 0.4), (6, 0.4), (6, 1.0)])
+def test_no_loss_settles_a_larger_delta(n: int, delta: float) -> None:
+    """All tied is NOT WORSE then, with no reason."""
+    cell = judge(dict.fromkeys((BF16, Q4), less(0, n)), BF16, planned=[BF16, Q4], delta=delta).cells[0]
+
+    assert ("NOT WORSE", None) == (cell.verdict, cell.reason)
+
+
+def test_a_significant_gain_settles_every_delta() -> None:
+    """Nothing was lost, whatever share may lose."""
+    better = lines(*[19] * 7, *[18] * 9)
+    cell = judge({BF16: lines(*[18] * 16), Q4: better}, BF16, planned=[BF16, Q4], delta=0.0).cells[0]
+
+    assert ("NOT WORSE", None) == (cell.verdict, cell.reason)
+
+
+def test_one_low_cell_is_a_trend_on_both_sides() -> None:
+    """The lowest level of each side is lower than all others, which are equal: significant, and a small slope."""
+    low = lines(*[19] * 5, *[20] * 11)
+    verdict = judge({pair: low if pair == Q4 else lines(*[20] * 16) for pair in ALL}, BF16, planned=ALL)
+
+    for side in (verdict.k, verdict.v):
+        assert ("trend", False) == (side.trend.verdict, side.trend.rises)
+        assert side.trend.p == pytest.approx(1 / 6**5)
+        assert side.trend.slope is not None
+        assert 0 < side.trend.slope.mean < 0.01
+    assert "NOT WORSE" == word(verdict, Q4)
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])
