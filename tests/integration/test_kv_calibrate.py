@@ -26,8 +26,9 @@ BLOCK = [
     "not calibrated (exit status 10): real: bf16/bf16 recalls 0 % of the lines, 80 %",
     "  are needed. A model that is floored says nothing about its cache: the sweep",
     "  ends here, what was recorded is kept. Look at the chat template (--kv-think),",
-    "  ask a shorter corpus or a better model, or lower --kv-calibrate-min;",
-    "  --kv-calibrate off asks all the same.",
+    "  ask a shorter corpus or a better model, or lower --kv-calibrate-min, with",
+    "  --kv-resume, so that nothing is asked twice; --kv-calibrate off asks all the",
+    "  same.",
 ]
 #: A fake: the embedded server, but those of cells take for ever to load; the one that counts tokens has 512 of context.
 SLOW_CELLS = f"""#!{sys.executable}
@@ -74,7 +75,7 @@ def test_floored(floored: Lab) -> None:
     assert ("0.00", "-") == (matched(first, 5)["bf16", "bf16"], matched(first, 5)["bf16", "q4_0"])
     folder = floored.folder
     assert ["bf16/bf16#0"] == cells(folder)
-    facts = {"reference": "bf16/bf16", "share": 0.0, "minimum": 0.8, "passed": False}
+    facts = {"reference": "bf16/bf16", "share": 0.0, "minimum": 0.8, "errors": 0, "passed": False}
     assert facts == floored.about()["calibration"]
     assert [] == survivors(floored.path)
 
