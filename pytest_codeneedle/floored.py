@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NOT_CALIBRATED = 10
 #: The share of the lines that the reference has to recall.
 DEFAULT_MINIMUM = 0.8
+_HEAD = f"not calibrated (exit status {NOT_CALIBRATED})"
 
 
 def parse_share(text: str) -> float:
@@ -75,9 +76,14 @@ class Calibration:
             return f"{self.reference} answered {self.scored} of {self.functions} questions"
         return f"{self.reference} recalls {_percent(self.share)} of the lines, {_percent(self.minimum)} are needed"
 
+    @property
+    def sentence(self) -> str:
+        """For reports: whether it is calibrated, and what was measured."""
+        return f"calibrated: {self.said}" if self.passed else f"{_HEAD}: {self.said}"
+
     def advice(self, corpus: str) -> str:
         """What was measured, what it means and what to do, for one that has not passed."""
-        head = f"not calibrated (exit status {NOT_CALIBRATED}): {corpus}: {self.said}"
+        head = f"{_HEAD}: {corpus}: {self.said}"
         if not self.answered:
             first = self.error.partition("\n")[0].partition(". The last lines of")[0]
             return (
@@ -104,6 +110,26 @@ def calibration(rows: Iterable[Mapping[str, Any]], reference: str, *, lines: int
     share = math.fsum(means) / (lines * len(means)) if means else None
     error = str(errors[0].get("error") or "") if errors else ""
     return Calibration(reference, share, minimum, len(errors), error, scored=len(means), functions=len(functions))
+
+
+def unknown(reason: str) -> dict[str, Any]:
+    """For run.json, where it was not found out whether the model can do the task."""
+    return {"passed": None, "reason": reason}
+
+
+def elsewhere(reference: str) -> str:
+    """Why a shard without the reference is not calibrated."""
+    return f"the reference {reference} is in another shard"
+
+
+def left_open(reference: str, *, ended: bool) -> str:
+    """Why a session is not calibrated that asked less than all of the reference.
+
+    Where it `ended` early, as with -x, what was asked decides nothing: a healthy model misses single functions too.
+    """
+    if ended:
+        return f"the session ended before all of the reference {reference} was asked"
+    return f"the reference {reference} was not asked"
 
 
 def _percent(share: float) -> str:

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_codeneedle.errors import ConfigurationError
-from pytest_codeneedle.floored import NOT_CALIBRATED, Calibration, calibration, parse_share
+from pytest_codeneedle.floored import (
+    NOT_CALIBRATED,
+    Calibration,
+    calibration,
+    elsewhere,
+    left_open,
+    parse_share,
+    unknown,
+)
 
 LINES = 20
 
@@ -95,8 +103,27 @@ def test_advice() -> None:
     )
     assert all(
         said in advice
-        for said in ("--kv-think", "shorter corpus", "better model", "--kv-calibrate-min, with --kv-resume", "calibrate off")
+        for said in (
+            "--kv-think",
+            "shorter corpus",
+            "better model",
+            "--kv-calibrate-min, with --kv-resume",
+            "calibrate off",
+        )
     )
+
+
+def test_what_is_said_where_nothing_was_decided() -> None:
+    """The reason names the reference; none of it is a pass or a failure."""
+    assert "the reference bf16/bf16 was not asked" == left_open("bf16/bf16", ended=False)
+    assert "ended before all of the reference bf16/bf16" in left_open("bf16/bf16", ended=True)
+    assert {"passed": None, "reason": elsewhere("bf16/bf16")} == unknown("the reference bf16/bf16 is in another shard")
+
+
+def test_the_sentence_for_reports() -> None:
+    """It begins with what it comes to."""
+    assert "calibrated: bf16/bf16 recalls 90 % of the lines, 80 % are needed" == found(row("one", 18)).sentence
+    assert found(row("one", 1)).sentence.startswith("not calibrated (exit status 10): bf16/bf16 recalls 5 %")
 
 
 @given(st.floats(0, 1))
