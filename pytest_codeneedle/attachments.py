@@ -19,10 +19,15 @@ class _Properties(Protocol):
 
 
 def add_to_junit(session: GridSession) -> None:
-    """The verdict on each corpus as properties of the suite, where --junitxml is on: as sentences, and as JSON."""
+    """The verdict on each corpus as properties of the suite, where --junitxml is on: as sentences, and as JSON.
+
+    Before it, whether the session is calibrated.
+    """
     for plugin in session.config.pluginmanager.get_plugins():
         if hasattr(plugin, "add_global_property"):
             writer: _Properties = plugin
+            for corpus, sentence in session.calibration.items():
+                writer.add_global_property(f"codeneedle.{corpus}.calibration", sentence)
             for corpus in session.prepared:
                 for one in (judged.facts() for judged in session.judged(corpus).values()):
                     rotation = "" if one["rotation"] == "default" else f".rotation-{one['rotation']}"

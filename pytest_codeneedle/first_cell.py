@@ -17,7 +17,7 @@ from pytest_codeneedle import terminal
 from pytest_codeneedle.cell import RunningCell
 from pytest_codeneedle.errors import CellError, RunFolderError
 from pytest_codeneedle.figures import wrapped
-from pytest_codeneedle.floored import NOT_CALIBRATED, Calibration, calibration
+from pytest_codeneedle.floored import NOT_CALIBRATED, Calibration, calibration, elsewhere, left_open, unknown
 from pytest_codeneedle.grid import FAILED, PASSED
 from pytest_codeneedle.launch import start as start_server
 from pytest_codeneedle.launch import stop_all
@@ -39,11 +39,14 @@ _SELECTING = ("keyword", "markexpr", "deselect", "lf", "stepwise")
 def start(session: pytest.Session, grid: GridSession, *, remote: bool) -> None:
     """Have the references of the plan go first. Under xdist they are asked now; `remote` says that workers are away."""
     first = references(grid.plan)
-    if not first:
+    missing = in_another_shard(grid.plan)
+    if not first and not missing:
         return
-    gate = FirstCell(session, grid, first)
+    gate = FirstCell(session, grid, first, missing)
     session.config.pluginmanager.register(gate, "codeneedle-first-cell")
-    if gate.distributed:
+    for name, reason in missing.items():
+        terminal.write(session.config, wrapped(f"kv-grid: {name}: not calibrated here: {reason}"))
+    if first and gate.distributed:
         why_not = "hosts differ" if remote else _only_a_worker(session.config)
         if why_not is None:
             gate.ask()
@@ -53,7 +56,10 @@ def start(session: pytest.Session, grid: GridSession, *, remote: bool) -> None:
 
 
 def references(plan: Plan) -> dict[str, list[Cell]]:
-    """The first passes over the reference of each corpus that has other cells, where the session is calibrated."""
+    """The first passes over the reference of each corpus, where the session is calibrated and asks other cells.
+
+    The other cells of a shard are the other shards'.
+    """
     settings = plan.settings
     if not settings.calibrate or plan.endpoint is not None:
         return {}
@@ -61,9 +67,17 @@ def references(plan: Plan) -> dict[str, list[Cell]]:
     for name in plan.corpora:
         cells = [cell for cell in plan.cells if cell.corpus == name]
         first = [cell for cell in cells if cell.pair == settings.reference and cell.replicate == 0]
-        if first and any(cell.pair != settings.reference for cell in cells):
+        if first and (settings.shard is not None or any(cell.pair != settings.reference for cell in cells)):
             found[name] = first
     return found
+
+
+def in_another_shard(plan: Plan) -> dict[str, str]:
+    """Why this shard is not calibrated: corpus -> reason; nothing for one that has the reference."""
+    settings = plan.settings
+    if not settings.calibrate or settings.shard is None or settings.reference in settings.pairs:
+        return {}
+    return dict.fromkeys(plan.corpora, elsewhere(str(settings.reference)))
 
 
 def _only_a_worker(config: pytest.Config) -> str | None:
@@ -80,12 +94,22 @@ def _only_a_worker(config: pytest.Config) -> str | None:
 
 
 class FirstCell:
-    """The controller's hooks: they look at the references' rows, and end the session where one is below the minimum."""
+    """The controller's hooks: they look at the references' rows, and end the session where one is below the minimum.
 
-    def __init__(self, session: pytest.Session, grid: GridSession, first: Mapping[str, Sequence[Cell]]) -> None:
+    `missing` says of corpora why they cannot be calibrated here.
+    """
+
+    def __init__(
+        self,
+        session: pytest.Session,
+        grid: GridSession,
+        first: Mapping[str, Sequence[Cell]],
+        missing: Mapping[str, str],
+    ) -> None:
         self._session = session
         self._grid = grid
         self._undecided = dict(first)
+        self._missing = dict(missing)
         self._failed: tuple[str, Calibration] | None = None
         self._ending: BaseException | None = None
         self.distributed = session.config.pluginmanager.has_plugin("dsession")
@@ -127,11 +151,26 @@ class FirstCell:
         del self._undecided[name]
         settings = grid.plan.settings
         found = calibration(rows, str(settings.reference), lines=settings.lines, minimum=settings.calibrate_min)
-        run = grid.prepared[name].run
-        with contextlib.suppress(OSError, RunFolderError):  # the results are what counts, and they are there
-            run.write_about({**run.about(), "calibration": found.facts()})
+        self._note(name, found.facts(), found.sentence)
         if not found.passed:
             self._failed = name, found
+
+    def _note(self, name: str, facts: Mapping[str, Any], sentence: str) -> None:
+        """In run.json; and for the reports of others."""
+        self._grid.calibration[name] = sentence
+        run = self._grid.prepared[name].run
+        with contextlib.suppress(OSError, RunFolderError):  # the results are what counts, and they are there
+            run.write_about({**run.about(), "calibration": facts})
+
+    def _leave_open(self, name: str, *, ended: bool) -> None:
+        """Of a reference that is still undecided at the end: decide, or have a reason why not."""
+        cells, rows = self._undecided[name], self._grid.rows(name)
+        asked = any(cell_of(row) in cells for row in rows)
+        left = any(self._grid.tally.left_of(cell) for cell in cells)
+        if asked and not ended:
+            self._decide(name)
+        elif rows:
+            self._missing[name] = left_open(str(self._grid.plan.settings.reference), ended=ended and (asked or left))
 
     def _interrupted(self) -> BaseException:
         return self._session.Interrupted("not calibrated")
@@ -171,8 +210,15 @@ class FirstCell:
             self._session.shouldstop = str(self._interrupted())
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Have an exit status of its own."""
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Say where nothing was decided; have an exit status of its own."""
+        ended = bool(session.shouldstop or session.shouldfail) or exitstatus == pytest.ExitCode.INTERRUPTED
+        for name in list(self._undecided):
+            self._leave_open(name, ended=ended)
+        for name, reason in self._missing.items():
+            said = f"not calibrated: {reason}"
+            self._note(name, unknown(reason), said)
+            self._grid.said.setdefault(name, []).extend(wrapped(said))
         if self._failed:
             session.exitstatus = NOT_CALIBRATED
 
@@ -181,7 +227,7 @@ class FirstCell:
         """Say what was measured, what it means and what to do."""
         if self._failed:
             name, found = self._failed
-            if found.share is None and self.distributed:  # no item's report shows it
+            if not found.answered and self.distributed:  # no item's report shows it
                 terminal.write(config, found.error.splitlines())
             terminal.write(config, wrapped(found.advice(name)), red=True)
 

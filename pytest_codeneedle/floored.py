@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NOT_CALIBRATED = 10
 #: The share of the lines that the reference has to recall.
 DEFAULT_MINIMUM = 0.8
+_HEAD = f"not calibrated (exit status {NOT_CALIBRATED})"
 
 
 def parse_share(text: str) -> float:
@@ -38,7 +39,8 @@ def parse_share(text: str) -> float:
 class Calibration:
     """What the `reference` (a pair, as printed) of one corpus recalled: `share` of its lines, 0 to 1.
 
-    `share` is None where none of its `errors` items was scored, and `error` is the first one's message.
+    `share` is that of the functions with a score, `scored` of `functions`; None where there is none of them. `errors`
+    items have none, and `error` is the first one's message.
     """
 
     reference: str
@@ -46,28 +48,43 @@ class Calibration:
     minimum: float
     errors: int = 0
     error: str = ""
+    scored: int = 0
+    functions: int = 0
+
+    @property
+    def answered(self) -> bool:
+        """Whether half of the functions or more have a score: fewer speak for no model."""
+        return self.share is not None and 2 * self.scored >= self.functions
 
     @property
     def passed(self) -> bool:
         """Whether the sweep may go on."""
-        return self.share is not None and self.share >= self.minimum
+        return self.share is not None and self.answered and self.share >= self.minimum
 
     def facts(self) -> dict[str, Any]:
         """For run.json; `share` has four decimals, cut off, so that it is never above a minimum that was missed."""
         share = None if self.share is None else math.floor(self.share * 10_000) / 10_000
-        return {"reference": self.reference, "share": share, "minimum": self.minimum, "passed": self.passed}
+        facts = {"reference": self.reference, "share": share, "minimum": self.minimum}
+        return {**facts, "errors": self.errors, "passed": self.passed}
 
     @property
     def said(self) -> str:
         """`bf16/bf16 recalls 11.2 % of the lines, 80 % are needed`."""
         if self.share is None:
             return f"{self.reference} gave no answer"
+        if not self.answered:
+            return f"{self.reference} answered {self.scored} of {self.functions} questions"
         return f"{self.reference} recalls {_percent(self.share)} of the lines, {_percent(self.minimum)} are needed"
+
+    @property
+    def sentence(self) -> str:
+        """For reports: whether it is calibrated, and what was measured."""
+        return f"calibrated: {self.said}" if self.passed else f"{_HEAD}: {self.said}"
 
     def advice(self, corpus: str) -> str:
         """What was measured, what it means and what to do, for one that has not passed."""
-        head = f"not calibrated (exit status {NOT_CALIBRATED}): {corpus}: {self.said}"
-        if self.share is None:
+        head = f"{_HEAD}: {corpus}: {self.said}"
+        if not self.answered:
             first = self.error.partition("\n")[0].partition(". The last lines of")[0]
             return (
                 f"{head} ({first or 'see its log'}). The other cells have nothing to be held against: none "
@@ -76,20 +93,43 @@ class Calibration:
         return (
             f"{head}. A model that is floored says nothing about its cache: the sweep ends here, what was recorded is "
             "kept. Look at the chat template (--kv-think), ask a shorter corpus or a better model, or lower "
-            "--kv-calibrate-min; --kv-calibrate off asks all the same."
+            "--kv-calibrate-min, with --kv-resume, so that nothing is asked twice; --kv-calibrate off asks all the "
+            "same."
         )
 
 
 def calibration(rows: Iterable[Mapping[str, Any]], reference: str, *, lines: int, minimum: float) -> Calibration:
     """What these rows of the reference, one for each item, say. `lines` were asked for of each function.
 
-    Each function counts once; one without a score is left out.
+    Each function counts once; one without a score is left out of the share.
     """
     items = list(rows)
+    functions = {row["function"] for row in items}
     errors = [row for row in items if row["outcome"] == ERROR]
     means = [mean_lines(scored) for scored in by_function(items).values()]
     share = math.fsum(means) / (lines * len(means)) if means else None
-    return Calibration(reference, share, minimum, len(errors), str(errors[0].get("error") or "") if errors else "")
+    error = str(errors[0].get("error") or "") if errors else ""
+    return Calibration(reference, share, minimum, len(errors), error, scored=len(means), functions=len(functions))
+
+
+def unknown(reason: str) -> dict[str, Any]:
+    """For run.json, where it was not found out whether the model can do the task."""
+    return {"passed": None, "reason": reason}
+
+
+def elsewhere(reference: str) -> str:
+    """Why a shard without the reference is not calibrated."""
+    return f"the reference {reference} is in another shard"
+
+
+def left_open(reference: str, *, ended: bool) -> str:
+    """Why a session is not calibrated that asked less than all of the reference.
+
+    Where it `ended` early, as with -x, what was asked decides nothing: a healthy model misses single functions too.
+    """
+    if ended:
+        return f"the session ended before all of the reference {reference} was asked"
+    return f"the reference {reference} was not asked"
 
 
 def _percent(share: float) -> str:

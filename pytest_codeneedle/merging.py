@@ -44,6 +44,7 @@ def merged(runs: Sequence[Run]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "ended": max((str(about["ended"]) for about in abouts if about.get("ended")), default=None),
         "wall_seconds": round(sum(about.get("wall_seconds") or 0.0 for about in abouts), 3),
         "shard": None,
+        **_calibration(abouts),
         "pairs": [str(pair) for pair in _in_grid_order(abouts)],
         "cells": list(dict.fromkeys(cell for about in abouts for cell in about["cells"])),
         **passes(abouts),
@@ -52,6 +53,13 @@ def merged(runs: Sequence[Run]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "outcomes": {outcome: outcomes.count(outcome) for outcome in (PASSED, FAILED, ERROR)},
         "merged": [{"run": name, "shard": about.get("shard"), "machine": about["machine"]} for name, about, _ in runs],
     }, rows
+
+
+def _calibration(abouts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """That of the shard with the reference: others cannot tell."""
+    found = [about["calibration"] for about in abouts if about.get("calibration")]
+    told = [one for one in found if one.get("passed") is not None]
+    return {"calibration": [*told, *found][0]} if found else {}
 
 
 def passes(abouts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

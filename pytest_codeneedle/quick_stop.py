@@ -123,7 +123,7 @@ class QuickStop:
                 continue  # it was broken off
             else:
                 said = f"all {len(pairs)} cells were asked"
-            self._grid.said[name] = wrapped(f"--kv-quick: {said}")
+            self._grid.said.setdefault(name, []).extend(wrapped(f"--kv-quick: {said}"))
             self._note(name, pairs, {"stage": stage, "settled": reason})
 
     def _note(self, name: str, pairs: tuple[KVPair, ...], facts: dict[str, object]) -> None:

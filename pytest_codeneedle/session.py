@@ -80,6 +80,7 @@ class GridSession:
         self.dropped: set[Cell] = set()  # what is not asked after all
         self.trendless: set[str] = set()  # corpora that were settled before a trend could be tested
         self.said: dict[str, list[str]] = {}  # below the grids of a corpus
+        self.calibration: dict[str, str] = {}  # a sentence on each corpus, where the session is calibrated
 
     @property
     def workers(self) -> int:

@@ -110,4 +110,6 @@ def _floored(rows: Rows, frame: Frame, view: View) -> str | None:
     found = calibration(of_reference, str(frame.reference), lines=frame.lines, minimum=frame.minimum)
     if found.share is None or found.passed:
         return None
+    if not found.answered:
+        return f"No verdict: {found.said}: there is too little to hold other cells against."
     return f"No verdict: {found.said} (--kv-calibrate-min): a floored model says nothing about its cache."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,8 +27,9 @@ BLOCK = [
     "not calibrated (exit status 10): real: bf16/bf16 recalls 0 % of the lines, 80 %",
     "  are needed. A model that is floored says nothing about its cache: the sweep",
     "  ends here, what was recorded is kept. Look at the chat template (--kv-think),",
-    "  ask a shorter corpus or a better model, or lower --kv-calibrate-min;",
-    "  --kv-calibrate off asks all the same.",
+    "  ask a shorter corpus or a better model, or lower --kv-calibrate-min, with",
+    "  --kv-resume, so that nothing is asked twice; --kv-calibrate off asks all the",
+    "  same.",
 ]
 #: A fake: the embedded server, but those of cells take for ever to load; the one that counts tokens has 512 of context.
 SLOW_CELLS = f"""#!{sys.executable}
@@ -74,7 +76,7 @@ def test_floored(floored: Lab) -> None:
     assert ("0.00", "-") == (matched(first, 5)["bf16", "bf16"], matched(first, 5)["bf16", "q4_0"])
     folder = floored.folder
     assert ["bf16/bf16#0"] == cells(folder)
-    facts = {"reference": "bf16/bf16", "share": 0.0, "minimum": 0.8, "passed": False}
+    facts = {"reference": "bf16/bf16", "share": 0.0, "minimum": 0.8, "errors": 0, "passed": False}
     assert facts == floored.about()["calibration"]
     assert [] == survivors(floored.path)
 
@@ -98,7 +100,8 @@ def test_floored_under_xdist(floored: Lab) -> None:
     assert ["bf16/bf16#0"] == cells(floored.folder)
     assert ["failed"] * 2 == [row["outcome"] for row in floored.rows()]
     assert "ended" in floored.about()
-    assert (floored.path / "junit.xml").exists()
+    said = "not calibrated (exit status 10): bf16/bf16 recalls 0 % of the lines, 80 % are needed"
+    assert said == calibration_in(floored.path / "junit.xml")
     assert [] == survivors(floored.path)
 
 
@@ -179,6 +182,49 @@ def test_stopped_meanwhile(lab: Lab) -> None:
     wait_until(lambda: not survivors(lab.path))
     assert "ended" in lab.about()
     assert "calibration" not in lab.about()
+
+
+def calibration_in(junit: Path) -> str:
+    """The sentence in JUnit's report."""
+    properties = {one.attrib["name"]: one.attrib["value"] for one in ET.parse(junit).iter("property")}
+    return next(value for name, value in properties.items() if name.endswith(".calibration"))
+
+
+def test_a_reference_that_is_left_out(lab: Lab) -> None:
+    """Where -k leaves it out, it is said under the grid, in run.json and in JUnit's report that nothing is known."""
+    result = lab.grid(*ON, *PAIRS, "-k", "q4_0", "--junitxml", "junit.xml")
+    assert (pytest.ExitCode.OK, 2) == (result.ret, result.parseoutcomes()["passed"])
+    said = "the reference bf16/bf16 was not asked"
+    assert f"not calibrated: {said}" in result.outlines
+    assert {"passed": None, "reason": said} == lab.about()["calibration"]
+    assert f"not calibrated: {said}" == calibration_in(lab.path / "junit.xml")
+
+
+def test_shards(floored: Lab) -> None:
+    """One without the reference says so, first and last; one that has nothing else is calibrated like any other."""
+    with_it, without = (
+        floored.grid(*FLOORED, "--kv-shard", f"{number}/2", "--kv-out", f"s{number}", corpus="real")
+        for number in (2, 1)
+    )
+    said = "the reference bf16/bf16 is in another shard"
+    if said not in str(without.outlines):
+        with_it, without = without, with_it
+    assert (NOT_CALIBRATED, pytest.ExitCode.TESTS_FAILED) == (with_it.ret, without.ret)
+    assert f"kv-grid: real: not calibrated here: {said}" in without.outlines
+    assert f"not calibrated: {said}" in without.outlines
+    assert set(BLOCK) < set(with_it.outlines)
+    found = [read_about(floored.path / name)["calibration"]["passed"] for name in ("s1", "s2")]
+    assert {None, False} == set(found)
+
+
+@pytest.mark.slow
+def test_stopped_before_it_is_decided(floored: Lab) -> None:
+    """With -x a single failed item decides nothing: it is said, and the exit status is pytest's."""
+    result = floored.grid(*FLOORED, "-x", corpus="real")
+    assert (pytest.ExitCode.TESTS_FAILED, {"failed": 1}) == (result.ret, result.parseoutcomes())
+    said = "the session ended before all of the reference bf16/bf16 was asked"
+    assert f"not calibrated: {said}" in " ".join(str(result.stdout).split())
+    assert {"passed": None, "reason": said} == floored.about()["calibration"]
 
 
 def test_no_share(lab: Lab) -> None:

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_codeneedle.errors import ConfigurationError
-from pytest_codeneedle.floored import NOT_CALIBRATED, Calibration, calibration, parse_share
+from pytest_codeneedle.floored import (
+    NOT_CALIBRATED,
+    Calibration,
+    calibration,
+    elsewhere,
+    left_open,
+    parse_share,
+    unknown,
+)
 
 LINES = 20
 
@@ -40,16 +48,40 @@ def test_share_is_that_of_the_lines(matched: list[int], minimum: float) -> None:
 
 
 def test_errors_are_no_misses() -> None:
-    """An item without a score is left out, as long as one has a score."""
+    """An item without a score is left out, as long as half of the functions have one; how many are is on record."""
     result = found(row("one", 18), row("two", None, "error", "it died"))
     assert (0.9, True, 1) == (result.share, result.passed, result.errors)
+    assert 1 == result.facts()["errors"]
+
+
+@given(st.integers(0, 12), st.integers(1, 12))
+def test_few_answers_speak_for_no_model(scored: int, unanswered: int) -> None:
+    """Fewer than half of the functions with a score are not enough, however good they are."""
+    good = [row(f"good {place}", LINES) for place in range(scored)]
+    result = found(*good, *(row(str(place), None, "error", "it died") for place in range(unanswered)))
+    assert (scored > 0 and scored >= unanswered) == result.passed == result.facts()["passed"]
+
+
+def test_one_answer_of_eight() -> None:
+    """What is missing is counted, the first error told; nothing is said of a model that is floored."""
+    result = found(row("good", LINES), *(row(str(place), None, "error", "it died") for place in range(7)))
+    assert {"share": 1.0, "errors": 7, "passed": False}.items() <= result.facts().items()
+    said = "not calibrated (exit status 10): tiny: bf16/bf16 answered 1 of 8 questions (it died). The other cells"
+    assert result.advice("tiny").startswith(said)
+    assert "floored" not in result.advice("tiny")
+
+
+def test_a_pass_that_answers_stands_for_one_that_did_not() -> None:
+    """Functions are counted, not items: with --kv-rotation both there are two of each."""
+    result = found(row("one", LINES), row("one", None, "error"), row("one", None, "error"))
+    assert result.passed
 
 
 def test_no_answer() -> None:
     """Where none has a score there is no share, and the first error is told in one line."""
     result = found(*(row(name, None, "error", f"{name} died. The last lines of x.log:\nboom") for name in "ab"))
     assert (None, False) == (result.share, result.passed)
-    assert {"reference": "bf16/bf16", "share": None, "minimum": 0.8, "passed": False} == result.facts()
+    assert {"reference": "bf16/bf16", "share": None, "minimum": 0.8, "errors": 2, "passed": False} == result.facts()
     assert "tiny: bf16/bf16 gave no answer (a died). The other cells" in result.advice("tiny")
 
 
@@ -71,8 +103,27 @@ def test_advice() -> None:
     )
     assert all(
         said in advice
-        for said in ("--kv-think", "shorter corpus", "better model", "--kv-calibrate-min", "--kv-calibrate off")
+        for said in (
+            "--kv-think",
+            "shorter corpus",
+            "better model",
+            "--kv-calibrate-min, with --kv-resume",
+            "calibrate off",
+        )
     )
+
+
+def test_what_is_said_where_nothing_was_decided() -> None:
+    """The reason names the reference; none of it is a pass or a failure."""
+    assert "the reference bf16/bf16 was not asked" == left_open("bf16/bf16", ended=False)
+    assert "ended before all of the reference bf16/bf16" in left_open("bf16/bf16", ended=True)
+    assert {"passed": None, "reason": elsewhere("bf16/bf16")} == unknown("the reference bf16/bf16 is in another shard")
+
+
+def test_the_sentence_for_reports() -> None:
+    """It begins with what it comes to."""
+    assert "calibrated: bf16/bf16 recalls 90 % of the lines, 80 % are needed" == found(row("one", 18)).sentence
+    assert found(row("one", 1)).sentence.startswith("not calibrated (exit status 10): bf16/bf16 recalls 5 %")
 
 
 @given(st.floats(0, 1))

@@ -104,6 +104,22 @@ def test_other_added_arguments_are_refused() -> None:
         merged(runs)
 
 
+def test_the_calibration_is_that_of_the_shard_with_the_reference() -> None:
+    """Whichever shard comes first; where no shard has it, nobody knows; older runs say nothing."""
+    passed, unknown = {"passed": True, "share": 1.0}, {"passed": None, "reason": "in another shard"}
+
+    def joined(*found: dict[str, Any] | None) -> Any:
+        runs = [
+            (f"s{at}", about(f"{pair}/q4_0", **({"calibration": one} if one else {})), [row(f"{pair}/q4_0", "f")])
+            for at, (pair, one) in enumerate(zip(("q4_0", "q8_0"), found, strict=True))
+        ]
+        return merged(runs)[0].get("calibration")
+
+    assert passed == joined(unknown, passed) == joined(passed, unknown)
+    assert unknown == joined(unknown, unknown)
+    assert joined(None, None) is None
+
+
 def test_one_run_is_not_merged() -> None:
     """It is merged already."""
     with pytest.raises(RunFolderError, match="two runs or more"):
