@@ -32,7 +32,7 @@ def shareable(value: Any) -> Any:  # noqa: ANN401 - a value as JSON has it
 
 def _text(text: str) -> str:
     named = _URL.sub(lambda found: _last_of_url(found[0]), text)
-    return _PATH.sub(lambda found: _last(found[0]), named)
+    return _PATH.sub(lambda found: last_name(found[0]), named)
 
 
 def _word(word: str, before: str) -> str:
@@ -47,7 +47,7 @@ def _word(word: str, before: str) -> str:
 
 def _listed(value: str) -> str:
     """A value, or several with commas."""
-    return ",".join(_last(one) if _PATH_WORD.fullmatch(one) else _text(one) for one in value.split(","))
+    return ",".join(last_name(one) if _PATH_WORD.fullmatch(one) else _text(one) for one in value.split(","))
 
 
 def _counted(hosts: str) -> str:
@@ -55,12 +55,12 @@ def _counted(hosts: str) -> str:
     return "1 host" if count == 1 else f"{count} hosts"
 
 
-def _last(path: str) -> str:
+def last_name(path: str) -> str:
     """The last name of a path."""
     return re.split(r"[/\\]", path.rstrip("/\\"))[-1] or "/"
 
 
 def _last_of_url(url: str) -> str:
     """The file that a URL names; of others no more than that it is one."""
-    last = _last(url.partition("?")[0])
+    last = last_name(url.partition("?")[0])
     return last if last.endswith(".gguf") else "URL"

@@ -70,8 +70,8 @@ def test_worse(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = said(capsys, 1, "compare", "run", "new")
     assert [
         "random-bodies-mini: run -> new",
-        "worse: mean of all cells -1.00 lines (p 0.012); lowest pair q4_0/q4_0 -2.00",
-        "  lines (p 0.012)",
+        "worse: mean of all cells -1.00 lines (p = 0.012); lowest pair q4_0/q4_0 -2.00",
+        "  lines (p = 0.012)",
         "",
         "build was b0-unknown, is b9999",
         "",
