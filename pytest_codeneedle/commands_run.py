@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.commands_corpus import check_threshold, project_root, write_text
-from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.errors import DAMAGED, ConfigurationError, RunFolderError
 from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.grid import ERROR, make_grid
 from pytest_codeneedle.kvtypes import parse_pair
@@ -42,12 +42,16 @@ def summary(flags: argparse.Namespace) -> None:
 
     folders = [RunFolder.open(path) for path in flags.run_folders]
     abouts = [folder.about() for folder in folders]
-    several = len({about["model_name"] for about in abouts}) > 1
-    rows = [
-        row
-        for folder, about in zip(folders, abouts, strict=True)
-        for row in _summed_up(about, folder.current_rows(), several=several)
-    ]
+    several = len({str(about.get("model_name")) for about in abouts}) > 1
+    rows = []
+    for folder, about in zip(folders, abouts, strict=True):
+        try:
+            rows += _summed_up(about, folder.current_rows(), several=several)
+        except DAMAGED as error:
+            msg = (
+                f"{folder.path} is damaged: {type(error).__name__}: {error}; bring it back from a copy, or leave it out"
+            )
+            raise RunFolderError(msg) from error
     if flags.json:
         print(json.dumps([row.facts() for row in rows], indent=1, ensure_ascii=False, allow_nan=False))
         return
