@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 import json
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pytest_codeneedle.session import GridSession
 
@@ -18,10 +18,11 @@ class _Properties(Protocol):
     def add_global_property(self, name: str, value: object) -> None: ...
 
 
-def add_to_junit(session: GridSession) -> None:
+def add_to_junit(session: GridSession, gate: Mapping[str, tuple[str, Mapping[str, Any]]]) -> None:
     """The verdict on each corpus as properties of the suite, where --junitxml is on: as sentences, and as JSON.
 
-    Before it, whether the session is calibrated.
+    Before it, whether the session is calibrated. `gate` is that of the comparison with a baseline, by corpus: a
+    sentence, and plain facts.
     """
     for plugin in session.config.pluginmanager.get_plugins():
         if hasattr(plugin, "add_global_property"):
@@ -35,6 +36,10 @@ def add_to_junit(session: GridSession) -> None:
                     writer.add_global_property(f"codeneedle.{corpus}{rotation}.verdict", said)
                     plain = json.dumps(one, ensure_ascii=False, allow_nan=False)
                     writer.add_global_property(f"codeneedle.{corpus}{rotation}.verdict_json", plain)
+            for corpus, (sentence, facts) in gate.items():
+                writer.add_global_property(f"codeneedle.{corpus}.gate", sentence)
+                told = json.dumps(facts, ensure_ascii=False, allow_nan=False)
+                writer.add_global_property(f"codeneedle.{corpus}.gate_json", told)
 
 
 def html_sections(sections: Iterable[tuple[str, list[str]]]) -> list[str]:

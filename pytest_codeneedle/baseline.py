@@ -9,7 +9,7 @@ from pytest_codeneedle.devices import used_devices
 from pytest_codeneedle.errors import BaselineError, CacheTypeError
 from pytest_codeneedle.run_checks import checked_about
 from pytest_codeneedle.store import RUN, SERVERS, RunFolder, current
-from pytest_codeneedle.stored_run import StoredRun, stored_run
+from pytest_codeneedle.stored_run import StoredRun, checked, stored_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,8 +59,9 @@ def read_folder(folder: RunFolder, name: str, rows: Sequence[Mapping[str, Any]] 
     """The run in a folder; `rows` are those that count, where they are known. Raises RunFolderError, BaselineError."""
     about = checked_about(folder.path, folder.about())
     try:
-        return stored_run(name, about, current(about, folder.rows()) if rows is None else rows, _gpus(folder.path))
-    except (KeyError, TypeError, ValueError, AttributeError, CacheTypeError) as error:
+        found = current(about, folder.rows()) if rows is None else rows
+        return checked(stored_run(name, about, found, _gpus(folder.path)))
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, CacheTypeError) as error:
         lacks = f"there is no {error}" if isinstance(error, KeyError) else str(error)
         msg = f"{name} is damaged: {lacks}; bring it back from a copy, or name another run"
         raise BaselineError(msg) from error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.cells import parse_place
 from pytest_codeneedle.errors import BaselineError, CacheTypeError
 from pytest_codeneedle.kvtypes import parse_pair
-from pytest_codeneedle.stored_run import StoredCell, StoredRun
+from pytest_codeneedle.stored_run import StoredCell, StoredRun, checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -73,7 +73,7 @@ def parse_baseline(name: str, text: str) -> StoredRun:
     """The run that was saved so. Raises BaselineError for other files, later formats and damage, with the part."""
     try:
         read = json.loads(text, parse_constant=_refused)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         msg = f"{name} is no baseline: not JSON: {error}; codeneedle baseline save RUN -o FILE writes one"
         raise BaselineError(msg) from error
     if not isinstance(read, dict) or read.get("format") != FORMAT:
@@ -91,11 +91,12 @@ def parse_baseline(name: str, text: str) -> StoredRun:
             part = f"cell {key}"
             place = parse_place(key)
             cells[place] = _read_cell(said, functions)
-    except (KeyError, TypeError, ValueError, AttributeError, CacheTypeError) as error:
+        part = "its figures"
+        return checked(StoredRun(name=name, functions=functions, cells=cells, **head))
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, CacheTypeError) as error:
         lacks = f"no {error}" if isinstance(error, KeyError) else str(error)
         msg = f"{name} is damaged: {part}: {lacks}; bring it back from a copy, or save it anew"
         raise BaselineError(msg) from error
-    return StoredRun(name=name, functions=functions, cells=cells, **head)
 
 
 def _refused(constant: str) -> float:

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 from pytest_codeneedle.baseline import read_several
 from pytest_codeneedle.comparable import refuse_other_wording, under_one_rotation
 from pytest_codeneedle.errors import BaselineError
+from pytest_codeneedle.figures import counted
 from pytest_codeneedle.identity import Identity
 from pytest_codeneedle.prompts import Task, task_sha256
 from pytest_codeneedle.stored_run import questions_of
 from pytest_codeneedle.thinking import suffix
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
+    from pytest_codeneedle.cells import Place
     from pytest_codeneedle.plan import Plan
     from pytest_codeneedle.stored_run import StoredRun
 
@@ -68,24 +70,59 @@ def _checked(plan: Plan, name: str, run: StoredRun) -> StoredRun:
     about = {"lines": settings.lines, "prompt": settings.wording, "relax_indent": settings.relax_indent}
     refuse_other_wording(run, questions_of(about, {"prompt_sha256": task_sha256(task)}), "this session")
     aligned = under_one_rotation(run, set(settings.rotations))
-    if not any(cell.place._replace(replicate=0) in aligned.cells for cell in plan.cells if cell.corpus == name):
+    if not _common_cells(plan, name, aligned):
         pairs = ", ".join(map(str, list(run.cells)[:3]))
         msg = f"--kv-baseline {run.name} has none of the cells that are asked; it has {pairs or 'none at all'}"
         raise BaselineError(msg)
-    asked = {question.function.name for question in chosen.asked}
-    if chosen.corpus.max_tokens is None and not asked & set(run.functions):
-        seed = run.facts.get("seed")
-        msg = f"--kv-baseline {run.name} has none of the functions that are asked (its --kv-seed was {seed})"
-        raise BaselineError(msg)
+    if not aligned.answered:
+        msg = f"--kv-baseline {run.name} has no answer: there is nothing to hold a run against"
+        raise BaselineError(f"{msg}; save one of a run that was answered")
+    if chosen.corpus.max_tokens is None:  # of others a tokenizer says first which functions are left
+        refuse_too_few(plan, name, aligned)
     return aligned
 
 
-def refuse_other_cut(run: StoredRun, name: str, sha256: str) -> None:
-    """Raise BaselineError where this model's tokenizer leaves another part of a trimmed corpus than it had then."""
+def _common_cells(plan: Plan, name: str, run: StoredRun) -> list[Place]:
+    asked = {cell.place._replace(replicate=0) for cell in plan.cells if cell.corpus == name}
+    return sorted(asked & set(run.cells))
+
+
+def refuse_other_cut(plan: Plan, name: str, run: StoredRun) -> None:
+    """Once the corpora are cut: raise BaselineError where too little is left of the baseline's questions.
+
+    That is another part of the text than this model's tokenizer left then, or other functions than were asked then.
+    """
+    sha256 = plan.corpora[name].corpus.sha256
     if run.corpus_sha256 != sha256:
         different = Identity({"sha256": sha256}).differences(Identity({"sha256": run.corpus_sha256}))[0]
         msg = f"--kv-baseline {run.name}: [trim] leaves another part of {name} with this model: {different}"
         raise BaselineError(f"{msg}; name the files in the corpus instead, and save the baseline anew")
+    refuse_too_few(plan, name, run)
+
+
+def refuse_too_few(plan: Plan, name: str, run: StoredRun) -> None:
+    """Raise BaselineError where the functions of both are none, or so few that they cannot show any loss."""
+    from pytest_codeneedle.comparison import least_functions  # noqa: PLC0415 - scipy, which other sessions load later
+
+    asked = {question.function.name for question in plan.corpora[name].asked}
+    if not asked & set(run.functions):
+        seed = run.facts.get("seed")
+        msg = f"--kv-baseline {run.name} has none of the functions that are asked (its --kv-seed was {seed})"
+        raise BaselineError(msg)
+    cells = [cell for cell in _common_cells(plan, name, run) if asked & set(run.cells[cell].scored)]
+    answered = asked & {function for cell in cells for function in run.cells[cell].scored}
+    needed = least_functions(cells, run.reference, plan.settings.reference)
+    if len(answered) < needed:
+        has = f"has answers to {counted(len(answered), 'function')} of those that are asked"
+        msg = f"--kv-baseline {run.name} {has} of {name}, which cannot show a loss: {needed} are needed"
+        raise BaselineError(f"{msg}{_way_out(asked, run, needed)}")
+
+
+def _way_out(asked: Collection[str], run: StoredRun, needed: int) -> str:
+    """More functions now where the baseline has them, else in both."""
+    more = f"ask more (--kv-functions {needed}, or k of the corpus)"
+    known = {function for figures in run.cells.values() for function in figures.scored}
+    return f"; {more}" if len(known) >= needed > len(asked) else f"; {more} and save the baseline anew"
 
 
 def _shown(path: Path, start: Path) -> str:

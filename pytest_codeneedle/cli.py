@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_codeneedle import commands_calibrate, commands_compare, commands_corpus, commands_run, commands_stored
-from pytest_codeneedle.errors import CodeneedleError
+from pytest_codeneedle.errors import DAMAGED, CodeneedleError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,24 +20,31 @@ _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0, or 2 with one line on standard error where it cannot be done.
 
-    Two have a status of their own: 1 of `compare` where something is worse, of `calibrate` where something is off.
+    Some have a status of their own: 1 of `compare` where something is worse, of `calibrate` where something is off;
+    2 of `compare` where it cannot be decided. What is damaged in a run is 2 as well, and never 1.
     """
     flags = _parser().parse_args(argv)
     try:
         status: int | None = flags.run(flags)
-    except (KeyError, TypeError, AttributeError) as error:
-        folder = getattr(flags, "run_folder", None) or " or ".join(map(str, getattr(flags, "run_folders", ())))
-        if not folder:
-            raise
-        print(f"codeneedle: {folder} is damaged: {type(error).__name__}: {error}", file=sys.stderr)
-        return 2
     except CodeneedleError as error:
         print(f"codeneedle: {error}", file=sys.stderr)
+        return 2
+    except DAMAGED as error:
+        runs = _runs(flags)
+        if not runs:
+            raise
+        print(f"codeneedle: {runs} is damaged: {type(error).__name__}: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # `codeneedle functions ... | head`
         sys.stderr.close()
         return 0
     return status or 0
+
+
+def _runs(flags: argparse.Namespace) -> str:
+    """The runs that a command reads; nothing where it reads none."""
+    named = [getattr(flags, name, None) for name in ("run_folder", "old", "new")]
+    return " or ".join(map(str, [*filter(None, named), *getattr(flags, "run_folders", ())]))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -127,7 +134,9 @@ def _add_merge(commands: _Commands) -> None:
 
 
 def _add_compare(commands: _Commands) -> None:
-    compare = commands.add_parser("compare", help="hold a run against an earlier one: exit status 1 if it is worse")
+    compare = commands.add_parser(
+        "compare", help="hold a run against an earlier one: exit status 1 if it is worse, 2 if that cannot be decided"
+    )
     compare.add_argument("old", metavar="OLD", type=Path, help="run folder, or file of `codeneedle baseline save`")
     compare.add_argument("new", metavar="NEW", type=Path, help="likewise")
     form = compare.add_mutually_exclusive_group()
@@ -141,7 +150,10 @@ def _add_baseline(commands: _Commands) -> None:
     actions = baseline.add_subparsers(required=True, metavar="ACTION")
     save = actions.add_parser("save", help="write the file: no code, no answers")
     save.add_argument("run_folder", metavar="RUN", type=Path)
-    save.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="written anew each time")
+    save.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="written anew each time; - is standard output"
+    )
+    save.add_argument("--allow-partial", action="store_true", help="of a run that is not complete, or not calibrated")
     save.set_defaults(run=commands_compare.save_baseline)
 
 

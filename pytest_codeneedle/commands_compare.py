@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.baseline import is_baseline, read_stored
@@ -15,9 +16,14 @@ from pytest_codeneedle.store import RunFolder
 if TYPE_CHECKING:
     import argparse
 
+    from pytest_codeneedle.standing import Standing
+
 
 def compare(flags: argparse.Namespace) -> int:
-    """Print what became of the old run's figures in the new one; 1 where anything is worse, else 0."""
+    """Print what became of the old run's figures in the new one.
+
+    1 where anything is worse, 2 where so few functions are in both that nothing could be, else 0.
+    """
     # scipy is loaded here: other commands pay nothing for it
     from pytest_codeneedle import comparison_markdown, comparison_text  # noqa: PLC0415 - each command its own imports
     from pytest_codeneedle.comparison import compare as compared_with  # noqa: PLC0415 - as above
@@ -30,22 +36,44 @@ def compare(flags: argparse.Namespace) -> int:
     else:
         print(f"{compared.new.corpus}: {compared.old.name} -> {compared.new.name}")
         print("\n".join(comparison_text.comparison_lines(compared)))
+    if compared.undecided:
+        return 2
     return 1 if compared.worse else 0
 
 
 def save_baseline(flags: argparse.Namespace) -> None:
-    """Write the figures of a run into a file that is made to be committed."""
+    """Write the figures of a run into a file that is made to be committed. Raises BaselineError for a part of a run."""
     folder = RunFolder.open(flags.run_folder)
     run = read_stored(folder.path)
     if not run.answered:
         msg = f"{folder.path} has no answer: there is nothing to hold a run against"
         raise BaselineError(msg)
+    stands = standing(folder.about(), folder.current_rows())
+    if not flags.allow_partial:
+        _refuse_partial(folder, stands)
+    said = [
+        f"{run.corpus}: {stands.cells_done} of {len(stands.cells)} cells, {stands.answered} of {stands.items} answers",
+        f"baseline: {flags.output}",
+    ]
+    if str(flags.output) == "-":
+        print(baseline_text(run), end="")
+        print(said[0], file=sys.stderr)
+        return
     if flags.output.is_file() and not is_baseline(flags.output):
         msg = f"{flags.output} is there and is no baseline: it is left as it is; give another -o FILE"
         raise BaselineError(msg)
     write_text(flags.output, baseline_text(run), private=folder.private)
-    stands = standing(folder.about(), folder.current_rows())
-    print(
-        f"{run.corpus}: {stands.cells_done} of {len(stands.cells)} cells, {stands.answered} of {stands.items} answers"
-    )
-    print(f"baseline: {flags.output}")
+    print("\n".join(said))
+
+
+def _refuse_partial(folder: RunFolder, stands: Standing) -> None:
+    """Raise BaselineError for a run that was broken off, lacks answers, or whose model is not calibrated."""
+    from pytest_codeneedle.frame import Frame  # noqa: PLC0415 - each command its own imports
+    from pytest_codeneedle.summary import run_verdicts  # noqa: PLC0415 - as above
+
+    if stands.answered < stands.items:
+        msg = f"{folder.path} is not complete: {stands.answered} of {stands.items} answers; go on with it (--kv-resume)"
+        raise BaselineError(f"{msg}, or save what there is with --allow-partial")
+    if any(one.floored for one in run_verdicts(folder.current_rows(), Frame.of(folder.about())).values()):
+        msg = f"{folder.path} is not calibrated: its reference recalls too little for others to lose"
+        raise BaselineError(f"{msg}; take a model that recalls it, or save it all the same with --allow-partial")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.commands_corpus import check_threshold, project_root, write_text
-from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.errors import DAMAGED, ConfigurationError, RunFolderError
 from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.grid import ERROR, make_grid
 from pytest_codeneedle.kvtypes import parse_pair
@@ -42,13 +42,18 @@ def summary(flags: argparse.Namespace) -> None:
 
     folders = [RunFolder.open(path) for path in flags.run_folders]
     abouts = [folder.about() for folder in folders]
-    models = len({about["model_name"] for about in abouts}) > 1
-    names = [f"{about['corpus']}, {about['model_name']}" if models else str(about["corpus"]) for about in abouts]
-    rows = [
-        row
-        for folder, about, name in zip(folders, abouts, names, strict=True)
-        for row in _summed_up(name if names.count(name) == 1 else folder.path.name, about, folder.current_rows())
-    ]
+    models = len({str(about.get("model_name")) for about in abouts}) > 1
+    names = [", ".join([str(about["corpus"]), *([str(about["model_name"])] if models else [])]) for about in abouts]
+    rows = []
+    for folder, about, name in zip(folders, abouts, names, strict=True):
+        try:
+            called = name if names.count(name) == 1 else folder.path.name
+            rows += _summed_up(called, about, folder.current_rows())
+        except DAMAGED as error:
+            msg = (
+                f"{folder.path} is damaged: {type(error).__name__}: {error}; bring it back from a copy, or leave it out"
+            )
+            raise RunFolderError(msg) from error
     if flags.json:
         print(json.dumps([row.facts() for row in rows], indent=1, ensure_ascii=False, allow_nan=False))
         return

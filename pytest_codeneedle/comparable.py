@@ -90,3 +90,19 @@ def not_compared(old: StoredRun, new: StoredRun, asked: Mapping[Place, Sequence[
         single = sum(len(set(have.cells[cell].matched) - set(names) - set(functions)) for cell, names in asked.items())
         if single:
             yield f"{counted(single, 'single question')} {when}"
+
+
+def part_compared(old: StoredRun, asked: Mapping[Place, Sequence[str]]) -> str:
+    """How much of the old run was asked again, as `in 2 of 5 cells`; nothing where all of it was."""
+    cells = [cell for cell, names in asked.items() if names]
+    again = {name for names in asked.values() for name in names}
+    every = {name for figures in old.cells.values() for name in figures.matched}
+    said = []
+    if len(cells) < len(old.cells):
+        said.append(f"in {len(cells)} of {counted(len(old.cells), 'cell')}")
+    if len(again) < len(every):
+        said.append(f"for {len(again)} of {counted(len(every), 'function')}")
+    questions = sum(map(len, asked.values()))
+    if not said and questions < old.questions_asked:
+        said.append(f"for {questions} of {counted(old.questions_asked, 'question')}")
+    return " ".join(said)

@@ -13,11 +13,18 @@ import statistics
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.comparable import differences, not_compared, refuse_other_questions, under_one_rotation
+from pytest_codeneedle.comparable import (
+    differences,
+    not_compared,
+    part_compared,
+    refuse_other_questions,
+    under_one_rotation,
+)
 from pytest_codeneedle.errors import BaselineError
 from pytest_codeneedle.floored import DEFAULT_MINIMUM
 from pytest_codeneedle.paired import ALPHA, holm, sign_flip
 from pytest_codeneedle.power import detectable, least_one_way
+from pytest_codeneedle.shareable import last_name
 from pytest_codeneedle.verdict import low_pair
 
 if TYPE_CHECKING:
@@ -81,6 +88,7 @@ class Flip:
 class Comparison:
     """`new` against `old`. `differing` is what differs between the runs, `missing` what was not compared.
 
+    `part` is how much of the old run was asked again, as `in 2 of 5 cells`; nothing where all of it was.
     `declared` and `cells` are the two families, each at `level`. `silent` are the questions, by cell, that had an
     answer and have none now; `cells_silent` the cells in which nothing is answered any more. `margins` are mean
     margins in nats, (old, new), of cells where both runs have them: they decide nothing.
@@ -90,6 +98,7 @@ class Comparison:
     new: StoredRun
     differing: tuple[str, ...]
     missing: tuple[str, ...]
+    part: str
     functions: int
     level: float
     declared: tuple[Change, ...]
@@ -111,6 +120,11 @@ class Comparison:
     def worse(self) -> bool:
         """Whether the gate is red."""
         return bool(self.worse_changes or self.silent)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether it could not have been red: too few functions to show any loss, and nothing else that is worse."""
+        return not self.worse and self.functions < self.functions_needed[0]
 
     @property
     def floored(self) -> float | None:
@@ -145,8 +159,10 @@ class Comparison:
         return {
             "format": 1,
             "worse": self.worse,
-            "old": self.old.name,
-            "new": self.new.name,
+            "undecided": self.undecided,
+            "part": self.part,
+            "old": last_name(self.old.name),
+            "new": last_name(self.new.name),
             "corpus": self.new.corpus,
             "corpus_sha256": self.new.corpus_sha256,
             "differing": list(self.differing),
@@ -185,6 +201,7 @@ def compare(old: StoredRun, new: StoredRun) -> Comparison:
         new=new,
         differing=tuple(differences(old, new, common)),
         missing=tuple(not_compared(old, new, asked)),
+        part=part_compared(old, asked),
         functions=len({name for names in scored.values() for name in names}),
         level=level,
         declared=tuple(_judged(declared, level)),
@@ -203,19 +220,31 @@ def _common(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[str, 
 def _families(
     old: StoredRun, new: StoredRun, scored: Mapping[Place, Sequence[str]]
 ) -> tuple[list[Change], list[Change]]:
-    """The declared contrasts and all cells; where there is one cell, nothing is declared beside it."""
+    """The declared contrasts and all cells."""
     cells = [cell for cell in scored if scored[cell]]
     every = [_change(str(cell), [cell], old, new, scored) for cell in cells]
+    contrasts = _declared(cells, old.reference, new.reference)
+    return [_change(name, over, old, new, scored) for name, over in contrasts], every
+
+
+def _declared(cells: Sequence[Place], before: KVPair, now: KVPair) -> list[tuple[str, Sequence[Place]]]:
+    """The declared contrasts, each with its cells; where there is one cell, nothing is declared beside it."""
     if len(cells) < 2:  # noqa: PLR2004 - its mean is the cell
-        return [], every
-    declared = [_change("mean of all cells", cells, old, new, scored)]
-    reference = _of_pair(cells, new.reference) or _of_pair(cells, old.reference)
+        return []
+    declared: list[tuple[str, Sequence[Place]]] = [("mean of all cells", cells)]
+    reference = _of_pair(cells, now) or _of_pair(cells, before)
     if reference is not None:
-        declared.append(_change(f"reference {reference}", [reference], old, new, scored))
-    low = _of_pair(cells, low_pair([cell.pair for cell in cells], reference.pair if reference else new.reference))
+        declared.append((f"reference {reference}", [reference]))
+    low = _of_pair(cells, low_pair([cell.pair for cell in cells], reference.pair if reference else now))
     if low is not None:
-        declared.append(_change(f"lowest pair {low}", [low], old, new, scored))
-    return declared, every
+        declared.append((f"lowest pair {low}", [low]))
+    return declared
+
+
+def least_functions(cells: Sequence[Place], before: KVPair, now: KVPair) -> int:
+    """How many functions it takes in these cells to show any loss; `before` and `now` are the reference pairs."""
+    declared = _declared(cells, before, now)
+    return least_one_way(ALPHA / 2 / len(declared) if declared else ALPHA)
 
 
 def _of_pair(cells: Iterable[Place], pair: KVPair | None) -> Place | None:

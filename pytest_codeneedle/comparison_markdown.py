@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_codeneedle.comparison_text import all_wrapped, grids, notes, verdict
 from pytest_codeneedle.figures import few
 from pytest_codeneedle.printable import printable
+from pytest_codeneedle.shareable import last_name
 
 if TYPE_CHECKING:
     from pytest_codeneedle.comparison import Change, Comparison
@@ -20,10 +21,11 @@ _MOST_CHARACTERS = 60_000
 def comparison_markdown(compared: Comparison) -> list[str]:
     """Lines of markdown, under 60,000 characters: GitHub takes 65,536 in a comment."""
     differing = [f"- {_plain(one)}" for one in (*compared.differing, *(f"not compared: {o}" for o in compared.missing))]
+    old, new = (_plain(last_name(run.name)) for run in (compared.old, compared.new))
     lines = [
         f"### KV-cache recall: {_plain(verdict(compared))}",
         "",
-        f"{_plain(compared.new.corpus)}: {_plain(compared.old.name)} → {_plain(compared.new.name)}",
+        f"{_plain(compared.new.corpus)}: {old} → {new}",
         "",
         *(["What differs between the runs:", "", *differing, ""] if differing else []),
         *_table([*compared.declared, *(one for one in compared.worse_changes if one not in compared.declared)]),

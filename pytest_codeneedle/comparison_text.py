@@ -36,7 +36,7 @@ def comparison_lines(compared: Comparison) -> list[str]:
 
 
 def verdict(compared: Comparison) -> str:
-    """One sentence: what is worse, or that nothing is and what would have been seen."""
+    """One sentence: what is worse, or that nothing is, in how much of the old run, and what would have been seen."""
     if compared.worse:
         worse = [
             f"{change.name} {change.difference:+.2f} lines ({p_is(change.adjusted)})"
@@ -47,15 +47,17 @@ def verdict(compared: Comparison) -> str:
             worse.append(f"{counted(questions, 'question')} gave an answer and give none now")
         return f"worse: {few(worse, _NAMED, '; ')}"
     needed, _ = compared.functions_needed
+    part = f" {compared.part}" if compared.part else ""
     if compared.functions < needed:
-        return f"nothing is shown to be worse: {_blind(compared.functions, needed)}"
+        return f"nothing is shown to be worse{part}: {_blind(compared.functions, needed)}"
     if compared.floored is not None:
         recalled = f"{compared.floored:.2f} of {compared.old.lines} lines"
-        return f"nothing is shown to be worse: the old run's reference recalled {recalled}, which leaves little to lose"
+        why = f"the old run's reference recalled {recalled}, which leaves little to lose"
+        return f"nothing is shown to be worse{part}: {why}"
     lost = any(change.difference < 0 for change in (*compared.declared, *compared.cells))
     seen = compared.seen_loss
     would = "" if seen is None else f": a mean loss of {seen:.2f} lines would have been seen"
-    return f"nothing is {'significantly ' if lost else ''}worse{would}"
+    return f"nothing is {'significantly ' if lost else ''}worse{part}{would}"
 
 
 def _told(change: Change) -> str:

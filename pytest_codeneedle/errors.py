@@ -56,6 +56,10 @@ class BaselineError(ConfigurationError):
     """A stored run that no baseline can be: damaged, no baseline at all, or of another corpus or other questions."""
 
 
+#: What reading a damaged record raises where nothing more is known: a part is missing, or is something else.
+DAMAGED = (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError)
+
+
 class CellError(CodeneedleError):
     """A cell, or one of its items, that gave no answer to score."""
 

@@ -11,7 +11,7 @@ from pytest_codeneedle.baseline import read_folder
 from pytest_codeneedle.baselines import baselines_of, refuse_other_cut
 from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.errors import BaselineError, ConfigurationError
-from pytest_codeneedle.exit_status import gate_status
+from pytest_codeneedle.exit_status import gate_decision
 from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.grid import ERROR, FAILED
 from pytest_codeneedle.rows import PACKAGED, REPORT_FIELD
@@ -64,10 +64,10 @@ class Gate:
         node.workerinput[FAILED_THEN] = sorted(map(list, self._failed_then))
 
     def refuse_other_cuts(self) -> None:
-        """Once a tokenizer has cut the corpora: raise BaselineError where something else is left than was left then."""
+        """Once a tokenizer has cut the corpora: raise BaselineError where too little of the baseline's is left."""
         try:
             for name in self._baselines:
-                refuse_other_cut(self._baselines[name], name, self._session.plan.corpora[name].corpus.sha256)
+                refuse_other_cut(self._session.plan, name, self._baselines[name])
         except BaselineError:
             self._session.abandon()
             raise
@@ -98,26 +98,36 @@ class Gate:
             return False
         return row["outcome"] != ERROR or place.replicate < self._session.plan.settings.repeat
 
-    @pytest.hookimpl(trylast=True)  # the run is written, and known to be calibrated or not
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Compare, and decide the exit status, unless the session was broken off."""
-        if self._session.is_worker or not self._session.prepared:
-            return
+    def compare(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Hold each corpus against its baseline: the verdict as a sentence, and as facts, by corpus.
+
+        Once the run is written, and before pytest's own reports are.
+        """
+        from pytest_codeneedle.comparison_text import verdict  # noqa: PLC0415 - scipy is loaded when all is answered
+
+        if not self._session.prepared:
+            return {}
         self._compared = {name: self._compare(name, run) for name, run in self._baselines.items()}
-        compared = [one for one in self._compared.values() if not isinstance(one, str)]
-        if len(compared) < len(self._compared) or session.shouldfail or session.shouldstop:
+        return {
+            name: (f"not compared: {one}", {"worse": None, "why_not": one})
+            if isinstance(one, str)
+            else (verdict(one), one.facts())
+            for name, one in self._compared.items()
+        }
+
+    @pytest.hookimpl(trylast=True)  # known to be calibrated or not
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Decide the exit status. A session that was broken off keeps its own, which is none of success."""
+        if not self._compared:
             return
-        others = session.testsfailed - self._judged_failures
-        worse = any(one.worse for one in compared)
-        found = session.exitstatus
-        session.exitstatus = gate_status(found, worse=worse, other_failures=others)
-        status = f"exit status {int(session.exitstatus)}"
-        if found != session.exitstatus:
-            failed = "1 failed item" if self._judged_failures == 1 else f"{self._judged_failures} failed items"
-            self._said = [f"{status}: decided by the comparison, not by {failed}"]
-        elif others and not worse:
-            other = "1 failure is" if others == 1 else f"{others} failures are"
-            self._said = [f"{status}: {other} none of the comparison's"]
+        if (session.shouldfail or session.shouldstop) and session.exitstatus != pytest.ExitCode.OK:
+            return
+        session.exitstatus, self._said = gate_decision(
+            int(session.exitstatus),
+            self._compared,
+            judged_failures=self._judged_failures,
+            other_failures=session.testsfailed - self._judged_failures,
+        )
 
     def _compare(self, name: str, run: StoredRun) -> Comparison | str:
         """The comparison, or why there is none."""
@@ -135,7 +145,7 @@ class Gate:
 
         for name, compared in self._compared.items():
             terminalreporter.write_sep("=", f"KV-cache gate: {name} against {self._baselines[name].name}")
-            lines = wrapped(compared) if isinstance(compared, str) else comparison_lines(compared)
+            lines = wrapped(f"not compared: {compared}") if isinstance(compared, str) else comparison_lines(compared)
             terminal.write(config, lines)
         terminal.write(config, ["", *self._said] if self._said else [])
 

@@ -188,7 +188,7 @@ class GridPlugin:
             if self._signals.received:
                 end_workers(self._local_workers.values())  # once more: two signals at once may not wake one that waits
             self.session.finish()
-            attachments.add_to_junit(self.session)
+            attachments.add_to_junit(self.session, {} if self._gate is None else self._gate.compare())
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str]) -> None:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Any
 
-#: A path from a root or a home, behind nothing, a space or a quote.
-_PATH = re.compile(r"(?<![^\s'\"])(?:~[\w.-]*|\.{1,2}|[A-Za-z]:)?[/\\][^\s'\"]*")
+#: A path from a root or a home, behind nothing, a space, a quote, or what comes before a value.
+_PATH = re.compile(r"(?<![^\s'\"=(,:])(?:~[\w.-]*|\.{1,2}|[A-Za-z]:)?[/\\][^\s'\"]*")
 _URL = re.compile(r"\b[A-Za-z][\w+.-]*://[^\s'\"]+")
 #: A whole argument that is a path, spaces and all.
 _PATH_WORD = re.compile(r"(?:~[\w.-]*|\.{1,2}|[A-Za-z]:)?[/\\].*")
-#: llama-server's flag, and its variable, that name hosts; a list of `HOST:PORT`.
-_HOSTS = ("--rpc", "LLAMA_ARG_RPC")
+#: llama-server's flags, and their variables, that name hosts; a list of them with commas.
+_HOSTS = ("--rpc", "LLAMA_ARG_RPC", "--host", "LLAMA_ARG_HOST")
+#: Backslashes of Windows, which escape nothing.
+_WINDOWS = re.compile(r"[A-Za-z]:\\|\\\\")
 
 
 def shareable(value: Any) -> Any:  # noqa: ANN401 - a value as JSON has it
     """The value with paths as their last names, URLs without their hosts, and hosts that share a model counted.
 
-    `-m /home/me/x.gguf` is `-m x.gguf`: what an answer depends on stays to be seen, where it lies does not.
+    `-m /home/me/x.gguf` is `-m x.gguf`: what an answer depends on stays to be seen, where it lies does not. A text is
+    read as a command line is, an entry of a list as one argument.
     """
     if isinstance(value, str):
-        return _text(value)
+        return _joined(value)
     if isinstance(value, dict):
         return {key: shareable(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
@@ -30,9 +34,22 @@ def shareable(value: Any) -> Any:  # noqa: ANN401 - a value as JSON has it
     return value
 
 
+def _joined(text: str) -> str:
+    """Several arguments in one text; what has nothing to hide, or is no command line, keeps its quotes."""
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    lexer.escape = "" if _WINDOWS.search(text) else lexer.escape
+    try:
+        words = list(lexer)
+    except ValueError:  # a quote that is not closed
+        words = text.split()
+    shown = shareable(words)
+    return text if shown == words else " ".join(shlex.quote(one) if re.search(r"\s|^$", one) else one for one in shown)
+
+
 def _text(text: str) -> str:
     named = _URL.sub(lambda found: _last_of_url(found[0]), text)
-    return _PATH.sub(lambda found: _last(found[0]), named)
+    return _PATH.sub(lambda found: last_name(found[0]), named)
 
 
 def _word(word: str, before: str) -> str:
@@ -40,14 +57,14 @@ def _word(word: str, before: str) -> str:
     if before in _HOSTS:
         return _counted(word)
     name, equals, value = word.partition("=")
-    if not equals or _PATH_WORD.fullmatch(word):
+    if not equals or "://" in name or _PATH_WORD.fullmatch(word):
         return _listed(word)
     return f"{name}={_counted(value) if name in _HOSTS else _listed(value)}"
 
 
 def _listed(value: str) -> str:
     """A value, or several with commas."""
-    return ",".join(_last(one) if _PATH_WORD.fullmatch(one) else _text(one) for one in value.split(","))
+    return ",".join(last_name(one) if _PATH_WORD.fullmatch(one) else _text(one) for one in value.split(","))
 
 
 def _counted(hosts: str) -> str:
@@ -55,12 +72,12 @@ def _counted(hosts: str) -> str:
     return "1 host" if count == 1 else f"{count} hosts"
 
 
-def _last(path: str) -> str:
+def last_name(path: str) -> str:
     """The last name of a path."""
     return re.split(r"[/\\]", path.rstrip("/\\"))[-1] or "/"
 
 
 def _last_of_url(url: str) -> str:
     """The file that a URL names; of others no more than that it is one."""
-    last = _last(url.partition("?")[0])
+    last = last_name(url.partition("?")[0])
     return last if last.endswith(".gguf") else "URL"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import statistics
 from dataclasses import dataclass
@@ -113,6 +114,26 @@ def stored_run(
     )
 
 
+def checked(run: StoredRun) -> StoredRun:
+    """The run as it is. Raises ValueError for figures that no run can have."""
+    if len(set(run.functions)) < len(run.functions):
+        msg = f"{next(one for one in run.functions if run.functions.count(one) > 1)!r} is in it twice"
+        raise ValueError(msg)
+    if run.lines < 1 or run.repeat < 1:
+        msg = f"lines {run.lines}, repeat {run.repeat}: neither is below 1"
+        raise ValueError(msg)
+    for cell, figures in run.cells.items():
+        for name, lines in figures.scored.items():
+            if not 0 <= lines <= run.lines:  # nor is it NaN
+                msg = f"cell {cell}: {name} has {lines:g} of {run.lines} lines"
+                raise ValueError(msg)
+        for name, margin in (figures.margins or {}).items():
+            if not math.isfinite(margin):
+                msg = f"cell {cell}: {name} has a margin of {margin:g}"
+                raise ValueError(msg)
+    return run
+
+
 def questions_of(about: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[str, Any]:
     """What makes a question and its score what they are, beside the corpus."""
     return {
@@ -140,14 +161,14 @@ def _facts(
         "rotation": _rotations(identity, rows),
         **{key: value for key, value in identity.items() if key not in (*_NOT_FACTS, "model", "trim")},
         "flash_attn": flash or None,
-        "added_args": added or None,
+        "added_args": [shareable(one) for one in added] or None,
         "gpu": list(gpus) or None,
         "architecture": (about.get("machine") or {}).get("architecture"),
         "pass": about.get("pass"),
         "repeat": about.get("repeat") or 1,
         "codeneedle": (about.get("versions") or {}).get("pytest-codeneedle"),
     }
-    return {key: shareable(value) for key, value in facts.items()}
+    return {key: value if key == "added_args" else shareable(value) for key, value in facts.items()}
 
 
 def _rotations(identity: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> str | None:

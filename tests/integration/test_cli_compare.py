@@ -83,9 +83,10 @@ def test_worse(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "1 other cell: each function's lines are the same",
     ] == [line.replace(str(read_about(here / "run")["server_build"]), "b0-unknown") for line in lines[:12]]
     assert "margins decide nothing" in lines[-1]
-    facts = json.loads("\n".join(said(capsys, 1, "compare", "run", "new", "--json")))
-    assert (True, "new", -2.0) == (facts["worse"], facts["new"], facts["cells"][0]["difference"])
-    markdown = said(capsys, 1, "compare", "run", "new", "--markdown")
+    facts = json.loads("\n".join(said(capsys, 1, "compare", str(here / "run"), "new", "--json")))
+    assert (True, "run", "new", -2.0) == (facts["worse"], facts["old"], facts["new"], facts["cells"][0]["difference"])
+    markdown = said(capsys, 1, "compare", str(here / "run"), str(here / "new"), "--markdown")
+    assert "random-bodies-mini: run → new" == markdown[2]
     assert markdown[0].startswith("### KV-cache recall: worse: mean of all cells -1.00 lines")
     assert "| lowest pair q4\\_0/q4\\_0 | 20.00 | 18.00 | -2.00 | 0.012 | **worse** |" in markdown
 
@@ -113,3 +114,62 @@ def test_not_to_be_compared(here: Path, capsys: pytest.CaptureFixture[str]) -> N
     altered(here, "empty", lambda _: {})
     (here / "empty" / "results.jsonl").write_text("", encoding="utf-8")
     assert "empty has no answer" in said(capsys, 2, "baseline", "save", "empty", "-o", "base.json")[0]
+
+
+def test_part_of_a_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run that lacks answers, or is not calibrated, is no baseline unless it is allowed; the verdict names the part.
+
+    With so few functions that nothing could be worse, 2: it cannot be decided.
+    """
+    altered(here, "part", lambda _: {"primary_matched": None, "outcome": "error", "error": "no server"})
+    save = ("baseline", "save", "part", "-o", "-")
+    assert "part is not complete: 8 of 16 answers; go on with it (--kv-resume)" in said(capsys, 2, *save)[0]
+    assert 0 == main([*save, "--allow-partial"])
+    captured = capsys.readouterr()
+    assert "random-bodies-mini: 1 of 2 cells, 8 of 16 answers\n" == captured.err
+    assert {"q4_0/q4_0", "q8_0/q8_0"} == set(json.loads(captured.out)["cells"])
+    assert not (here / "-").exists()
+
+    altered(here, "floored", lambda _: {}, reference="q4_0/q4_0")
+    altered(here, "low", lambda _: {"primary_matched": 3}, reference="q4_0/q4_0", calibrate_min=0.8)
+    assert ["floored.json"] == [
+        line.removeprefix("baseline: ")
+        for line in said(capsys, 0, "baseline", "save", "floored", "-o", "floored.json")[1:]
+    ]
+    assert "low is not calibrated" in said(capsys, 2, "baseline", "save", "low", "-o", "low.json")[0]
+
+    rows = read_rows(here / "run")
+    few = sorted({row["function"] for row in rows})[:5]
+    shutil.copytree(here / "run", here / "few")
+    lines = "".join(json.dumps(row) + "\n" for row in rows if row["function"] in few)
+    (here / "few" / "results.jsonl").write_text(lines, encoding="utf-8")
+    assert [
+        "nothing is shown to be worse for 5 of 8 functions: 5 functions cannot show a",
+        "  loss, 7 are needed (--kv-functions)",
+    ] == said_out(capsys, 2, "compare", "run", "few")[1:3]
+
+
+def said_out(capsys: pytest.CaptureFixture[str], status: int, *arguments: str) -> list[str]:
+    """What a command prints on standard output that ends with this status."""
+    assert status == main(list(arguments))
+    return capsys.readouterr().out.splitlines()
+
+
+def test_damage(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """2 and one line, never a traceback with the status of something worse; of several the damaged run is named."""
+    said(capsys, 0, "baseline", "save", "run", "-o", "base.json")
+    saved = json.loads((here / "base.json").read_text(encoding="utf-8"))
+    (here / "odd.json").write_text(json.dumps({**saved, "facts": {"build": {}}, "questions": []}), encoding="utf-8")
+    (line,) = said(capsys, 2, "compare", "odd.json", "run")
+    assert line.startswith("codeneedle: odd.json is damaged: its head: [] is no dict")
+    wild = (here / "base.json").read_text(encoding="utf-8").replace("[20,", "[1e400,", 1)
+    (here / "wild.json").write_text(wild, encoding="utf-8")
+    assert "wild.json is damaged: its figures: cell q" in said(capsys, 2, "compare", "wild.json", "run")[0]
+    altered(here, "broken", lambda _: {"primary_matched": "many"})
+    (line,) = said(capsys, 2, "summary", "run", "broken", "run")
+    assert line.startswith("codeneedle: broken is damaged: ValueError: ")
+    for name in ("one", "two"):  # a question that no version asked
+        (here / f"{name}.json").write_text(json.dumps({**saved, "questions": {"mood": name}}), encoding="utf-8")
+    assert ["codeneedle: one.json or two.json is damaged: KeyError: 'mood'"] == said(
+        capsys, 2, "compare", "one.json", "two.json"
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -58,12 +59,19 @@ def session(lab: Lab, run: str, *arguments: str) -> pytest.RunResult:
 
 def test_worse(lab: Lab, sweep: Path, base: Path) -> None:
     """1 where the lowest pair lost two lines of each function, though every test passes."""
-    worse = session(lab, altered(lab, sweep, "worse", first(18)), "--kv-baseline", "base.json")
+    junit = ("--junitxml", "junit.xml")
+    worse = session(lab, altered(lab, sweep, "worse", first(18)), "--kv-baseline", "base.json", *junit)
     assert (1, {"passed": 16}) == (worse.ret, worse.parseoutcomes())
     worse.stdout.fnmatch_lines(["*= KV-cache gate: random-bodies-mini against base.json =*"])
     assert "lowest pair q4_0/q4_0   20.00   18.00   -2.00  0.012  worse" in worse.outlines
     assert "worse: mean of all cells -1.00 lines (p = 0.012); lowest pair q4_0/q4_0 -2.00" in worse.outlines
     assert "1 other cell: each function's lines are the same" in worse.outlines
+    assert "exit status 1: decided by the comparison, though no item failed" in worse.outlines
+    written = ET.parse(lab.path / "junit.xml").iter("property")
+    properties = {one.attrib["name"]: one.attrib["value"] for one in written}
+    assert properties["codeneedle.random-bodies-mini.gate"].startswith("worse: mean of all cells -1.00 lines")
+    facts = json.loads(properties["codeneedle.random-bodies-mini.gate_json"])
+    assert (True, "base.json", "this run") == (facts["worse"], facts["old"], facts["new"])
 
 
 def test_flips_and_expected_failures(lab: Lab, sweep: Path, base: Path) -> None:
@@ -117,8 +125,13 @@ def test_refused(lab: Lab, sweep: Path, base: Path) -> None:
     assert f"base.json and {sweep} are both about random-bodies-mini; give one" in lab.refused(
         *run, "--kv-baseline", str(sweep)
     )
+    assert "to 3 functions of those that are asked of random-bodies-mini" in lab.refused(*run, "--kv-functions", "3")
     both = ("--corpus", "random-bodies-mini", "--corpus", "other")
     assert "no baseline is about other (there is random-bodies-mini); give one for each" in lab.refused(*run, *both)
+    saved = json.loads(base.read_text(encoding="utf-8"))
+    silent = {cell: {**figures, "matched": [None] * 8} for cell, figures in saved["cells"].items()}
+    (lab.path / "silent.json").write_text(json.dumps({**saved, "cells": silent}), encoding="utf-8")
+    assert "silent.json has no answer: there is nothing to hold" in lab.refused("--kv-baseline", "silent.json")
     base.write_text(base.read_text(encoding="utf-8")[:-50], encoding="utf-8")
     lab.pytester.makeini("[pytest]\nkv_baseline = base.json\n")
     assert "base.json is no baseline: not JSON" in lab.refused()
@@ -127,18 +140,17 @@ def test_refused(lab: Lab, sweep: Path, base: Path) -> None:
 @pytest.mark.slow
 def test_several_corpora(lab: Lab) -> None:
     """A folder with a run for each, as --kv-out is; a run that is not asked for any more is no matter."""
-    lab.corpus("second", functions=2, seed=7)
+    lab.corpus("tiny", functions=5)
+    lab.corpus("second", functions=5, seed=7)
     one = ("--kv-pairs", "q4_0/q4_0")
     lab.grid(*one, "--corpus", "second", "--kv-out", "out")
     result = lab.grid(*one, "--corpus", "second", "--kv-out", "new", "--kv-baseline", "out")
-    assert (0, {"passed": 4}) == (result.ret, result.parseoutcomes())
+    assert (0, {"passed": 10}) == (result.ret, result.parseoutcomes())
     result.stdout.fnmatch_lines(
         ["*KV-cache gate: tiny against out/tiny*", "*KV-cache gate: second against out/second*"]
     )
     alone = lab.grid(*one, "--kv-baseline", "out")
-    alone.stdout.fnmatch_lines(
-        ["*KV-cache gate: tiny against out/tiny*", "nothing is shown to be worse: 2 functions *"]
-    )
+    alone.stdout.fnmatch_lines(["*KV-cache gate: tiny against out/tiny*", "nothing is worse: a mean loss of *"])
 
 
 @pytest.mark.slow

@@ -68,6 +68,12 @@ def test_damaged_folder(tmp_path: Path) -> None:
     (folder / "run.json").write_text(json.dumps(whole), encoding="utf-8")
     with pytest.raises(BaselineError, match="run is damaged: there is no 'corpus_sha256'"):
         read_stored(folder)
+    RunFolder(made(tmp_path / "wild")).append(row("q4_0/q4_0", "f0", 1e400))
+    with pytest.raises(BaselineError, match="wild is damaged: cannot convert float infinity"):
+        read_stored(tmp_path / "wild")
+    RunFolder(made(tmp_path / "more")).append(row("q4_0/q4_0", "f0", 30))
+    with pytest.raises(BaselineError, match="more is damaged: cell q4_0/q4_0: f0 has 30 of 20 lines"):
+        read_stored(tmp_path / "more")
     (folder / "run.json").write_text("{}", encoding="utf-8")
     with pytest.raises(RunFolderError, match="is damaged"):
         read_stored(folder)

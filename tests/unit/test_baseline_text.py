@@ -83,6 +83,18 @@ def test_another_order_of_functions_is_the_same_file() -> None:
         pytest.param(saved(cells={"q4_0/q4_0": {"matched": [1, True]}}), "True is no", id="no number"),
         pytest.param(saved(cells={"q4_0/q4_0": {"matched": [1, 1], "failed": ["g"]}}), "'g' is none of its", id="name"),
         pytest.param(saved(cells=[]), "file is damaged", id="no table of cells"),
+        pytest.param(saved(cells={"q4_0/q4_0": {"matched": [1, 21]}}), "f1 has 21 of 20 lines", id="too many lines"),
+        pytest.param(saved(cells={"q4_0/q4_0": {"matched": [-1, 2]}}), "f0 has -1 of 20 lines", id="below zero"),
+        pytest.param(saved().replace("7", "1e400"), "damaged: its figures: cell q4_0/q4_0: f1 has inf", id="infinite"),
+        pytest.param(saved().replace("7", f"1{'0' * 400}"), "damaged: cell q4_0/q4_0: int too large", id="too large"),
+        pytest.param(saved(functions=["f0", "f0"], cells={}), "damaged: its figures: 'f0' is in it twice", id="twice"),
+        pytest.param(saved(lines=0), "damaged: its figures: lines 0, repeat 1", id="no lines"),
+        pytest.param(
+            saved(cells={"q4_0/q4_0": {"matched": [1, 2], "margins": [1, 1e999]}}).replace("Infinity", "1e999"),
+            "f1 has a margin of inf",
+            id="infinite margin",
+        ),
+        pytest.param("[" * 100_000, "file is no baseline: not JSON", id="too deep"),
         pytest.param(saved().replace("20", "NaN", 1), "NaN is no figure", id="NaN"),
     ],
 )

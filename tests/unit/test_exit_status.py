@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stored_runs import run_of
 
-from pytest_codeneedle.exit_status import gate_status
+from pytest_codeneedle.comparison import Comparison, compare
+from pytest_codeneedle.exit_status import gate_decision, gate_status
 from pytest_codeneedle.floored import NOT_CALIBRATED
 
 JUDGED = st.sampled_from([pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED])
@@ -14,13 +16,58 @@ JUDGED = st.sampled_from([pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED])
 OTHERS = st.sampled_from([2, 3, 4, 5, 6, NOT_CALIBRATED])
 
 
-@given(JUDGED, st.booleans(), st.integers(0, 3))
-def test_passed_and_failed_tests_are_judged(found: int, worse: bool, others: int) -> None:
-    """1 where anything is worse or another test failed, else 0, whatever single items did."""
-    assert int(worse or others > 0) == gate_status(found, worse=worse, other_failures=others)
+FULL = run_of({"q4_0/q4_0": [20] * 12}, "old")
+SAME, WORSE = compare(FULL, FULL), compare(FULL, run_of({"q4_0/q4_0": [15] * 12}, "new"))
+FEW = compare(FULL, run_of({"q4_0/q4_0": [0, 0]}, "new"))
 
 
-@given(OTHERS, st.booleans(), st.integers(0, 3))
-def test_other_ends_keep_their_status(found: int, worse: bool, others: int) -> None:
+@given(JUDGED, st.booleans(), st.booleans(), st.integers(0, 3))
+def test_passed_and_failed_tests_are_judged(found: int, worse: bool, undecided: bool, others: int) -> None:
+    """1 where anything is worse, not decided, or another test failed, else 0, whatever single items did."""
+    expected = int(worse or undecided or others > 0)
+    assert expected == gate_status(found, worse=worse, undecided=undecided, other_failures=others)
+
+
+@given(OTHERS, st.booleans(), st.booleans(), st.integers(0, 3))
+def test_other_ends_keep_their_status(found: int, worse: bool, undecided: bool, others: int) -> None:
     """A comparison says nothing of them."""
-    assert found == gate_status(found, worse=worse, other_failures=others)
+    assert found == gate_status(found, worse=worse, undecided=undecided, other_failures=others)
+
+
+@pytest.mark.parametrize(
+    ("found", "compared", "failures", "decided"),
+    [
+        pytest.param(0, {"a": SAME}, (0, 0), (0, []), id="as it was"),
+        pytest.param(
+            0, {"a": WORSE}, (0, 0), (1, ["exit status 1: decided by the comparison, though no item failed"]), id="red"
+        ),
+        pytest.param(
+            1, {"a": SAME}, (1, 0), (0, ["exit status 0: decided by the comparison, not by 1 failed item"]), id="green"
+        ),
+        pytest.param(
+            0,
+            {"a": WORSE, "b": "no cell in common"},
+            (0, 0),
+            (1, ["exit status 1: decided by the comparison, though no item failed"]),
+            id="worse beside one that cannot be compared",
+        ),
+        pytest.param(
+            0,
+            {"a": SAME, "b": "no cell in common"},
+            (0, 0),
+            (1, ["exit status 1: b could not be held against the baseline"]),
+            id="cannot be compared",
+        ),
+        pytest.param(
+            1, {"a": FEW}, (2, 0), (1, ["exit status 1: a could not be held against the baseline"]), id="too few"
+        ),
+        pytest.param(1, {"a": SAME}, (0, 2), (1, ["exit status 1: 2 failures are none of the comparison's"]), id="own"),
+        pytest.param(2, {"a": WORSE, "b": "no cell"}, (1, 0), (2, []), id="interrupted"),
+    ],
+)
+def test_decision(
+    found: int, compared: dict[str, Comparison | str], failures: tuple[int, int], decided: tuple[int, list[str]]
+) -> None:
+    """Of several corpora one that is worse, or that was not compared, is enough; and why is said."""
+    judged, others = failures
+    assert decided == gate_decision(found, compared, judged_failures=judged, other_failures=others)

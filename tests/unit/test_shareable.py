@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 from hypothesis import given
@@ -34,6 +35,18 @@ NAMES = st.text(st.characters(categories=("Lu", "Ll", "Nd"), include_characters=
         pytest.param(["-ngl", "99", "--override-kv", "a.b=int:10"], ["-ngl", "99", "--override-kv", "a.b=int:10"]),
         pytest.param({"effort": "none", "n": 1, "x": None}, {"effort": "none", "n": 1, "x": None}, id="table"),
         pytest.param([], [], id="nothing"),
+        pytest.param("--lora '/my models/x.gguf' -ngl 9", "--lora x.gguf -ngl 9", id="joined, with spaces"),
+        pytest.param("A=/m/x.gguf --mmproj=/m/y.gguf", "A=x.gguf --mmproj=y.gguf", id="joined, with values"),
+        pytest.param("--rpc gpu1:1,gpu2:1 -fa on", "--rpc '2 hosts' -fa on", id="joined, hosts"),
+        pytest.param("LLAMA_ARG_RPC=gpu1:50052", "'LLAMA_ARG_RPC=1 host'", id="one variable"),
+        pytest.param("--host gpu1.lan --port 80", "--host '1 host' --port 80", id="joined, host"),
+        pytest.param(["--host", "gpu1.lan"], ["--host", "1 host"], id="host of its own"),
+        pytest.param(r"-m C:\me\x.gguf -fa on", "-m x.gguf -fa on", id="joined, Windows"),
+        pytest.param(r"-m /my\ models/x.gguf", "-m x.gguf", id="joined, escaped"),
+        pytest.param("b1 (/home/me/llama.cpp)", "b1 (llama.cpp)", id="brackets"),
+        pytest.param("the card's /home/me/x", "the card's x", id="an open quote"),
+        pytest.param("it is 'so'", "it is 'so'", id="nothing to hide"),
+        pytest.param("http://gpu1/v1?k=/x", "URL", id="URL with a value"),
     ],
 )
 def test_shareable(value: object, shown: object) -> None:
@@ -49,3 +62,11 @@ def test_no_folder_is_left(folders: list[str], name: str, form: str) -> None:
 
     assert "secret" not in shown
     assert json.dumps(name)[1:-1] in shown
+
+
+@given(st.lists(NAMES, min_size=1, max_size=4), NAMES, st.sampled_from(["{}", "--lora={}", "A={},{}", "{}/"]))
+def test_no_folder_is_left_in_a_joined_text(folders: list[str], name: str, form: str) -> None:
+    """The same of arguments that a shell would take apart."""
+    path = "/" + "/".join(f"secret{folder}" for folder in folders) + f"/{name}"
+
+    assert "secret" not in shareable(shlex.join(["-fa", "on", form.format(path, path)]))
