@@ -140,7 +140,7 @@ def test_part() -> None:
     old = {**SMALL, "q8_0/q8_0": FULL}
     assert "nothing is worse in 2 of 3 cells: a mean loss of 0.66 lines would have been seen" == said(SMALL, old)[0]
     some = dict.fromkeys(SMALL, FULL[:8])
-    assert said(some, SMALL)[0].startswith("nothing is worse for 8 of 12 functions: a mean loss of 0.88 lines")
+    assert said(some, SMALL)[0].startswith("nothing is worse for 8 of 12 functions: a mean loss of 0.90 lines")
     assert said({**SMALL, "q4_0/q4_0": FULL[:11]}, SMALL)[0].startswith("nothing is worse for 23 of 24 questions: ")
     assert said(some, old)[0].startswith("nothing is worse in 2 of 3 cells for 8 of 12 functions: ")
     assert said({"q4_0/q4_0": [20] * 2}, old)[0].startswith("nothing is shown to be worse in 1 of 3 cells for 2 of 12")
