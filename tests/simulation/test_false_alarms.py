@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,9 @@ from pytest_codeneedle.trend import page_test
 from pytest_codeneedle.verdict import judge
 
 from .worlds import ALL, FEW, LOW, NOISE, REFERENCE, above, cells, count, lines, null_sweeps, random
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.simulation
 
@@ -66,11 +71,42 @@ def test_each_trend(sweeps: np.ndarray, side: str) -> None:
     assert not above(alarms, SWEEPS, ALPHA)
 
 
-def test_trends_with_heavy_ties() -> None:
+def one_in_ten(draws: np.random.Generator) -> np.ndarray:
     """Nine functions of ten are perfect everywhere."""
-    draws = random(2)
-    lost = (draws.random((SWEEPS, 16, 1)) < 0.1) * (draws.random((SWEEPS, 16, 6)) < 0.4)
-    alarms = count(page_test(SIX, sweep) <= ALPHA for sweep in (20.0 - lost).tolist())
+    return (draws.random((SWEEPS, 16, 1)) < 0.1) * (draws.random((SWEEPS, 16, 6)) < 0.4)
+
+
+def one_level_of(share: float) -> Callable[[np.random.Generator], np.ndarray]:
+    """So many functions lose a line or two in one cell, at whatever level; all else is tied."""
+
+    def lost(draws: np.random.Generator) -> np.ndarray:
+        at = draws.integers(6, size=(SWEEPS, 16, 1)) == np.arange(6)
+        return at * (draws.random((SWEEPS, 16, 1)) < share) * draws.integers(1, 3, size=(SWEEPS, 16, 1)) / 6
+
+    return lost
+
+
+def rare_in(share: float) -> Callable[[np.random.Generator], np.ndarray]:
+    """That share of all answers loses some lines, whatever the cell."""
+
+    def lost(draws: np.random.Generator) -> np.ndarray:
+        answers = draws.random((SWEEPS, 16, 6, 6)) < share
+        return (answers * draws.integers(1, 20, size=answers.shape)).mean(axis=3)
+
+    return lost
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        pytest.param(one_in_ten, id="one function of ten"),
+        *(pytest.param(one_level_of(share), id=f"one level of {share:.0%}") for share in (0.1, 0.3, 0.5)),
+        *(pytest.param(rare_in(share), id=f"{share:.1%} of answers") for share in (0.005, 0.02, 0.1)),
+    ],
+)
+def test_trends_with_heavy_ties(lost: Callable[[np.random.Generator], np.ndarray]) -> None:
+    """Where no level differs from another, however few answers do."""
+    alarms = count(page_test(SIX, sweep) <= ALPHA for sweep in (20.0 - lost(random(2))).tolist())
 
     assert not above(alarms, SWEEPS, ALPHA)
 
