@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
+import signal
 import sys
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle import calibrating, control_grids
 from pytest_codeneedle.commands_corpus import write_text
-from pytest_codeneedle.errors import CellError, ConfigurationError
+from pytest_codeneedle.errors import CellError, CodeneedleError, ConfigurationError
 from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.program import find_program, parse_server_args
+from pytest_codeneedle.signals import StopSignals
 
 if TYPE_CHECKING:
     import argparse
@@ -20,11 +24,42 @@ if TYPE_CHECKING:
 
 
 def calibrate(flags: argparse.Namespace) -> int:
-    """Ask the control models through a server; 0 where the grids that ship are reproduced, else 1."""
+    """Ask the control models through a server; 0 where the grids that ship are reproduced, else 1.
+
+    2 where it cannot be done. A signal ends it in order, without a server or a file left: 128 and its number.
+    """
+    signals = StopSignals(worker=False, last_words="codeneedle: ended at once")
+    signals.install()
+    try:
+        return _calibrated(flags)
+    except CodeneedleError as error:
+        _tell(in_own_words(str(error)))
+        return 2
+    except KeyboardInterrupt as stop:
+        signals.quieten_closed_terminals()
+        _tell(f"{stop or 'Ctrl-C (SIGINT)'}: calibrate ended before all was asked; no server is left")
+        return 128 + signal.Signals[signals.received or "SIGINT"].value
+    finally:
+        signals.restore()
+
+
+def in_own_words(message: str) -> str:
+    """A message of the pytest options' with those of this command; the log that it names is gone."""
+    message = re.sub(r"--kv-server\b", "--server", message)
+    return re.sub(r"The last lines of .*:$", "The last lines of its log:", message, flags=re.MULTILINE)
+
+
+def _calibrated(flags: argparse.Namespace) -> int:
+    if flags.server is not None and not flags.server.strip():
+        msg = (
+            f"--server {flags.server!r} names no server: give the path of a llama-server, its command, or embedded; "
+            "without --server it is the one on PATH"
+        )
+        raise ConfigurationError(msg)
     program = find_program(flags.server)
     version = program.version or "a build that does not say its version"
     every = 1 if flags.record else calibrating.EVERY
-    asking = calibrating.Calibrating(program, parse_server_args(flags.server_args), every=every)
+    asking = calibrating.Calibrating(program, parse_server_args(flags.server_args, options=False), every=every)
     _say(f"server {program.label}{'' if program.release else f', {version}'}")
     for change in program.changes:
         _say(change)
@@ -54,13 +89,20 @@ def calibrate(flags: argparse.Namespace) -> int:
 def _with_progress(asking: calibrating.Calibrating, *, verbose: bool) -> Iterator[Measured]:
     """Each cell, told on standard error when it is done: standard output is for the result."""
     width = len(str(len(asking.cells)))
-    for number, one in enumerate(asking.measured(), 1):
-        lines = [f"{lines:g}" for lines in one.lines.values()]
-        mean = f"{sum(one.lines.values()) / len(lines):.2f}" if lines else f"err  {one.problem}"
-        each = f"  ({' '.join(lines)})" if verbose and lines else ""
-        _say(f"[{number:>{width}}/{len(asking.cells)}] {one.model} {one.pair}  {mean}{each}")
-        yield one
+    with contextlib.closing(asking.measured()) as cells:  # its folder is removed at once, also after a Ctrl-C here
+        for number, one in enumerate(cells, 1):
+            lines = [f"{lines:g}" for lines in one.lines.values()]
+            mean = f"{sum(one.lines.values()) / len(lines):.2f}" if lines else f"err  {one.problem}"
+            each = f"  ({' '.join(lines)})" if verbose and lines else ""
+            _say(f"[{number:>{width}}/{len(asking.cells)}] {one.model} {one.pair}  {mean}{each}")
+            yield one
 
 
 def _say(text: str) -> None:
-    print(f"calibrate: {text}", file=sys.stderr, flush=True)
+    print("\n".join(wrapped(f"calibrate: {text}")), file=sys.stderr, flush=True)
+
+
+def _tell(message: str) -> None:
+    """An error; what follows its first line is a log's, and stays as it is."""
+    first, *log = message.split("\n")
+    print("\n".join([*wrapped(f"codeneedle: {first}"), *log]), file=sys.stderr, flush=True)

@@ -126,7 +126,15 @@ def model(flags: argparse.Namespace) -> None:
     from pytest_codeneedle.models import CONTROL  # noqa: PLC0415 - as above
     from pytest_codeneedle.reference_model import Control  # noqa: PLC0415 - as above
 
-    Control(flags.name.removeprefix(CONTROL)).write(flags.output)
+    control = Control(flags.name.removeprefix(CONTROL))
+    if flags.output.is_dir():
+        name = flags.output / f"{control.name}.gguf"
+        msg = f"{flags.output} is a directory; give a file: -o {name}"
+        raise ConfigurationError(msg)
+    if not flags.output.parent.is_dir():
+        msg = f"{flags.output} cannot be written: there is no folder {flags.output.parent}; give another -o FILE"
+        raise ConfigurationError(msg)
+    control.write(flags.output, way_out="give another -o FILE")
     print(f"{flags.output}: {flags.output.stat().st_size} bytes")
 
 

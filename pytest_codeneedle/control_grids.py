@@ -9,11 +9,13 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.control_checks import checks
 from pytest_codeneedle.kvtypes import DEFAULT_TYPES, KVPair, is_quantized
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_codeneedle.control_checks import Check
     from pytest_codeneedle.trend import Trend
 
 REFERENCE = KVPair("bf16", "bf16")
@@ -26,6 +28,10 @@ PAIRS = (
 #: On which side recall falls: control model -> (over K, over V).
 TRENDS = {"robust": (False, False), "fragile-k": (True, False), "fragile-v": (False, True)}
 
+#: In lines, for the mean of a cell: where nothing or next to nothing is lost, no word's rounding is a near thing.
+CLOSE_LINES = 0.5
+_CLOSE_TYPES = frozenset(("bf16", "q8_0"))
+
 REPRODUCED = ("this build and device reproduce the expected grids: what it shows of your model can be believed",)
 
 
@@ -33,8 +39,8 @@ REPRODUCED = ("this build and device reproduce the expected grids: what it shows
 class Expected:
     """The grids that ship: `lines[model][pair]` are of `functions`, in their order, of `asked_lines` each.
 
-    `tolerance` is in lines, for the mean of a cell; `corpus_sha256` and `revisions` are of what was asked;
-    `measured_with` is the build.
+    `tolerance` is in lines, for the mean of a cell (see `tolerance_of`); `corpus_sha256` and `revisions` are of
+    what was asked; `measured_with` is the build.
     """
 
     corpus: str
@@ -50,6 +56,11 @@ class Expected:
         """The mean over some of the functions."""
         of_function = dict(zip(self.functions, self.lines[model][pair], strict=True))
         return statistics.fmean(of_function[name] for name in functions)
+
+    def tolerance_of(self, model: str, pair: KVPair) -> float:
+        """That of one cell: half a line at most for bf16 and q8_0, and for the model that loses nothing."""
+        close = model == "robust" or {pair.ctk, pair.ctv} <= _CLOSE_TYPES
+        return min(self.tolerance, CLOSE_LINES) if close else self.tolerance
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> Expected:
@@ -146,9 +157,22 @@ class Calibration:
         return tuple(model for model in self.trends if self.falls(model) != TRENDS[model])
 
     @property
+    def checks(self) -> tuple[Check, ...]:
+        """The order of the types, the loss, the flat side: of each model."""
+        means: dict[str, dict[KVPair, float | None]] = {model: {} for model in TRENDS}
+        for cell in self.cells:
+            means[cell.measured.model][cell.measured.pair] = cell.got
+        return tuple(check for model, falls in TRENDS.items() for check in checks(model, falls, means[model]))
+
+    @property
+    def broken(self) -> tuple[Check, ...]:
+        """The checks that do not hold."""
+        return tuple(check for check in self.checks if not check.held)
+
+    @property
     def reproduced(self) -> bool:
         """Whether everything is as expected."""
-        return not self.off and not self.wrong_trends
+        return not self.off and not self.broken and not self.wrong_trends
 
     def falls(self, model: str) -> tuple[bool, bool]:
         """Whether its recall falls significantly, over K and over V."""
@@ -178,28 +202,36 @@ class Calibration:
                 model: {"k": over_k.facts(), "v": over_v.facts(), "reproduced": model not in self.wrong_trends}
                 for model, (over_k, over_v) in self.trends.items()
             },
+            "checks": [check.facts() for check in self.checks],
             "verdict": verdict(self),
         }
 
 
 def table(calibration: Calibration) -> list[str]:
-    """A line for each cell, then one for each model's trends."""
+    """A line for each cell, then one for each check, and one for each model's trends."""
     cells = [
         [
             cell.measured.model,
             str(cell.measured.pair),
             f"{cell.expected:.2f} +- {cell.tolerance:.2f}",
             "err" if cell.got is None else f"{cell.got:.2f}",
-            "ok" if cell.reproduced else "OFF",
+            _ok(cell.reproduced),
         ]
         for cell in calibration.cells
     ]
+    held = [[check.model, check.name, check.got, _ok(check.held)] for check in calibration.checks]
     trends = [
-        [model, *("falls" if falls else "no trend" for falls in calibration.falls(model)), _ok(calibration, model)]
+        [
+            model,
+            *("falls" if falls else "no trend" for falls in calibration.falls(model)),
+            _ok(model not in calibration.wrong_trends),
+        ]
         for model in calibration.trends
     ]
     return [
         *_aligned([["model", "pair", "expected lines", "got", ""], *cells], right=(2, 3)),
+        "",
+        *_aligned([["model", "check", "got", ""], *held], right=(2,)),
         "",
         *_aligned([["model", "over K", "over V", ""], *trends]),
     ]
@@ -217,8 +249,8 @@ def _aligned(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[s
     ]
 
 
-def _ok(calibration: Calibration, model: str) -> str:
-    return "OFF" if model in calibration.wrong_trends else "ok"
+def _ok(fine: bool) -> str:  # noqa: FBT001 - the one thing that it is about
+    return "ok" if fine else "OFF"
 
 
 def verdict(calibration: Calibration) -> list[str]:
@@ -228,21 +260,25 @@ def verdict(calibration: Calibration) -> list[str]:
     off, said = calibration.off, []
     if off:
         said.append(f"{len(off)} of {len(calibration.cells)} cells are OFF: {', '.join(cell.name for cell in off)}")
+    if calibration.broken:
+        said.append("checks are OFF: " + "; ".join(f"{check.model} {check.name}" for check in calibration.broken))
     if calibration.wrong_trends:
         said.append(f"trends are not on the side where they should be: {', '.join(calibration.wrong_trends)}")
     said += dict.fromkeys(f"{cell.name}: {cell.measured.problem}" for cell in off if cell.measured.problem)
     said += dict.fromkeys(line for cell in off for line in cell.measured.fallbacks)
-    if any(cell.measured.unrotated for cell in off):
-        # An older build is no broken one, but what it shows is of another cache.
+    unexplained = [cell for cell in off if not cell.measured.unrotated]
+    if any(cell.measured.unrotated for cell in off or calibration.cells):
+        # An older build is no broken one, but what it shows is of another cache: nothing else is to be made of that.
         said.append(
             "the log shows no rotation of quantized caches (LLAMA_ATTN_ROT_DISABLE is set, or the build is older than "
             "it), and the expected grids are of rotated ones: hold what this build shows of your model against no "
             "grid of a build that rotates"
         )
-        return said
-    if any(cell.got is not None and cell.got > cell.expected for cell in off):
+        if not unexplained:
+            return said
+    if any(cell.got is not None and cell.got > cell.expected for cell in unexplained):
         said.append("where more lines came than expected, the cache is finer than its type says, or rounds otherwise")
-    if any(cell.got is not None and cell.got < cell.expected for cell in off):
+    if any(cell.got is not None and cell.got < cell.expected for cell in unexplained):
         said.append("where lines are missing, this build or device loses what the type's rounding does not explain")
     return [*said, "until that is settled, do not believe what this build and device show of your model"]
 

@@ -175,8 +175,11 @@ def without_threads(words: Sequence[str]) -> list[str]:
     return kept
 
 
-def parse_server_args(text: str) -> tuple[str, ...]:
-    """`--kv-server-args` as words; ConfigurationError for one that the grid sets itself."""
+def parse_server_args(text: str, *, options: bool = True) -> tuple[str, ...]:
+    """`--kv-server-args` as words; ConfigurationError for one that the grid sets itself.
+
+    `options` says that the caller has the options that stand for those, and is to name them.
+    """
     try:
         words = tuple(shlex.split(text))
     except ValueError as error:
@@ -190,7 +193,8 @@ def parse_server_args(text: str) -> tuple[str, ...]:
             )
             raise ConfigurationError(msg)
         if name in _RESERVED:
-            msg = f"server argument {name} is set by the grid; use {_RESERVED[name]}"
+            reason = f"is set by the grid; use {_RESERVED[name]}" if options else "is set for each cell; leave it out"
+            msg = f"server argument {name} {reason}"
             raise ConfigurationError(msg)
     return words
 

@@ -128,10 +128,10 @@ class Control:
             self.write(path)
         return path
 
-    def write(self, path: Path) -> None:
+    def write(self, path: Path, *, way_out: str = "set XDG_CACHE_HOME") -> None:
         """Write the model as GGUF (about 5 MB), atomically. The bytes are the same on every machine.
 
-        Raises ModelError where gguf is not installed or the folder cannot be written.
+        Raises ModelError where gguf is not installed or the folder cannot be written; `way_out` is what to do then.
         """
         try:
             import gguf  # noqa: F401, PLC0415 - an extra: asked for here to name it in the error
@@ -148,7 +148,7 @@ class Control:
             finally:
                 Path(part).unlink(missing_ok=True)
         except OSError as error:
-            msg = f"the control model cannot be written to {path.parent}: {error.strerror}; set XDG_CACHE_HOME"
+            msg = f"the control model cannot be written to {path.parent}: {error.strerror}; {way_out}"
             raise ModelError(msg) from error
 
 

@@ -26,6 +26,7 @@ _MEANING = {
 
 #: Servers are stopped within this time.
 _PATIENCE_SECONDS = 2.0
+_LAST_WORDS = "ended at once: there is no summary; codeneedle grid RUN prints it"
 
 
 class Stopped(KeyboardInterrupt):
@@ -41,10 +42,11 @@ class StopSignals:
     have nothing to write.
     """
 
-    def __init__(self, *, worker: bool, full_trace: bool = False) -> None:
+    def __init__(self, *, worker: bool, full_trace: bool = False, last_words: str = _LAST_WORDS) -> None:
         self.received: str | None = None
         self._since = 0.0
         self._worker = worker
+        self._last_words = last_words
         # A person who asks for the traceback of a Ctrl-C gets pytest's own.
         names = {"SIGINT": not full_trace or worker, "SIGTERM": True, "SIGHUP": not worker}
         self._names = [name for name, wanted in names.items() if wanted]
@@ -77,7 +79,7 @@ class StopSignals:
             return
         # Servers end with this process, and what is recorded is on the disk.
         with contextlib.suppress(OSError):
-            os.write(2, b"\nended at once: there is no summary; codeneedle grid RUN prints it\n")
+            os.write(2, f"\n{self._last_words}\n".encode())
         os._exit(128 + number)
 
     def quieten_closed_terminals(self) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import statistics
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +20,8 @@ from pytest_codeneedle.kvtypes import DEFAULT_TYPES, KVPair
 from pytest_codeneedle.program import find_program
 from pytest_codeneedle.rotation import VARIABLE
 from pytest_codeneedle.verdict import NOT_WORSE, WORSE, judge
+
+from .lab import PATIENCE_SECONDS, survivors, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,7 +98,7 @@ def test_the_embedded_server_reproduces_the_grids_that_ship(capsys: pytest.Captu
 
     assert "this build and device reproduce the expected grids" in said
     assert said.endswith("what it shows of your model can be believed")
-    assert printed.out.count("  ok\n") == 33 + 3
+    assert printed.out.count("  ok\n") == 33 + 11 + 3
     assert "calibrate: [33/33] fragile-v bf16/q4_0  11.75  (" in printed.err
     assert all(len(line) <= 80 for line in printed.out.splitlines())
 
@@ -126,8 +132,45 @@ def test_what_cannot_be_calibrated_is_told(capsys: pytest.CaptureFixture[str], t
             ["--server", "embedded", "--server-args=--unheard-of"],
             "the server could not be asked: bf16/bf16: the server",
         ),
-        (["--server", "embedded", "--server-args=-ctk q8_0"], "server argument -ctk is set by the grid"),
+        (["--server", "embedded", "--server-args=-ctk q8_0"], "argument -ctk is set for each cell; leave it out"),
+        (["--server", ""], "--server '' names no server: give the path of a llama-server"),
+        (["--server", "docker run x llama-server"], "--server: a server behind docker has ports"),
         (["--server", "embedded -hf org/repo"], "leave org/repo out of the command of --server"),
     ):
         assert 2 == main(["calibrate", *arguments])
-        assert said in capsys.readouterr().err
+        lines = capsys.readouterr().err.splitlines()
+        message = [line for line in lines if not line.startswith("calibrate: ")]
+        assert message[0].startswith("codeneedle:")
+        assert said in " ".join(line.strip() for line in message)
+        before_log = next((at for at, line in enumerate(message, 1) if line.endswith("its log:")), len(message))
+        assert all(len(line) <= 80 or " " not in line.strip() for line in message[:before_log])
+        assert not any(name in line for name in ("--kv-", "--ctk", "codeneedle-") for line in message)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        pytest.param(signal.SIGINT, "Ctrl-C (SIGINT)", id="SIGINT"),
+        pytest.param(signal.SIGTERM, "told to end (SIGTERM)", id="SIGTERM"),
+        pytest.param(signal.SIGHUP, "the terminal was closed (SIGHUP)", id="SIGHUP"),
+    ],
+)
+def test_a_signal_leaves_nothing(tmp_path: Path, number: signal.Signals, said: str) -> None:
+    """One sentence, and 128 and the signal as the exit status; no server, no folder."""
+    command = [sys.executable, "-m", "pytest_codeneedle.cli", "calibrate", "--server", "embedded"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            wait_until(lambda: bool(survivors(tmp_path)))
+            assert [] != list(tmp_path.glob("codeneedle-*/*.log"))
+            process.send_signal(number)
+            printed, told = process.communicate(timeout=PATIENCE_SECONDS)
+        finally:
+            process.kill()
+    told = " ".join(line.strip() for line in told.splitlines() if not line.startswith("calibrate: "))
+    assert (128 + number, "") == (process.returncode, printed)
+    assert f"codeneedle: {said}: calibrate ended before all was asked; no server is left" == told
+    assert [] == list(tmp_path.iterdir())
+    wait_until(lambda: not survivors(tmp_path))

@@ -282,7 +282,12 @@ class TestModel:
         message = refused(capsys, "model", "control:perfect", "-o", tmp_path / "x.gguf")
         assert "no such control model" in message
         (tmp_path / "file").touch()
-        assert "cannot be written" in refused(capsys, "model", "control:robust", "-o", tmp_path / "file" / "x.gguf")
+        for folder in ("file", "gone"):
+            message = refused(capsys, "model", "control:robust", "-o", tmp_path / folder / "x.gguf")
+            assert f"cannot be written: there is no folder {tmp_path / folder}; give another -o FILE" in message
+        assert not (tmp_path / "gone").exists()
+        message = refused(capsys, "model", "control:fragile-k", "-o", tmp_path)
+        assert f"{tmp_path} is a directory; give a file: -o {tmp_path / 'fragile-k.gguf'}" in message
 
 
 def test_installed_command(lab: Lab) -> None:

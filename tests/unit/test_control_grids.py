@@ -110,7 +110,9 @@ def test_the_table_is_aligned_and_fits_80_columns() -> None:
     assert "model      pair       expected lines    got" == lines[0]
     assert "fragile-k  q4_0/bf16   11.00 +- 1.00  13.50  OFF" in lines
     assert "fragile-v  no trend  falls     ok" in lines
-    assert len(lines) == 1 + 3 * 11 + 1 + 1 + 3
+    assert "fragile-k  q8_0/bf16   19.00 +- 0.50  19.00  ok" in lines
+    assert "fragile-k  over K: q8_0 > mean of q5 > mean of q4  19.00, 16.62, 13.38  ok" in lines
+    assert len(lines) == 1 + 3 * 11 + 1 + 1 + 11 + 1 + 1 + 3
     assert max(map(len, lines)) <= 80
 
 
@@ -148,8 +150,68 @@ def test_a_cell_without_an_answer_is_off_and_says_why() -> None:
 
     assert ["robust", "fragile-k", "fragile-v"] == [cell.measured.model for cell in found.off]
     assert "fragile-k q8_0/bf16: it ended" in said
-    assert "fragile-k  q8_0/bf16   19.00 +- 1.00    err  OFF" in table(found)
+    assert "fragile-k  q8_0/bf16   19.00 +- 0.50    err  OFF" in table(found)
     assert json.loads(json.dumps(found.facts(), allow_nan=False))["cells"][1]["got"] is None
+
+
+@pytest.mark.parametrize(
+    ("model", "pair", "lines"),
+    [
+        *(("robust", str(pair), 0.5) for pair in PAIRS),
+        *((model, "bf16/bf16", 0.5) for model in TRENDS),
+        ("fragile-k", "q8_0/bf16", 0.5),
+        ("fragile-v", "bf16/q8_0", 0.5),
+        ("fragile-k", "q5_1/bf16", 1.0),
+        ("fragile-v", "bf16/q4_0", 1.0),
+    ],
+)
+def test_little_is_let_pass_where_little_is_lost(model: str, pair: str, lines: float) -> None:
+    """The reference, q8_0 and robust have half a line; up to there it is ok, and beyond it is OFF."""
+    assert () == compared({(model, pair): -lines}).off
+    assert [f"{model} {pair}"] == [cell.name for cell in compared({(model, pair): -lines - 0.25}).off]
+
+
+@pytest.mark.parametrize(
+    ("changed", "broken"),
+    [
+        ({"q5_0/bf16": 4.0, "q5_1/bf16": 2.0}, "over K: q8_0 > mean of q5 > mean of q4"),
+        ({"q4_0/bf16": 4.25, "q4_1/bf16": 2.0}, "over K: bf16 - q4_0 is 5 lines or more"),
+        ({"bf16/q4_0": -1.25}, "over V: flat within 1 line"),
+    ],
+)
+def test_each_check_has_a_name(changed: dict[str, float], broken: str) -> None:
+    """It is OFF in the table, in JSON and in the verdict."""
+    found = compared({("fragile-k", pair): lines for pair, lines in changed.items()})
+
+    assert [("fragile-k", broken)] == [(check.model, check.name) for check in found.broken]
+    assert f"checks are OFF: fragile-k {broken}" in verdict(found)
+    assert any(broken in line and line.endswith("OFF") for line in table(found))
+    assert [broken] == [check["name"] for check in found.facts()["checks"] if not check["held"]]
+
+
+def test_a_low_reference_breaks_a_check() -> None:
+    """It is 19.5 lines, of each model."""
+    found = compared({("robust", "bf16/bf16"): -0.75})
+
+    assert [("robust", "bf16/bf16: 19.5 lines or more", "19.25")] == [
+        (check.model, check.name, check.got) for check in found.broken
+    ]
+
+
+def test_what_is_not_rotated_is_no_finer_cache() -> None:
+    """The rotation explains the cells that lack it, in either direction; another cell that is off is still told."""
+    for lines in (3.0, -3.0):
+        said = "\n".join(verdict(compared({("fragile-k", "q4_0/bf16"): lines}, unrotated=True)))
+        assert "no rotation" in said
+        assert not any(other in said for other in ("finer than its type", "does not explain", "do not believe"))
+    cells = [
+        replace(one, unrotated=True) if one.pair == KVPair("q4_0", "bf16") else one
+        for one in measured({("fragile-k", "q4_0/bf16"): 3.0, ("robust", "bf16/bf16"): -3.0})
+    ]
+    said = "\n".join(verdict(calibration(cells, SHIPPED, FUNCTIONS)))
+    assert "no rotation" in said
+    assert "lines are missing" in said
+    assert "finer than its type" not in said
 
 
 def test_what_the_log_says_is_said() -> None:
@@ -163,13 +225,14 @@ def test_what_the_log_says_is_said() -> None:
 
 def test_a_trend_on_the_wrong_side_is_off() -> None:
     """Also where each cell is within its tolerance."""
-    sinking = {("robust", f"bf16/{name}"): -0.2 * place for place, name in enumerate(DEFAULT_TYPES)}
+    sinking = {("fragile-k", f"bf16/{name}"): -0.2 * place for place, name in enumerate(DEFAULT_TYPES)}
     found = compared(sinking)
 
     assert () == found.off
-    assert ("robust",) == found.wrong_trends
+    assert () == found.broken
+    assert ("fragile-k",) == found.wrong_trends
     assert not found.reproduced
-    assert "trends are not on the side where they should be: robust" in verdict(found)
+    assert "trends are not on the side where they should be: fragile-k" in verdict(found)
 
 
 @pytest.mark.parametrize(

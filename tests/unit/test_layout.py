@@ -22,6 +22,7 @@ FLOORS = {
         "chat",
         "cleaning",
         "command",
+        "control_checks",
         "control_grids",
         "comparable",
         "comparison",

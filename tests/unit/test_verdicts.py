@@ -83,6 +83,18 @@ def test_a_floored_model_gets_no_verdict() -> None:
     assert "WORSE" in " ".join(lines(rows, frame_of(TWO, minimum=0.4)))
 
 
+def test_a_reference_with_few_answers_gets_no_verdict() -> None:
+    """Nothing is said of the model: it was hardly asked."""
+    rows = rows_of(TWO)
+    of_reference = [row for row in rows if (row["ctk"], row["ctv"]) == ("bf16", "bf16")]
+    for row in of_reference[1:]:
+        row.update(outcome="error", primary_matched=None)
+    said = " ".join(" ".join(lines(rows, frame_of(TWO))).split())
+    answered = f"No verdict: bf16/bf16 answered 1 of {len(of_reference)} questions: there is too little"
+    assert said.startswith(answered)
+    assert "floored" not in said
+
+
 def test_facts_are_json_and_the_block_ends_with_the_sentences() -> None:
     """Nothing that JSON does not know."""
     rows, frame = rows_of(TWO), frame_of(TWO)
