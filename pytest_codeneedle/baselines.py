@@ -119,10 +119,12 @@ def refuse_too_few(plan: Plan, name: str, run: StoredRun) -> None:
 
 
 def _way_out(asked: Collection[str], run: StoredRun, needed: int) -> str:
-    """More functions now where the baseline has them, else in both."""
+    """Its own functions where both are many, more of them now where the baseline has them, else in both."""
     more = f"ask more (--kv-functions {needed}, or k of the corpus)"
     known = {function for figures in run.cells.values() for function in figures.scored}
-    return f"; {more}" if len(known) >= needed > len(asked) else f"; {more} and save the baseline anew"
+    if min(len(known), len(asked)) >= needed:
+        return f"; ask those that it has (its --kv-seed was {run.facts.get('seed')}), or save the baseline anew"
+    return f"; {more}" if len(known) >= needed else f"; {more} and save the baseline anew"
 
 
 def _shown(path: Path, start: Path) -> str:

@@ -149,6 +149,14 @@ def test_several_corpora(lab: Lab) -> None:
     result.stdout.fnmatch_lines(
         ["*KV-cache gate: tiny against out/tiny*", "*KV-cache gate: second against out/second*"]
     )
+    part = lab.grid(*one, "--corpus", "second", "--kv-baseline", "out", "-k", "tiny")
+    assert (1, {"passed": 5, "deselected": 5}) == (part.ret, part.parseoutcomes())
+    part.stdout.fnmatch_lines(
+        [
+            "not compared: out/second and this run have no cell in common: *",
+            "exit status 1: second could not be held against the baseline",
+        ]
+    )
     alone = lab.grid(*one, "--kv-baseline", "out")
     alone.stdout.fnmatch_lines(["*KV-cache gate: tiny against out/tiny*", "nothing is worse: a mean loss of *"])
 
@@ -175,5 +183,22 @@ def test_another_cut(lab: Lab, base: Path) -> None:
     assert pytest.ExitCode.USAGE_ERROR == result.ret
     assert "leaves another part of random-bodies-mini with this model: sha256 was 000000000000" in "".join(
         result.errlines
+    )
+    assert not (lab.path / "new").exists()
+
+
+@pytest.mark.slow
+def test_another_sample_of_a_cut_text(lab: Lab) -> None:
+    """Which functions are left of a trimmed corpus is known before a cell starts: none in common is a usage error."""
+    lab.write("src/code.py", "")
+    assert 0 == main(["generate", "random-bodies", "--functions", "9", "-o", str(lab.path / "src" / "code.py")])
+    trim = '[files]\ndirectory = "src"\nglob = "*.py"\n[trim]\nmax_tokens = 90000\n[sample]\nk = 1\n'
+    lab.write("corpora/cut.toml", trim)
+    one = ("--kv-pairs", "q4_0/q4_0", "--kv-model", "control:robust")
+    lab.grid(*one, "--kv-out", "out", corpus="cut")
+    again = lab.grid(*one, "--kv-out", "new", "--kv-baseline", "out", "--kv-seed", "7", corpus="cut")
+    assert pytest.ExitCode.USAGE_ERROR == again.ret
+    assert "--kv-baseline out has none of the functions that are asked (its --kv-seed was 42)" in "".join(
+        again.errlines
     )
     assert not (lab.path / "new").exists()
