@@ -38,6 +38,7 @@ def rows_by_pair(lab: Lab) -> dict[str, list[dict[str, Any]]]:
     return rows
 
 
+@pytest.mark.slow
 def test_mended(lab: Lab) -> None:
     """Whatever broke, the answer is the right one, the row says that it was asked again, and no server is left."""
     lab.faults(MENDED)

@@ -115,7 +115,7 @@ def test_server_dies_while_loading(lab: Lab) -> None:
 
 def test_server_without_memory(lab: Lab) -> None:
     """A cache that does not fit is an ERROR that says how much was asked for, and what to do."""
-    command = f"prlimit --as=600000000 {sys.executable} -m pytest_codeneedle.embedded"
+    command = f"prlimit --as=1000000000 {sys.executable} -m pytest_codeneedle.embedded"
     result = lab.grid("--kv-pairs", "q8_0/q4_0", "--kv-server", command, "--kv-n-ctx", "4000000")
     assert {"errors": 2} == result.parseoutcomes()
     error = lab.rows()[0]["error"]

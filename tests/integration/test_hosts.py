@@ -84,6 +84,7 @@ def test_two_hosts_make_the_same_grid(lab: Lab, hosts: dict[str, sshd.Host], cop
     assert [] == list(Path(lab.path, "one").glob("*pytest*"))  # xdist's own pytest is not copied into a checkout
 
 
+@pytest.mark.slow
 def test_other_model(lab: Lab, hosts: dict[str, sshd.Host]) -> None:
     """A host with another model stops the session before anything starts."""
     result = lab.grid("--kv-pairs", PAIRS, hosts["gpu1"].tx(checkout(lab, "one")), hosts["gpu3"].tx(lab.path / "one"))

@@ -93,6 +93,7 @@ def test_flips_and_expected_failures(lab: Lab, sweep: Path, base: Path) -> None:
     assert [3, 3] == [row["primary_matched"] for row in failed]
 
 
+@pytest.mark.slow
 def test_no_answer(lab: Lab, sweep: Path, base: Path) -> None:
     """A question that gives no answer any more is worse; one of another test's fails the session as ever."""
     name = altered(lab, sweep, "silent", first(0, of=1))

@@ -105,6 +105,7 @@ def test_floored_under_xdist(floored: Lab) -> None:
     assert [] == survivors(floored.path)
 
 
+@pytest.mark.slow
 def test_workers_do_not_ask_it_again(lab: Lab) -> None:
     """Its items pass as any other's, from one server; its rows are those that a worker would have made."""
     result = lab.grid("-n", "2", *ON, *PAIRS)
@@ -200,6 +201,7 @@ def test_a_reference_that_is_left_out(lab: Lab) -> None:
     assert f"not calibrated: {said}" == calibration_in(lab.path / "junit.xml")
 
 
+@pytest.mark.slow
 def test_shards(floored: Lab) -> None:
     """One without the reference says so, first and last; one that has nothing else is calibrated like any other."""
     with_it, without = (

@@ -122,6 +122,7 @@ def test_profile_says_it_all(lab: Lab) -> None:
     assert "kv-grid: thinking: off, by /no_think at the end of the task" in result.outlines
 
 
+@pytest.mark.slow
 def test_command_line_wins_over_a_profile_and_that_over_the_ini_file(lab: Lab) -> None:
     """The profile is about the model; the ini file is about the project."""
     profile(lab)

@@ -69,6 +69,7 @@ def test_settled_under_xdist(six: Lab) -> None:
     assert f"--kv-quick: settled after {len(cells) - 1} of 7 cells: " in said(result)
 
 
+@pytest.mark.slow
 def test_not_settled(lab: Lab) -> None:
     """One function settles nothing: all cells are asked; those of the grid that are never asked are not missed."""
     result = lab.grid(*THREE, "--kv-functions", "1")

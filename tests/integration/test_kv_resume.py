@@ -277,6 +277,7 @@ def test_run_of_an_older_version(lab: Lab) -> None:
     assert 4 == len(read_rows(folder))
 
 
+@pytest.mark.slow
 def test_private_run(lab: Lab) -> None:
     """What is recorded of private code, logs too, is for the user's eyes alone; so is what is added later."""
     text = command(lab, "generate", "random-bodies", "--functions", "2")

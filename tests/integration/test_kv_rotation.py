@@ -78,6 +78,7 @@ def test_both(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     assert titles == [line for line in grid.outlines if line.startswith("rotation ")]
 
 
+@pytest.mark.slow
 def test_a_build_that_does_not_honour_it(lab: Lab) -> None:
     """The cell that is not what it says is an ERROR, which says so; the one that is has its figures.
 

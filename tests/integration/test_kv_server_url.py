@@ -71,6 +71,7 @@ def test_the_grid_of_a_stored_run(lab: Lab, url: str, key: tuple[str, ...]) -> N
     assert SERVED == matched(result)
 
 
+@pytest.mark.slow
 def test_under_workers(lab: Lab, url: str, key: tuple[str, ...]) -> None:
     """Each process reads the key itself."""
     assert SERVED == matched(lab.grid("--kv-server", url, *key, "-n", "2"))

@@ -11,6 +11,8 @@ import subprocess
 import termios
 from typing import TYPE_CHECKING
 
+import pytest
+
 from .lab import GRID
 
 if TYPE_CHECKING:
@@ -88,6 +90,7 @@ def test_where_the_run_is(lab: Lab) -> None:
     assert "mean primary_matched /20" in last
 
 
+@pytest.mark.slow
 def test_workers_in_a_narrow_terminal(lab: Lab) -> None:
     """Under xdist the controller says what came in last; the line is never as wide as the terminal."""
     written = terminal(lab, "--kv-pairs", "q8_0/q4_0,q4_0/q4_0", "-n", "2", columns=40)

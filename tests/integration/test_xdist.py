@@ -33,6 +33,7 @@ def test_same_grid(lab: Lab) -> None:
     assert sorted(f"{ctk}-{ctv}.log" for ctk, ctv in pairs) == logs
 
 
+@pytest.mark.slow
 def test_cores_are_shared(lab: Lab) -> None:
     """Threads per server times servers is no more than there are cores: llama.cpp's threads spin."""
     lab.grid("-n", str(WORKERS), "--kv-pairs", "q8_0/q8_0,q4_0/q4_0")
