@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_codeneedle.machine import cache_folder
 from pytest_codeneedle.reference_model import Control
 
 from .lab import matched
 
 if TYPE_CHECKING:
-    import pytest
-
     from .lab import Lab
 
 PAIR = ("--kv-pairs", "q8_0/q4_0", "--corpus", "tiny")
