@@ -74,6 +74,7 @@ def answers(folder: Path) -> set[tuple[object, ...]]:
     return {tuple(row[field] for field in fields) for row in read_rows(folder)}
 
 
+@pytest.mark.slow
 def test_older_build(lab: Lab) -> None:
     """It is given what it knows in the form that it knows, recalls the same, and what was left out is said."""
     older = lab.write("older", OLDER)

@@ -88,6 +88,7 @@ def twins(lab: Lab) -> str:
     return "twins"
 
 
+@pytest.mark.slow
 def test_fail(lab: Lab, twins: str) -> None:
     """A fail is one line that says what was lost and the aligned diff, without a traceback."""
     result = lab.grid("--kv-pairs", "q8_0/q8_0", "--kv-pass", "20", "--junitxml", "junit.xml", corpus=twins)

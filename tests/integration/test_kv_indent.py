@@ -56,6 +56,7 @@ def test_both(lab: Lab) -> None:
     assert "--kv-relax-indent and --kv-strict-indent contradict each other" in message
 
 
+@pytest.mark.slow
 def test_command_line_wins(lab: Lab) -> None:
     """The ini file says strict; the option for this one run says relaxed."""
     lab.pytester.makeini("[pytest]\nkv_strict_indent = true\n")

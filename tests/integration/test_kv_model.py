@@ -67,6 +67,7 @@ def test_variable(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "from-ini.gguf is not there" in lab.refused(*PAIR)
 
 
+@pytest.mark.slow
 def test_cache(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control model is written into the user's cache folder once, and read from there from then on."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(lab.path / "cache"))
@@ -106,6 +107,7 @@ def profile(lab: Lab, text: str = PROFILE) -> None:
     Control().write(lab.path / "gguf" / "own.gguf")
 
 
+@pytest.mark.slow
 def test_profile_says_it_all(lab: Lab) -> None:
     """`--kv-model NAME` takes the file, the arguments, and how the model wants to be asked."""
     profile(lab)

@@ -99,6 +99,7 @@ def test_judged_anew(lab: Lab) -> None:
     assert new["margins"]
 
 
+@pytest.mark.slow
 def test_changed_key(lab: Lab) -> None:
     """Answers to other questions are not used, the part that changed is named, and going back finds them again."""
     lab.grid(*ONE, "--kv-out", "run", "--kv-n-ctx", "1024")

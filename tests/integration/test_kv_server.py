@@ -170,6 +170,7 @@ def test_command_for_a_shell(lab: Lab) -> None:
     assert "no shell reads this command, and '|' is for one" in lab.refused(*PAIR, "--kv-server", f"{COMMAND} | tee x")
 
 
+@pytest.mark.slow
 def test_command_in_the_ini_file(lab: Lab) -> None:
     """On two processes as well: each reads the command itself."""
     lab.pytester.makeini(f"[pytest]\nkv_server = {COMMAND} -np 4\n")

@@ -71,6 +71,7 @@ def frames(written: str) -> list[str]:
     return [text for text in re.findall(r"\r\x1b\[K([^\r\n\x1b]*)", written) if text.startswith("cell")]
 
 
+@pytest.mark.slow
 def test_where_the_run_is(lab: Lab) -> None:
     """A new cell loads and reads; each item is told as it starts, with the figures of those before it."""
     written = terminal(lab, "--kv-pairs", "q8_0/q4_0,q4_0/q4_0", "--kv-order", "grid")
