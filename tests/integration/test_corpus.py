@@ -116,6 +116,7 @@ def test_is_read_from_the_root(lab: Lab) -> None:
     assert {("q8_0", "q4_0"): "err"} == matched(result)
 
 
+@pytest.mark.slow
 def test_a_path_as_an_options_value_does_not_hide_the_corpora(lab: Lab) -> None:
     """Pytest takes the model's folder for its rootdir then; the corpora are those of this project all the same."""
     elsewhere = lab.path.parent / f"{lab.path.name}-models"

@@ -140,6 +140,7 @@ def test_verbose(lab: Lab) -> None:
     result.stdout.re_match_lines([r".*test_recall\[q8_0/q4_0-\w+\] PASSED.*"])
 
 
+@pytest.mark.slow
 def test_workers_send_everything(lab: Lab) -> None:
     """Under xdist JUnit XML has the same properties: they are plain and travel."""
     lab.grid("--kv-pairs", "q8_0/q4_0", "-n", "1", "--junitxml", "junit.xml")

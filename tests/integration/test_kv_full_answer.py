@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from .lab import Lab
 
 PAIR = ("--kv-pairs", "q8_0/q4_0")
 
 
+@pytest.mark.slow
 def test_closed_by_default(lab: Lab) -> None:
     """A body of 24 lines runs on after the 20: the stream is closed as soon as that is seen."""
     lab.corpus("longer", functions=2, body_lines=24)

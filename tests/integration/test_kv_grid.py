@@ -112,6 +112,7 @@ def test_own_tests_of_the_project_do_not_run(small_run: SmallRun) -> None:
     assert {"passed": 8} == small_run.result.parseoutcomes()
 
 
+@pytest.mark.slow
 def test_empty_folder(pytester: pytest.Pytester) -> None:
     """A folder without anything in it will do."""
     result = pytester.runpytest_subprocess(

@@ -33,6 +33,7 @@ FLATTENED = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "relaxed", "figure"),
     [

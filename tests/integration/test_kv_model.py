@@ -45,6 +45,7 @@ def test_unknown_control(lab: Lab) -> None:
     assert "control:robust" in message
 
 
+@pytest.mark.slow
 def test_gguf_by_path(lab: Lab) -> None:
     """A GGUF file is found from where the command was given; run.json has its hash and the folder its name."""
     lab.pytester.makeini("[pytest]\n")

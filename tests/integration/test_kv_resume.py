@@ -137,6 +137,7 @@ def test_newest(lab: Lab) -> None:
     assert 3 == len(lab.folders())
 
 
+@pytest.mark.slow
 def test_errors_are_asked_again(lab: Lab) -> None:
     """An ERROR is no answer."""
     lab.pytester.makeconftest(
@@ -219,6 +220,7 @@ def test_in_use(lab: Lab) -> None:
     assert before == (lab.path / "run" / "run.json").read_bytes()
 
 
+@pytest.mark.slow
 def test_torn_line(lab: Lab) -> None:
     """The half of a line that a crash left is put aside with a notice, and that item is asked again."""
     lab.grid(*ONE, "--kv-out", "run")

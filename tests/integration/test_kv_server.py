@@ -83,6 +83,7 @@ def test_an_address_may_be_meant_for_a_url(lab: Lab) -> None:
     assert "or http://127.0.0.1:8080 for one that runs already" in message
 
 
+@pytest.mark.slow
 def test_a_server_of_the_users_without_a_model(lab: Lab) -> None:
     """The control model is asked then, which may not be what was meant: it is said."""
     said = "kv-grid: no model is named (--kv-model, or -m in the command): the control"

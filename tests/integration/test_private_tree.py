@@ -98,6 +98,7 @@ def test_the_trimmed_tree_through_a_grid(tree: Path, lab: Lab) -> None:
     assert f"kv-grid: proprietary: [trim] to {HELD_TOKENS} tokens keeps 1 of " in result.stdout.str()
 
 
+@pytest.mark.slow
 def test_the_trimmed_sample_can_be_listed(tree: Path, lab: Lab) -> None:
     """`--collect-only` and `codeneedle functions --model` count with the model's tokenizer too, and agree."""
     path = tree / "corpora" / "proprietary.toml"

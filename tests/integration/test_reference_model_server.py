@@ -65,6 +65,7 @@ def test_tokens_of_a_line(server: LlamaServer, corpus: Corpus) -> None:
         assert 6 <= count / len(function.body) <= 8
 
 
+@pytest.mark.slow
 def test_other_peoples_harness(server: LlamaServer, corpus: Corpus) -> None:
     """A client that asks for a function by its name in /v1/chat/completions gets its 20 lines, and a model that stops.
 
