@@ -22,10 +22,10 @@ from pytest_codeneedle.comparable import (
 )
 from pytest_codeneedle.errors import BaselineError
 from pytest_codeneedle.floored import DEFAULT_MINIMUM
+from pytest_codeneedle.kvtypes import low_pair
 from pytest_codeneedle.paired import ALPHA, holm, sign_flip
 from pytest_codeneedle.power import detectable, least_one_way
 from pytest_codeneedle.shareable import last_name
-from pytest_codeneedle.verdict import low_pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -166,3 +166,9 @@ def default_reference(pairs: Sequence[KVPair]) -> KVPair:
     """bf16/bf16 where it is asked for, else the pair of most bits."""
     matched = KVPair("bf16", "bf16")
     return matched if matched in pairs else max(pairs, key=lambda pair: pair.bits)
+
+
+def low_pair(planned: Sequence[KVPair], reference: KVPair) -> KVPair | None:
+    """The declared contrast: of the pairs with one type on both sides the smallest, if it is below the reference."""
+    matched = [pair for pair in planned if pair.ctk == pair.ctv and 0 < pair.bits < reference.bits]
+    return min(matched, key=lambda pair: pair.bits, default=None)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.figures import p_is, signed, span, wrapped
 from pytest_codeneedle.grid import ONE_PASS
+from pytest_codeneedle.kvtypes import low_pair
 from pytest_codeneedle.margin_grid import differences
 from pytest_codeneedle.marginals import Side, side
 from pytest_codeneedle.paired import ALPHA, Contrast, contrasts, holm
 from pytest_codeneedle.power import least_for_family
-from pytest_codeneedle.verdict import low_pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -177,7 +177,7 @@ def _trend(found: Side) -> list[str]:
     if trend.p is None or trend.slope is None:
         return []  # the verdict on lines has said why
     told = "they fall with its bits" if trend.verdict == "trend" else "no trend"
-    if trend.slope.interval is not None and trend.slope.interval.high < 0:
+    if trend.rises:
         told += ", they rise"
     if trend.tied:
         return [f"trend of margins over {found.name}: {told}, {p_is(trend.p)}, all types equal"]

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_codeneedle.kvtypes import BITS
+from pytest_codeneedle.kvtypes import BITS, low_pair
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ class Stages(NamedTuple):
 
 def stages(pairs: Sequence[KVPair], reference: KVPair) -> Stages:
     """Which of a grid's pairs are asked, and when; 16 of the default 36."""
-    low = _low(pairs, reference)
+    low = low_pair(pairs, reference)
     first = [reference, *([low] if low else []), *_extremes(pairs, reference).values()]
     row = [pair for pair in pairs if pair.ctk == reference.ctk]
     column = [pair for pair in pairs if pair.ctv == reference.ctv]
@@ -66,7 +66,7 @@ def settled(cells: Cells, pairs: Sequence[KVPair], reference: KVPair, stage: int
         found = judge(both, reference, delta=delta, planned=(reference, pair)).cell(pair)
         return (found.verdict if found else None) or INCONCLUSIVE
 
-    low, extremes = _low(pairs, reference), _extremes(pairs, reference)
+    low, extremes = low_pair(pairs, reference), _extremes(pairs, reference)
     words = {pair: word(pair) for pair in (*([low] if low else []), *extremes.values())}
     if stage == LOOKS[0]:
         return f"{', '.join(map(str, words))} NOT WORSE" if set(words.values()) == {NOT_WORSE} else None
@@ -81,12 +81,6 @@ def settled(cells: Cells, pairs: Sequence[KVPair], reference: KVPair, stage: int
         else:
             return None
     return ", ".join(said)
-
-
-def _low(pairs: Sequence[KVPair], reference: KVPair) -> KVPair | None:
-    """The declared contrast, as `verdict.low_pair` has it."""
-    matched = [pair for pair in pairs if pair.ctk == pair.ctv and pair.bits < reference.bits]
-    return min(matched, key=lambda pair: pair.bits, default=None)
 
 
 def _extremes(pairs: Sequence[KVPair], reference: KVPair) -> dict[Name, KVPair]:

@@ -22,7 +22,8 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pytest_codeneedle.kvtypes import BITS
+from pytest_codeneedle.frame import DEFAULT_DELTA
+from pytest_codeneedle.kvtypes import BITS, low_pair
 from pytest_codeneedle.marginals import Side, side
 from pytest_codeneedle.paired import ALPHA, Contrast, contrast, contrasts, holm
 from pytest_codeneedle.power import LEAST_ONE_WAY, Detectable, detectable, pooled_sd, too_few
@@ -37,9 +38,6 @@ Word = Literal["WORSE", "NOT WORSE", "INCONCLUSIVE"]
 WORSE: Word = "WORSE"
 NOT_WORSE: Word = "NOT WORSE"
 INCONCLUSIVE: Word = "INCONCLUSIVE"
-
-#: Lines that a mean may be lower before a pair counts as worse (`--kv-delta`).
-DELTA = 1.0
 
 
 @dataclass(frozen=True)
@@ -165,7 +163,7 @@ def judge(  # noqa: PLR0913 - the cells, what they are held against, and four fa
     cells: Mapping[KVPair, Values],
     reference: KVPair,
     *,
-    delta: float = DELTA,
+    delta: float = DEFAULT_DELTA,
     again: Values | None = None,
     first: Values | None = None,
     planned: Sequence[KVPair],
@@ -193,12 +191,6 @@ def judge(  # noqa: PLR0913 - the cells, what they are held against, and four fa
         recommended=_recommended(judged, reference, low) if base else None,
         reason=None if base else f"the reference {reference} has no answer",
     )
-
-
-def low_pair(planned: Sequence[KVPair], reference: KVPair) -> KVPair | None:
-    """The declared contrast: of the pairs with one type on both sides the smallest, if it is below the reference."""
-    matched = [pair for pair in planned if pair.ctk == pair.ctv and 0 < pair.bits < reference.bits]
-    return min(matched, key=lambda pair: pair.bits, default=None)
 
 
 def _differences(values: Values, base: Values) -> list[float]:

@@ -97,10 +97,8 @@ def _trend(side: Side) -> list[str]:
     if found.tied:
         return [f"trend over {side.name}: no trend, {p_is(found.p)}, all types equal"]
     interval = found.slope.interval
-    rises = interval is not None and interval.high < 0
-    told = (
-        "recall falls with its bits" if found.verdict == "trend" else "no trend, recall rises" if rises else "no trend"
-    )
+    told = "recall falls with its bits" if found.verdict == "trend" else "no trend"
+    told += ", recall rises" if found.rises else ""
     slope = f"{signed(found.slope.mean, 3)} lines per bit"
     return wrapped(f"trend over {side.name}: {told}, {p_is(found.p)}; {slope}{_bracketed(span(interval, 3))}")
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from pytest_codeneedle.frame import DEFAULT_DELTA as DELTA
 from pytest_codeneedle.kvtypes import BITS, DEFAULT_TYPES, KVPair
 from pytest_codeneedle.paired import ALPHA
 from pytest_codeneedle.trend import page_trend
-from pytest_codeneedle.verdict import DELTA, judge
+from pytest_codeneedle.verdict import judge
 
 from .worlds import FUNCTIONS, SD, above, count, judged, random, whole
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from pytest_codeneedle.frame import DEFAULT_DELTA as DELTA
 from pytest_codeneedle.paired import ALPHA, share_limit
-from pytest_codeneedle.verdict import DELTA, NOT_WORSE, judge, word
+from pytest_codeneedle.verdict import NOT_WORSE, judge, word
 
 from .worlds import (
     ALL,

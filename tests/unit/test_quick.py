@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_codeneedle.kvtypes import BITS, DEFAULT_TYPES, KVPair, grid_pairs, parse_pair
+from pytest_codeneedle.kvtypes import BITS, DEFAULT_TYPES, KVPair, grid_pairs, low_pair, parse_pair
 from pytest_codeneedle.quick import settled, stages
-from pytest_codeneedle.verdict import low_pair
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_codeneedle.kvtypes import AS_SERVED, DEFAULT_TYPES, KVPair, grid_pairs
-from pytest_codeneedle.verdict import Verdict, judge, low_pair
+from pytest_codeneedle.kvtypes import AS_SERVED, DEFAULT_TYPES, KVPair, grid_pairs, low_pair
+from pytest_codeneedle.verdict import Verdict, judge
 
 ALL = grid_pairs(DEFAULT_TYPES, DEFAULT_TYPES)
 BF16, Q8, Q4 = (KVPair(name, name) for name in ("bf16", "q8_0", "q4_0"))
