@@ -6,18 +6,18 @@ of them at every click: they are in one of our own.
 
 from __future__ import annotations
 
-from collections import Counter
 from html import escape
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from pytest_codeneedle.grid import ERROR, FAILED
+from pytest_codeneedle.cells import place_of
+from pytest_codeneedle.grid import ERROR, PASSED
 from pytest_codeneedle.html_columns import header_cells, plain_cell, row_cells
+from pytest_codeneedle.packed import printable_lines
 from pytest_codeneedle.page_parts import hidden_of, section
 from pytest_codeneedle.pages import asset, run_fragment
-from pytest_codeneedle.packed import item_name
-from pytest_codeneedle.printable import printable_lines
+from pytest_codeneedle.printable import printable
 from pytest_codeneedle.quick_stop import is_spared
 from pytest_codeneedle.rows import PACKAGED, REPORT_FIELD, test_of
 
@@ -57,7 +57,6 @@ class HtmlReport:
         self._gate = gate
         self._page: _Page | None = None
         self._places: dict[str, int] = {}
-        self._errors: dict[str, str] = {}
         self._asks: dict[str, Ask] = {}
 
     @property
@@ -123,25 +122,20 @@ class HtmlReport:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_html(self, report: pytest.TestReport, data: list[str]) -> None:
-        """Below a row: nothing of an answer that passed, the place of the diff of one that failed, or the error."""
+        """Below a row: nothing of an answer that passed, else the place where a script draws the diff or the error."""
         if hasattr(report, "node") and data:
             data[0] = _without_worker(data[0])
         packaged = test_of(report.nodeid) == PACKAGED
         row: dict[str, Any] | None = getattr(report, REPORT_FIELD, None)
         if packaged or row is not None:
             data[:] = [printable_lines(text) for text in data if text != _NO_LOG]
-        if row is None:
+        if row is None or row["outcome"] == PASSED:
             return
-        if row["outcome"] == ERROR:
-            told = escape(printable_lines(row["error"]), quote=False)
-            self._errors[report.nodeid] = data[0] = told
-        elif row["outcome"] == FAILED:
-            key = escape(item_name(row["corpus"], row), quote=True)
-            drawn = f'<div class=cn-diff data-item="{key}"></div>'
-            if packaged:
-                data[0] = drawn
-            else:
-                data.append(drawn)
+        drawn = f'<div class=cn-diff data-item="{escape(item_key(row))}"></div>'
+        if packaged:
+            data[:1] = [drawn]  # instead of what the terminal shows
+        else:
+            data.append(drawn)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
@@ -179,31 +173,27 @@ class HtmlReport:
         tests.update(rows)
 
     def _shorten(self, page: _Page) -> None:
-        """What all rows have in common is said once: an error, and that there are no links."""
+        """No column for links where there are none; no rows open where they would bury the table."""
         tests: dict[str, list[dict[str, Any]]] = page.data["tests"]
-        first: dict[str, str] = {}
         rows = [row for one in tests.values() for row in one]
-        for name, one in tests.items():
-            error = self._errors.get(name, "")
-            if "\n" in error and first.setdefault(error, name) != name:
-                short = f"{error.partition(chr(10))[0]}\n(as of {escape(_short(first[error]))})"
-                for row in one:
-                    row["log"] = row["log"].replace(error, short)
         if page.table_header and all(_NO_LINKS in row["resultsTableRow"][-1:] for row in rows):
             for cells in (page.table_header, *(row["resultsTableRow"] for row in rows)):
                 cells.pop()
-        shown = Counter(row["result"] != "Passed" for row in rows)[True]
-        if shown > _MOST_OPEN and self._grid.config.getini("render_collapsed") == "passed":
+        to_open = sum(row["result"] != "Passed" for row in rows)
+        if to_open > _MOST_OPEN and self._grid.config.getini("render_collapsed") == "passed":
             page.data["renderCollapsed"] = ["all"]
 
 
+def item_key(row: Mapping[str, Any]) -> str:
+    """What the page's script finds an item by, as `packed.key`."""
+    return "|".join(map(printable, (row["corpus"], str(place_of(row)), row["function"])))
+
+
 def _name(report: pytest.TestReport) -> str:
-    return _short(report.nodeid) + ("" if report.when == "call" else f"::{report.when}")
-
-
-def _short(nodeid: str) -> str:
-    """The packaged test without its folder."""
-    return PACKAGED + nodeid[nodeid.index("[") :] if test_of(nodeid) == PACKAGED else nodeid
+    """As pytest-html has it, but the packaged test without its folder."""
+    packaged = test_of(report.nodeid) == PACKAGED
+    name = PACKAGED + report.nodeid[report.nodeid.index("[") :] if packaged else report.nodeid
+    return name if report.when == "call" else f"{name}::{report.when}"
 
 
 def _without_worker(text: str) -> str:

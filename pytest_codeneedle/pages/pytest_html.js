@@ -118,13 +118,14 @@
     pressable(find('.media-container__nav--right', details), 'Next');
   };
 
+  /* A diff is no log: it has the width of the table. */
   const log = (wrapper) => {
-    const expander = find('.logexpander', wrapper);
-    if (find('.log > .cn-diff:only-child', wrapper) || !find('.log', wrapper)) {
-      wrapper.classList.add('cn-plain');
-      expander.remove();
+    wrapper.after(...all('.cn-diff', wrapper));
+    const text = find('.log', wrapper);
+    if (!text || !text.textContent.trim()) {
+      wrapper.remove();
     } else {
-      pressable(expander, 'Expand or collapse this log');
+      pressable(find('.logexpander', wrapper), 'Expand or collapse this log');
     }
   };
 
