@@ -1,7 +1,7 @@
 """The session in pytest-html's page: what was found at the top, columns of the grid, a diff below each failure.
 
-Registered where `--html` is given. Rows of more than MOST_ROWS questions are none of pytest-html's table, which draws all
-of them at every click: they are in one of our own.
+Registered where `--html` is given. Rows of more than MOST_ROWS questions are none of pytest-html's table, which draws
+all of them at every click: they are in one of our own.
 """
 
 from __future__ import annotations

@@ -54,6 +54,7 @@
     const tell = () => button.setAttribute('aria-expanded', String(!table.classList.contains('hidden')));
     header.addEventListener('click', tell); // behind pytest-html's own
     tell();
+    all('ul > ul', table).forEach((empty) => empty.remove()); // where a list should end
     find('#cn-main').append(header, table);
   };
 
