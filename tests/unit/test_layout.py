@@ -64,7 +64,6 @@ FLOORS = {
         "page_parts",
         "memory",
         "packed",
-        "page_model",
         "paired",
         "power",
         "printable",
