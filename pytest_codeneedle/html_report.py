@@ -199,4 +199,4 @@ def _name(report: pytest.TestReport) -> str:
 def _without_worker(text: str) -> str:
     """Without the line that says which of xdist's workers it was, and where its Python is."""
     first, _, rest = text.partition("\n")
-    return rest if first.startswith("[gw") and " -- " in first else text
+    return rest.removeprefix("\n") if first.startswith("[gw") and " -- " in first else text
