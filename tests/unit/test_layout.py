@@ -63,7 +63,6 @@ FLOORS = {
         "page_parts",
         "memory",
         "packed",
-        "page_model",
         "paired",
         "power",
         "printable",
