@@ -60,6 +60,7 @@ FLOORS = {
         "marginals",
         "merging",
         "page_model",
+        "page_items",
         "page_parts",
         "memory",
         "packed",
