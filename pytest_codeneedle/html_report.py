@@ -17,16 +17,18 @@ from pytest_codeneedle.html_columns import header_cells, plain_cell, row_cells
 from pytest_codeneedle.packed import printable_lines
 from pytest_codeneedle.page_parts import hidden_of, section
 from pytest_codeneedle.pages import asset, run_fragment
+from pytest_codeneedle.plan import Ask
 from pytest_codeneedle.printable import printable
 from pytest_codeneedle.quick_stop import is_spared
-from pytest_codeneedle.rows import PACKAGED, REPORT_FIELD, test_of
+from pytest_codeneedle.record import item_of
+from pytest_codeneedle.rows import PACKAGED, REPORT_FIELD, cell_of, test_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_codeneedle.gate import Gate
     from pytest_codeneedle.page_model import Section
-    from pytest_codeneedle.plan import Ask
+    from pytest_codeneedle.record import Item
     from pytest_codeneedle.session import GridSession
 
 #: So many questions at most are rows of pytest-html's table.
@@ -58,6 +60,7 @@ class HtmlReport:
         self._page: _Page | None = None
         self._places: dict[str, int] = {}
         self._asks: dict[str, Ask] = {}
+        self._told: set[Item] = set()
 
     @property
     def _paged(self) -> bool:
@@ -92,6 +95,8 @@ class HtmlReport:
     def pytest_html_results_table_row(self, report: pytest.TestReport, cells: list[str]) -> None:
         """One row. Questions that --kv-quick spares have none, as under xdist, which is not sent them."""
         packaged = test_of(report.nodeid) == PACKAGED
+        if packaged and hasattr(report, REPORT_FIELD):
+            self._told.add(item_of(getattr(report, REPORT_FIELD)))
         if packaged and (self._paged or is_spared(report)):
             self._count(report)
             cells.clear()
@@ -141,12 +146,29 @@ class HtmlReport:
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
         """All that was found, at the top; and the table, now that all rows are there."""
         if self._page is not None:
+            self._add_untold()
             self._sort(self._page)
             self._shorten(self._page)
         found = self._sections()
         if found:
             prefix.append(run_fragment(found, with_items=self._paged))
         prefix.append(f"<style>{asset('pytest_html.css')}</style><script>{asset('pytest_html.js')}</script>")
+
+    def _add_untold(self) -> None:
+        """Rows of questions that pytest-html was not told of: a killed worker's, and those asked before any starts.
+
+        It is told now, as of any other, and no other plugin is.
+        """
+        every = self._grid.config.pluginmanager.get_plugins()
+        others = [plugin for plugin in every if not type(plugin).__module__.startswith("pytest_html.")]
+        tell = self._grid.config.pluginmanager.subset_hook_caller("pytest_runtest_logreport", others)
+        ids = {name.partition("[")[2]: name for name in self._places}
+        for row in (row for name in self._grid.prepared for row in self._grid.rows(name)):
+            if row.get("test") != PACKAGED or item_of(row) in self._told:
+                continue
+            label = f"{self._grid.plan.item_label(Ask(cell_of(row), row['function']))}]"
+            for report in _reports(ids.get(label, f"::{PACKAGED}[{label}"), row):
+                tell(report=report)
 
     def _sections(self) -> list[Section]:
         gates = {} if self._gate is None else self._gate.told
@@ -182,6 +204,21 @@ class HtmlReport:
         to_open = sum(row["result"] != "Passed" for row in rows)
         if to_open > _MOST_OPEN and self._grid.config.getini("render_collapsed") == "passed":
             page.data["renderCollapsed"] = ["all"]
+
+
+def _reports(nodeid: str, row: Mapping[str, Any]) -> list[pytest.TestReport]:
+    """What pytest would have reported of this row."""
+    location = ("", None, nodeid)
+    decided = pytest.TestReport(
+        nodeid,
+        location,
+        {},
+        outcome="passed" if row["outcome"] == PASSED else "failed",
+        longrepr=None,
+        when="setup" if row["outcome"] == ERROR else "call",
+    )
+    setattr(decided, REPORT_FIELD, row)
+    return [decided, pytest.TestReport(nodeid, location, {}, "passed", None, "teardown")]
 
 
 def item_key(row: Mapping[str, Any]) -> str:

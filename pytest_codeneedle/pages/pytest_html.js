@@ -3,6 +3,7 @@
 (() => {
   'use strict';
 
+  const FEW = 20; // diffs are drawn at once, more as they are seen
   const find = (selector, within) => (within || document).querySelector(selector);
   const all = (selector, within) => [...(within || document).querySelectorAll(selector)];
   const make = (name, properties, ...children) => {
@@ -159,7 +160,8 @@
       }
     }
     seen.disconnect();
-    all('.cn-diff', table).forEach((host) => seen.observe(host));
+    const open = all('tr:not(.hidden) .cn-diff', table);
+    open.forEach(open.length > FEW ? (host) => seen.observe(host) : draw);
     if (focused && document.activeElement === document.body) {
       find(focused, table)?.focus({ preventScroll: true });
     }
