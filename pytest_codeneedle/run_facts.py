@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     About = Mapping[str, Any]
 
 _DIGITS = 12
+#: Characters of one value: no command line is as long.
+_LONGEST = 4000
 
 
 def run_facts(about: About) -> tuple[tuple[str, str], ...]:
@@ -45,7 +47,7 @@ def run_facts(about: About) -> tuple[tuple[str, str], ...]:
 
 def _listed(*values: object) -> str:
     """Those that say something, each once."""
-    told = dict.fromkeys(str(shareable(value)) for value in values if value not in (None, "", []))
+    told = dict.fromkeys(str(shareable(str(value)[:_LONGEST])) for value in values if value not in (None, "", []))
     return ", ".join(told)
 
 
@@ -73,8 +75,15 @@ def _corpus(about: About) -> str:
     )
 
 
+def _is_endpoint(about: About) -> bool:
+    """Nobody tells how the server behind one was started."""
+    return str(about.get("server") or "").startswith("endpoint ")
+
+
 def _arguments(about: About) -> str:
     """What answers may depend on: without the model, a cell's types, threads and address."""
+    if _is_endpoint(about):
+        return ""
     identity = about.get("identity") or {}
     words = [*(identity.get("environment") or ()), *(identity.get("server_args") or about.get("server_args") or ())]
     return shlex.join(map(str, shareable(words)))
@@ -82,6 +91,8 @@ def _arguments(about: About) -> str:
 
 def _rotation(about: About) -> str:
     asked = [name for name in about.get("rotations") or () if name != "default"]
+    if _is_endpoint(about):
+        return ""
     return " and ".join(asked) or _listed((about.get("identity") or {}).get("rotation"))
 
 

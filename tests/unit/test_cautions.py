@@ -55,12 +55,15 @@ def test_trouble_of_servers_is_named_by_cell() -> None:
 
 
 def test_errors_and_what_was_not_asked_are_counted() -> None:
-    """An answer behind an error counts."""
-    found = [*rows()[:2], row("bf16/bf16", "f1", None), row("q4_0/q4_0", "f0", None)]
+    """Of several rows about one question the last counts, as in the grid."""
+    found = [row("bf16/bf16", "f1", None), *rows()[:2], row("q4_0/q4_0", "f0", None)]
     assert [
-        "1 of 4 questions gave no answer to score: q4_0/q4_0",
+        "1 question gave no answer to score: q4_0/q4_0",
         "1 of 4 questions were not asked: q4_0/q4_0",
     ] == said(found)
+    assert ["2 questions gave no answer to score: bf16/bf16, q4_0/q4_0"] == said(
+        [*rows(), row("bf16/bf16", "f1", None), row("q4_0/q4_0", "of another corpus", None)]
+    )
     assert ["4 of 4 questions were not asked: bf16/bf16, q4_0/q4_0"] == said([])
 
 

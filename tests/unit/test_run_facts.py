@@ -105,8 +105,9 @@ def test_what_is_not_known_is_left_out() -> None:
 
 def test_an_endpoint_is_named_without_its_host() -> None:
     """Whose it is is nobody's business; the command that a server was started with keeps its arguments."""
-    found = dict(run_facts({**ABOUT, "server": "http://gpu.example.org:8080/v1", "server_version": None}))
-    assert "URL, b7000-abc" == found["server"]
+    found = dict(run_facts({**ABOUT, "server": "endpoint http://gpu.example.org:8080/v1", "server_version": None}))
+    assert "endpoint URL, b7000-abc" == found["server"]
+    assert not {"arguments", "rotation"} & found.keys()  # nobody tells them
     given = {**ABOUT, "server_command": "/opt/bin/llama-server -m /home/me/x.gguf -c 4096"}
     assert "llama-server -m x.gguf -c 4096" == dict(run_facts(given))["command"]
 
