@@ -8,7 +8,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_codeneedle import commands_calibrate, commands_compare, commands_corpus, commands_run, commands_stored
+from pytest_codeneedle import (
+    commands_calibrate,
+    commands_compare,
+    commands_corpus,
+    commands_pages,
+    commands_run,
+    commands_stored,
+)
 from pytest_codeneedle.errors import DAMAGED, CodeneedleError
 
 if TYPE_CHECKING:
@@ -58,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_score(commands)
     _add_grid(commands)
     _add_summary(commands)
+    _add_report(commands)
     _add_rescore(commands)
     _add_status(commands)
     _add_merge(commands)
@@ -108,6 +116,17 @@ def _add_summary(commands: _Commands) -> None:
     summary.add_argument("run_folders", metavar="RUN", type=Path, nargs="+")
     summary.add_argument("--json", action="store_true", help="as JSON")
     summary.set_defaults(run=commands_run.summary)
+
+
+def _add_report(commands: _Commands) -> None:
+    report = commands.add_parser("report", help="write the HTML page of stored runs, complete or partial")
+    report.add_argument("run_folders", metavar="RUN", type=Path, nargs="+")
+    report.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="index.html is written into it")
+    code = report.add_mutually_exclusive_group()
+    code.add_argument("--redact", action="store_true", help="no code at all")
+    code.add_argument("--embed-source", action="store_true", help="of private code also lines that were not asked for")
+    report.add_argument("--all-diffs", action="store_true", help="every diff, whatever the size; default: about 1 MB")
+    report.set_defaults(run=commands_pages.report)
 
 
 def _add_rescore(commands: _Commands) -> None:

@@ -24,6 +24,8 @@ DIFF_BYTES = 1_000_000
 MARKS: tuple[Tag, ...] = ("matched", "missing", "hallucinated", "bonus")
 #: Instead of a diff, where the page has no room for it.
 NO_ROOM = -1
+#: From this share of the room on no more is tried: there may be thousands.
+_FULL = 0.99
 _EXPECTED: tuple[Tag, ...] = ("matched", "missing")
 
 Line = int | list[Any]
@@ -82,6 +84,9 @@ class _Pack:
         for at in _first_of_each(self._items, failed):
             item = self._items[at]
             if item.diff is None:
+                continue
+            if budget is not None and used >= _FULL * budget:
+                self._diff_of[at] = NO_ROOM
                 continue
             lines = packed_diff(item.diff, self._expected[item.function])
             size = _bytes(lines)
