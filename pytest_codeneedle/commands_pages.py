@@ -50,7 +50,11 @@ def stored_section(folder: RunFolder, *, redact: bool = False, embed_source: boo
     from pytest_codeneedle.summary import run_verdicts  # noqa: PLC0415 - as above
 
     about, rows = folder.about(), folder.current_rows()
-    about = {**about, "redact": about.get("redact") or redact, "embed_source": about.get("embed_source") or embed_source}
+    about = {
+        **about,
+        "redact": about.get("redact") or redact,
+        "embed_source": about.get("embed_source") or embed_source,
+    }
     frame = Frame.of(about)
     return section(about, rows, frame, run_verdicts(rows, frame), hidden=hidden_of(about))
 
@@ -67,9 +71,7 @@ def said(section: Section) -> list[str]:
     from pytest_codeneedle.printable import printable  # noqa: PLC0415 - as above
 
     named = printable(f"{section.corpus}, {section.model}")
-    return [
-        f"{named}{f', {part.title}' if part.title else ''}: {part.word or 'no verdict'}" for part in section.parts
-    ]
+    return [f"{named}{f', {part.title}' if part.title else ''}: {part.word or 'no verdict'}" for part in section.parts]
 
 
 def refuse_foreign(page: Path) -> None:
