@@ -129,7 +129,8 @@ class HtmlReport:
     def pytest_html_results_table_html(self, report: pytest.TestReport, data: list[str]) -> None:
         """Below a row: nothing of an answer that passed, else the place where a script draws the diff or the error."""
         if hasattr(report, "node") and data:
-            data[0] = _without_worker(data[0])
+            data[:1] = [text for text in (_without_worker(data[0]),) if text.strip()]
+            data[:] = data or [_NO_LOG]  # as without workers
         packaged = test_of(report.nodeid) == PACKAGED
         row: dict[str, Any] | None = getattr(report, REPORT_FIELD, None)
         if packaged or row is not None:
