@@ -196,12 +196,17 @@ class HtmlReport:
         tests.update(rows)
 
     def _shorten(self, page: _Page) -> None:
-        """No column for links where there are none; no rows open where they would bury the table."""
+        """No column for links where there are none; no rows open where they would bury the table; no byte for nothing."""
         tests: dict[str, list[dict[str, Any]]] = page.data["tests"]
         rows = [row for one in tests.values() for row in one]
         if page.table_header and all(_NO_LINKS in row["resultsTableRow"][-1:] for row in rows):
             for cells in (page.table_header, *(row["resultsTableRow"] for row in rows)):
                 cells.pop()
+        for row in rows:
+            row["resultsTableRow"] = [one_cell(row["resultsTableRow"])]
+            for name in ("extras", "log"):
+                if not row[name]:
+                    del row[name]
         to_open = sum(row["result"] != "Passed" for row in rows)
         if to_open > _MOST_OPEN and self._grid.config.getini("render_collapsed") == "passed":
             page.data["renderCollapsed"] = ["all"]
