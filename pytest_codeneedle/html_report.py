@@ -13,7 +13,7 @@ import pytest
 
 from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.grid import ERROR, PASSED
-from pytest_codeneedle.html_columns import header_cells, plain_cell, row_cells
+from pytest_codeneedle.html_columns import header_cells, one_cell, plain_cell, row_cells
 from pytest_codeneedle.packed import printable_lines
 from pytest_codeneedle.page_parts import hidden_of, section
 from pytest_codeneedle.pages import asset, run_fragment
@@ -196,7 +196,7 @@ class HtmlReport:
         tests.update(rows)
 
     def _shorten(self, page: _Page) -> None:
-        """No column for links where there are none; no rows open where they would bury the table; no byte for nothing."""
+        """No column for links where there are none, no byte for nothing, and no open rows that would bury the others."""
         tests: dict[str, list[dict[str, Any]]] = page.data["tests"]
         rows = [row for one in tests.values() for row in one]
         if page.table_header and all(_NO_LINKS in row["resultsTableRow"][-1:] for row in rows):
