@@ -196,7 +196,7 @@ class HtmlReport:
         tests.update(rows)
 
     def _shorten(self, page: _Page) -> None:
-        """No column for links where there are none, no byte for nothing, and no open rows that would bury the others."""
+        """No column for links where there are none, no byte for nothing, no open rows that would bury the others."""
         tests: dict[str, list[dict[str, Any]]] = page.data["tests"]
         rows = [row for one in tests.values() for row in one]
         if page.table_header and all(_NO_LINKS in row["resultsTableRow"][-1:] for row in rows):
