@@ -90,6 +90,8 @@ def about_session(
         "think": settings.think,
         "stop": list(settings.stop),
         "max_tokens": settings.max_tokens,
+        "redact": settings.redact,
+        "embed_source": settings.embed_source,
         "versions": versions,
         "machine": describe(),
     }

@@ -127,6 +127,13 @@ def by_precision(types: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(types), key=lambda name: (-BITS.get(name, 0.0), places.get(name, len(places)), name)))
 
 
+def in_grid_order(pairs: Iterable[KVPair]) -> list[KVPair]:
+    """The pairs row by row as a grid is drawn, each once."""
+    pairs = set(pairs)
+    types = by_precision(name for pair in pairs for name in (pair.ctk, pair.ctv))
+    return [pair for ctk in types for ctv in types if (pair := KVPair(ctk, ctv)) in pairs]
+
+
 @dataclass(frozen=True)
 class Shard:
     """Part `number` of `count`, counted from 1: printed and written as `3/8`."""

@@ -7,12 +7,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.grid import ONE_PASS, View, make_grid, rows_by_pair, table
-from pytest_codeneedle.kvtypes import KVPair, by_precision
+from pytest_codeneedle.kvtypes import in_grid_order
 from pytest_codeneedle.labels import LABELS
 from pytest_codeneedle.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_codeneedle.kvtypes import KVPair
 
 WIDTH = 80
 #: Between a pair and its labels.
@@ -42,7 +44,7 @@ def label_lines(rows: Iterable[Mapping[str, Any]], pairs: Iterable[KVPair], view
         return []
     indent = max(len(str(pair)) for pair in labelled) + _SPACE
     lines = ["labels"]
-    for pair in _in_grid_order(labelled):
+    for pair in in_grid_order(labelled):
         first, *more = _wrapped(_counts(labelled[pair]), WIDTH - indent)
         lines.append(f"{pair!s:<{indent}}{first}")
         lines += [f"{'':<{indent}}{line}" for line in more]
@@ -64,12 +66,6 @@ def flag_grids(rows: Iterable[Mapping[str, Any]], pairs: Iterable[KVPair], view:
     rows, pairs = list(rows), list(pairs)
     first, *others = (flag_lines(rows, pairs, key, view) for key in FLAGS)
     return first + [line for other in others for line in ("", *other)]
-
-
-def _in_grid_order(pairs: Iterable[KVPair]) -> list[KVPair]:
-    pairs = set(pairs)
-    types = by_precision([name for pair in pairs for name in (pair.ctk, pair.ctv)])
-    return [pair for ctk in types for ctv in types if (pair := KVPair(ctk, ctv)) in pairs]
 
 
 def _counts(items: Sequence[Mapping[str, Any]]) -> str:

@@ -8,7 +8,7 @@ from pytest_codeneedle.cells import ROTATIONS, place_of
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
 from pytest_codeneedle.identity import Identity
-from pytest_codeneedle.kvtypes import by_precision, parse_pair
+from pytest_codeneedle.kvtypes import in_grid_order, parse_pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -91,9 +91,7 @@ def _added_otherwise(first: Sequence[Mapping[str, Any]], other: Sequence[Mapping
 
 
 def _in_grid_order(abouts: Sequence[Mapping[str, Any]]) -> list[KVPair]:
-    pairs = list(dict.fromkeys(parse_pair(pair) for about in abouts for pair in about["pairs"]))
-    places = {name: at for at, name in enumerate(by_precision(name for pair in pairs for name in (pair.ctk, pair.ctv)))}
-    return sorted(pairs, key=lambda pair: (places[pair.ctk], places[pair.ctv]))
+    return in_grid_order(parse_pair(pair) for about in abouts for pair in about["pairs"])
 
 
 def _rows(runs: Sequence[Run]) -> list[dict[str, Any]]:

@@ -79,7 +79,8 @@ class GridPart:
     """One grid of a run (one rotation): what is said, and what is drawn.
 
     `title` is empty where there is but one. `word` is the verdict on the declared low pair, `floored`, or nothing where
-    none can be given; `sentences` say it in full, or why there is none.
+    none can be given; `sentences` say it in full, or why there is none. `summary` are the lines that stand below the
+    grids of a terminal: how many cells, the mean, the range, what is missing.
     """
 
     title: str
@@ -88,6 +89,7 @@ class GridPart:
     heats: tuple[Heat, ...]
     sides: tuple[SidePicture, ...]
     cells: tuple[CellLine, ...]
+    summary: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class ShownDiff:
 
 @dataclass(frozen=True)
 class PageItem:
-    """One question of one cell. `depth` is a share of the text, `seconds` the time of the answer.
+    """One question of one cell. `depth` is a share of the text, None where no row says it; `seconds` the answer's time.
 
     `matched`, `hallucinated` and `run_on` are None without a score. `error` is what was said where there is none;
     `diff` is there for failed ones alone.
@@ -111,7 +113,7 @@ class PageItem:
     ctv: str
     place: str
     function: str
-    depth: float
+    depth: float | None
     matched: int | None
     hallucinated: int | None
     run_on: bool | None

@@ -12,17 +12,16 @@ from pytest_codeneedle.labels import Label, label_answer, label_error
 from pytest_codeneedle.margins import margin_facts
 from pytest_codeneedle.printable import printable
 from pytest_codeneedle.rescore import NOTHING_TO_SCORE, score_facts
-from pytest_codeneedle.scoring import Score, Tag, aligned_diff, confused_with, confusing, render_diff, score
+from pytest_codeneedle.scoring import Score, aligned_diff, confused_with, confusing, render_diff, score
+from pytest_codeneedle.shown_diff import hidden_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_codeneedle.functions import Function
     from pytest_codeneedle.plan import CorpusPlan
+    from pytest_codeneedle.scoring import Tag
     from pytest_codeneedle.settings import Settings
-
-#: Lines of the answer that were not asked for: where code is private they may be other lines of it.
-_NOT_ASKED_FOR: tuple[Tag, ...] = ("hallucinated", "bonus")
 
 
 @dataclass(frozen=True)
@@ -150,9 +149,9 @@ class Judge:
         )
 
     def _hidden(self) -> tuple[Tag, ...] | None:
-        if self._settings.redact:
-            return None
-        return _NOT_ASKED_FOR if self._chosen.corpus.private and not self._settings.embed_source else ()
+        settings = self._settings
+        private = self._chosen.corpus.private
+        return hidden_kinds(private=private, redact=settings.redact, embed_source=settings.embed_source)
 
     def _run_on_lines(self, answer: Answer, function: Function) -> int:
         if not answer.run_on:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_codeneedle.answers import runs_on
 from pytest_codeneedle.cleaning import clean, read_answer
-from pytest_codeneedle.printable import printable
+from pytest_codeneedle.printable import shown_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -179,12 +179,12 @@ def render_diff(diff: Sequence[DiffLine], *, context: int | None = 0, hidden: Se
     Runs of matched lines are folded into one line that counts them, but for `context` lines next to each
     change; a fold hides more than three lines or does not happen. None folds nothing. Runs of lines with a
     `hidden` tag are counted and not shown. Control and formatting characters other than tabs are escaped
-    (`\x1b`), so that terminal codes stay text.
+    (`\x1b`), so that terminal codes stay text, and long lines are cut (`printable.shown_line`).
     """
     out: list[str] = []
     end = 0
     for tag, run in groupby(diff, key=lambda line: line.tag):
-        texts = [f"{_MARKS[tag]} {printable(line.text)}".rstrip() for line in run]
+        texts = [f"{_MARKS[tag]} {shown_line(line.text)}".rstrip() for line in run]
         start, end = end, end + len(texts)
         if tag == "matched" and context is not None:
             # Before the first change and after the last there is only one side to show context for.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.cautions import added_args, thoughts
 from pytest_codeneedle.cells import ROTATIONS
 from pytest_codeneedle.figures import counted
-from pytest_codeneedle.grid import make_grid, render, rows_by_pair
+from pytest_codeneedle.grid import make_grid, render
 from pytest_codeneedle.label_grid import flag_grids, label_lines
 from pytest_codeneedle.margin_grid import margin_lines
 from pytest_codeneedle.rotation_grid import rotation_lines
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from pytest_codeneedle.frame import Frame
     from pytest_codeneedle.grid import Grid, View
-    from pytest_codeneedle.kvtypes import KVPair
     from pytest_codeneedle.verdicts import Judged
 
 #: With fewer of all of these nothing is ever significant: cells; functions, or types of one side.
@@ -51,11 +51,11 @@ def run_lines(
         report += [*([""] if report[-1] else []), *labels, ""] if (labels := label_lines(rows, pairs, view)) else []
         report += [*([""] if report[-1] else []), *flag_grids(rows, pairs, view), ""] if verbose else []
         report += [*decode_lines(rows, pairs, view), ""] if verbose else []
-        report += [] if frame.thinks else _thoughts(rows, pairs, view)
+        report += [] if frame.thinks else thoughts(rows, pairs, view)
         report += ["", *block] if block and report[-1] else block
         report += [no_verdict] if no_verdict else []
         report += [""] if view != frame.views[-1] and report[-1] else []
-    return report + _rotated(rows, frame) + _added(rows)
+    return report + _rotated(rows, frame) + added_args(rows)
 
 
 def can_be_judged(grid: Grid) -> bool:
@@ -89,17 +89,3 @@ def _rotated(rows: Sequence[Mapping[str, Any]], frame: Frame) -> list[str]:
         return []
     on, off = (values(rows, frame.pairs, repeat=frame.repeat, rotation=rotation) for rotation in ROTATIONS["both"])
     return ["", *rotation_lines(on, off), ""]
-
-
-def _added(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Cells whose servers had other arguments than each other's, from a fixture, are no one grid."""
-    added = sorted({str(row["added_args"]) for row in rows if row.get("added_args") is not None})
-    return [f"not one grid, servers had other arguments: {' | '.join(map(repr, added))}"] if len(added) > 1 else []
-
-
-def _thoughts(rows: Sequence[Mapping[str, Any]], pairs: Sequence[KVPair], view: View) -> list[str]:
-    items = [item for cell in rows_by_pair(rows, pairs, view).values() for item in cell]
-    thought = sum(bool(item.get("thought")) for item in items)
-    if not thought:
-        return []
-    return [f"{thought} of {len(items)} answers thought all the same; try --kv-think prefill"]

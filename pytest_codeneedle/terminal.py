@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from pytest_codeneedle.cautions import distrusted
 from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.grid import PASSED, View, make_grid
@@ -171,24 +172,10 @@ def summary(session: GridSession) -> list[tuple[str, list[str]]]:
         room = session.look_ahead.room
         if room is not None and not room.enough:
             lines += wrapped(f"servers loaded one after the other: {room} (--kv-overlap on loads ahead all the same)")
-        sections.append((f"KV-cache recall: {name}, {plan.model.name}", lines + _warnings(rows)))
+        sections.append((f"KV-cache recall: {name}, {plan.model.name}", lines + distrusted(rows)))
     return sections
 
 
 def shown(path: Path, start: Path) -> Path:
     """The path as one would type it from `start`: short where it lies below."""
     return path.relative_to(start) if path.is_relative_to(start) else path
-
-
-def _warnings(rows: list[dict[str, Any]]) -> list[str]:
-    lines = []
-    fallbacks = {str(place_of(row)): row["fallbacks"] for row in rows if row.get("fallbacks")}
-    lines += [f"not what it says: {pair}: {line}" for pair, line in fallbacks.items()]
-    faulty = [row for row in rows if row.get("asked_again") or row.get("relaunches")]
-    again = sorted({str(place_of(row)) for row in faulty})
-    if again:
-        lines.append(f"asked again after a fault (asked_again, relaunches in the rows): {', '.join(again)}")
-    missed = sorted({str(place_of(row)) for row in rows if row.get("prompt_cache") == "missed"})
-    if missed:
-        lines.append(f"prompt cache missed, the corpus was read again: {', '.join(missed)}")
-    return lines

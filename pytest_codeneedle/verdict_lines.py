@@ -84,23 +84,24 @@ def _sides(verdict: Verdict) -> list[str]:
     for side in (verdict.k, verdict.v):
         if len(side.types) > 1:
             marginals = _marginals(side)
-            lines += [*([""] if marginals or not lines else []), *_trend(side), *marginals]
+            lines += [*([""] if marginals or not lines else []), *wrapped(trend_sentence(side)), *marginals]
     return lines
 
 
-def _trend(side: Side) -> list[str]:
+def trend_sentence(side: Side) -> str:
+    """Whether recall falls with the bits of K (or V), or why that was not tested."""
     found, other = side.trend, "V" if side.name == "K" else "K"
     if found.p is None or found.slope is None:
         crossed = side.across or len(side.types) == 1
         why = found.reason if crossed else f"no type of {other} was answered with every type of {side.name}"
-        return wrapped(f"trend over {side.name}: not tested, {why}")
+        return f"trend over {side.name}: not tested, {why}"
     if found.tied:
-        return [f"trend over {side.name}: no trend, {p_is(found.p)}, all types equal"]
+        return f"trend over {side.name}: no trend, {p_is(found.p)}, all types equal"
     interval = found.slope.interval
     told = "recall falls with its bits" if found.verdict == "trend" else "no trend"
     told += ", recall rises" if found.rises else ""
     slope = f"{signed(found.slope.mean, 3)} lines per bit"
-    return wrapped(f"trend over {side.name}: {told}, {p_is(found.p)}; {slope}{_bracketed(span(interval, 3))}")
+    return f"trend over {side.name}: {told}, {p_is(found.p)}; {slope}{_bracketed(span(interval, 3))}"
 
 
 def _bracketed(text: str) -> str:

@@ -1,0 +1,93 @@
+"""What to distrust in a run, one sentence each: from its rows, and from its run.json."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.cells import place_of
+from pytest_codeneedle.figures import few
+from pytest_codeneedle.grid import ERROR, rows_by_pair
+from pytest_codeneedle.kvtypes import AS_SERVED
+from pytest_codeneedle.standing import standing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_codeneedle.frame import Frame
+    from pytest_codeneedle.grid import View
+    from pytest_codeneedle.kvtypes import KVPair
+
+    Rows = Sequence[Mapping[str, Any]]
+
+
+def cautions(about: Mapping[str, Any], rows: Rows, frame: Frame) -> list[str]:
+    """All that is known against the figures of a run; `about` is its run.json."""
+    return [*_incomplete(about, rows), *_unverified(rows), *distrusted(rows), *added_args(rows), *_thought(rows, frame)]
+
+
+def distrusted(rows: Rows) -> list[str]:
+    """Cells that are not what they say, or whose servers had trouble."""
+    lines = []
+    fallbacks = {str(place_of(row)): row["fallbacks"] for row in rows if row.get("fallbacks")}
+    lines += [f"not what it says: {place}: {line}" for place, line in fallbacks.items()]
+    again = _places(row for row in rows if row.get("asked_again") or row.get("relaunches"))
+    if again:
+        lines.append(f"asked again after a fault (asked_again, relaunches in the rows): {', '.join(again)}")
+    missed = _places(row for row in rows if row.get("prompt_cache") == "missed")
+    if missed:
+        lines.append(f"prompt cache missed, the corpus was read again: {', '.join(missed)}")
+    return lines
+
+
+def added_args(rows: Rows) -> list[str]:
+    """Cells whose servers had other arguments than each other's, from a fixture, are no one grid."""
+    added = sorted({str(row["added_args"]) for row in rows if row.get("added_args") is not None})
+    return [f"not one grid, servers had other arguments: {' | '.join(map(repr, added))}"] if len(added) > 1 else []
+
+
+def thoughts(rows: Rows, pairs: Sequence[KVPair], view: View) -> list[str]:
+    """How many answers thought though they should not."""
+    items = [item for cell in rows_by_pair(rows, pairs, view).values() for item in cell]
+    thought = sum(bool(item.get("thought")) for item in items)
+    if not thought:
+        return []
+    return [f"{thought} of {len(items)} answers thought all the same; try --kv-think prefill"]
+
+
+def _thought(rows: Rows, frame: Frame) -> list[str]:
+    if frame.thinks:
+        return []
+    told = {
+        f"{title}: " if (title := frame.title(view)) else "": thoughts(rows, frame.pairs, view) for view in frame.views
+    }
+    return [title + line for title, lines in told.items() for line in lines]
+
+
+def _incomplete(about: Mapping[str, Any], rows: Rows) -> list[str]:
+    """What was planned and is not there."""
+    stands = standing(about, rows)
+    lines = []
+    if stands.errors:
+        cells = [str(cell.place) for cell in stands.cells if cell.errors]
+        lines.append(f"{stands.errors} of {stands.items} questions gave no answer to score: {few(cells)}")
+    unasked = stands.items - stands.answered - stands.errors
+    if unasked:
+        cells = [str(cell.place) for cell in stands.cells if cell.items > cell.answered + cell.errors]
+        lines.append(f"{unasked} of {stands.items} questions were not asked: {few(cells)}")
+    if about.get("shard"):
+        lines.append(f"part {about['shard']} of a sweep: codeneedle merge joins it with the others")
+    return lines
+
+
+def _unverified(rows: Rows) -> list[str]:
+    """Cells whose cache types no log of a server confirms."""
+    cells = _places(
+        row
+        for row in rows
+        if row["outcome"] != ERROR and row.get("log_ctk") is None and place_of(row).pair != AS_SERVED
+    )
+    return [f"no server log confirms these cache types, they are as named: {few(cells)}"] if cells else []
+
+
+def _places(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    return sorted({str(place_of(row)) for row in rows})

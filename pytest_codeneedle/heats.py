@@ -1,0 +1,193 @@
+"""The coloured tables of a grid: matched lines, passes, margins, and lines by the depth at which a function lies."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.colours import Scale
+from pytest_codeneedle.figures import counted
+from pytest_codeneedle.grid import NO_ANSWER, NOT_PLANNED, by_function, mean_lines, passed_text, rows_by_pair
+from pytest_codeneedle.kvtypes import KVPair, by_precision, in_grid_order
+from pytest_codeneedle.page_model import Heat, HeatCell
+from pytest_codeneedle.printable import shown_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from pytest_codeneedle.frame import Frame
+    from pytest_codeneedle.grid import Cell, Grid, View
+    from pytest_codeneedle.margin_grid import CellMargins
+
+#: What a scale spans at least, below its top: lines or functions, and nats. Less would dramatise noise.
+_LEAST_LINES, _LEAST_FUNCTIONS, _LEAST_NATS = 2, 2, 1.0
+#: With more functions than these the text is parted into as many parts as `_PARTS`.
+_MOST_COLUMNS, _PARTS = 20, 10
+_CORNER = "ctk\\ctv"
+
+
+def matched_heat(grid: Grid, lines: int) -> Heat:
+    """The mean primary_matched of each cell; `lines` were asked for of each function."""
+    means = [mean for cell in grid.answered if (mean := cell.mean_matched) is not None]
+    scale = _up_to(lines, means, _LEAST_LINES)
+
+    def field(cell: Cell) -> HeatCell:
+        mean = cell.mean_matched or 0.0
+        told = f"{cell.pair}: {mean:.2f} of {lines} lines on average over {counted(len(cell.matched), 'function')}"
+        return HeatCell(f"{mean:.2f}", mean, told + _errors(cell))
+
+    return _of_grid(grid, ("matched", "matched lines", f"mean of {counted(lines, 'line')}"), scale, field)
+
+
+def passes_heat(grid: Grid, functions: int) -> Heat:
+    """How many functions passed in each cell, the mean over its passes; `functions` were asked for."""
+    scale = _up_to(functions, [cell.passed for cell in grid.answered], _LEAST_FUNCTIONS)
+
+    def field(cell: Cell) -> HeatCell:
+        shown = passed_text(cell.passed)
+        told = f"{cell.pair}: {shown} of {counted(len(cell.matched), 'function')} passed"
+        return HeatCell(shown, cell.passed, told + _errors(cell))
+
+    return _of_grid(grid, ("passes", "functions passed", f"of {counted(functions, 'function')}"), scale, field)
+
+
+def margins_heat(grid: Grid, margins_by_pair: Mapping[KVPair, CellMargins]) -> Heat:
+    """The mean log-probability margin of each cell, in nats."""
+    means = [one.mean for one in margins_by_pair.values()]
+    highest = max(means, default=0.0)
+    scale = Scale(min([*means, highest - _LEAST_NATS]), highest)
+
+    def field(cell: Cell) -> HeatCell:
+        found = margins_by_pair.get(cell.pair)
+        if found is None:
+            return HeatCell(NOT_PLANNED, None, f"{cell.pair}: no log-probabilities")
+        told = f"{cell.pair}: mean margin {found.mean:.2f} nats over {counted(found.tokens, 'token')}"
+        more = f", 1st percentile {found.p1:.2f}, {100 * found.under_1:.1f} % under 1 nat"
+        return HeatCell(f"{found.mean:.2f}", found.mean, told + more)
+
+    return _of_grid(grid, ("margins", "log-probability margins", "mean, nats"), scale, field)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """Functions that share a column of the depth heatmap."""
+
+    head: str
+    told: str
+    functions: frozenset[str]
+
+
+def depth_heat(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View) -> Heat:
+    """Mean lines of each cell by depth: a column for each function, or for each tenth of the text where they are many.
+
+    Functions whose depth nobody recorded have no column; without any there is no column at all.
+    """
+    found = {pair: by_function(items) for pair, items in rows_by_pair(rows, frame.pairs, view).items()}
+    lines = {
+        pair: {name: mean_lines(scored) for name, scored in functions.items()} for pair, functions in found.items()
+    }
+    columns = _columns(depths(rows))
+    means = {pair: [_mean(of_pair, column) for column in columns] for pair, of_pair in lines.items()}
+    scale = _up_to(frame.lines, [one for row in means.values() for one in row if one is not None], _LEAST_LINES)
+    return Heat(
+        key="depth",
+        title="lines by depth",
+        unit=f"of {counted(frame.lines, 'line')}",
+        corner="ctk/ctv",
+        columns=tuple(column.head for column in columns),
+        rows=tuple(
+            (
+                str(pair),
+                tuple(_deep(pair, one, mean, frame.lines) for one, mean in zip(columns, means[pair], strict=True)),
+            )
+            for pair in in_grid_order(lines)
+        ),
+        scale=scale,
+        note=_note(scale),
+    )
+
+
+def depths(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Function -> share of the text above it, 0 to 1, in the order of the text; those that no row places are left out.
+
+    Of one that rows place differently the least counts.
+    """
+    found: dict[str, float] = {}
+    for row in rows:
+        if row.get("depth") is not None:
+            depth = float(row["depth"])
+            found[row["function"]] = min(depth, found.get(row["function"], depth))
+    return dict(sorted(found.items(), key=lambda one: (one[1], one[0])))
+
+
+def _columns(placed: Mapping[str, float]) -> list[_Column]:
+    if len(placed) <= _MOST_COLUMNS:
+        heads = _heads(list(placed.values()))
+        return [
+            _Column(head, f"{shown_line(name)} at {head}", frozenset({name}))
+            for head, name in zip(heads, placed, strict=True)
+        ]
+    columns = []
+    for part in range(_PARTS):
+        inside = frozenset(name for name, depth in placed.items() if min(int(depth * _PARTS), _PARTS - 1) == part)
+        head = f"{100 * part // _PARTS}-{100 * (part + 1) // _PARTS} %"
+        columns.append(_Column(head, f"{counted(len(inside), 'function')} at {head}", inside))
+    return columns
+
+
+def _heads(placed: Sequence[float]) -> list[str]:
+    """Percents; with a decimal where two would be the same without."""
+    whole = [f"{100 * depth:.0f} %" for depth in placed]
+    return whole if len(set(whole)) == len(whole) else [f"{100 * depth:.1f} %" for depth in placed]
+
+
+def _mean(of_pair: Mapping[str, float], column: _Column) -> float | None:
+    values = [lines for name, lines in of_pair.items() if name in column.functions]
+    return statistics.fmean(values) if values else None
+
+
+def _deep(pair: KVPair, column: _Column, mean: float | None, lines: int) -> HeatCell:
+    if mean is None:
+        return HeatCell(NOT_PLANNED, None, f"{pair}, {column.told}: no score")
+    shown = f"{mean:.1f}".removesuffix(".0")
+    return HeatCell(shown, mean, f"{pair}, {column.told}: {shown} of {lines} lines")
+
+
+def _of_grid(grid: Grid, names: tuple[str, str, str], scale: Scale, field: Callable[[Cell], HeatCell]) -> Heat:
+    """`names` are key, title and unit."""
+    ctks, ctvs = (by_precision(names) for names in zip(*((pair.ctk, pair.ctv) for pair in grid.cells), strict=True))
+    return Heat(
+        *names,
+        corner=_CORNER,
+        columns=ctvs,
+        rows=tuple((ctk, tuple(_field(grid, KVPair(ctk, ctv), field) for ctv in ctvs)) for ctk in ctks),
+        scale=scale,
+        note=_note(scale),
+    )
+
+
+def _field(grid: Grid, pair: KVPair, field: Callable[[Cell], HeatCell]) -> HeatCell:
+    cell = grid.cells.get(pair)
+    if cell is None:
+        return HeatCell(NOT_PLANNED, None, f"{pair}: not part of this run")
+    if cell.matched:
+        return field(cell)
+    if cell.errors:
+        return HeatCell(NO_ANSWER, None, f"{pair}: no answer to score, {counted(cell.errors, 'error')}")
+    return HeatCell(NOT_PLANNED, None, f"{pair}: not asked")
+
+
+def _errors(cell: Cell) -> str:
+    return f", {counted(cell.errors, 'error')}" if cell.errors else ""
+
+
+def _up_to(top: float, values: Iterable[float], least: float) -> Scale:
+    """From the lowest value, but not too near to the top, up to it."""
+    return Scale(min([*values, max(0.0, top - least)]), top)
+
+
+def _note(scale: Scale) -> str:
+    """What the colours mean."""
+    low, high = (f"{end:.2f}".rstrip("0").removesuffix(".") for end in (scale.low, scale.high))
+    return f"Colours run from {low} (dark) to {high} (light)."

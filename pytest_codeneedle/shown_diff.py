@@ -1,0 +1,44 @@
+"""An answer beside the lines that were asked for, as far as a page may show it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pytest_codeneedle.figures import counted
+from pytest_codeneedle.page_model import ShownDiff
+from pytest_codeneedle.printable import shown_line
+from pytest_codeneedle.scoring import DiffLine, aligned_diff
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_codeneedle.scoring import Tag
+
+#: Lines of a diff that are shown.
+MOST_LINES = 200
+#: Lines of the answer that were not asked for: where code is private they may be other lines of it.
+_NOT_ASKED_FOR: tuple[Tag, ...] = ("hallucinated", "bonus")
+
+
+def hidden_kinds(*, private: bool, redact: bool, embed_source: bool) -> tuple[Tag, ...] | None:
+    """The kinds of lines that a diff only counts; None where there shall be no diff at all."""
+    if redact:
+        return None
+    return _NOT_ASKED_FOR if private and not embed_source else ()
+
+
+def shown_diff(
+    primary: Sequence[str], bonus: Sequence[str], response: str, *, relax_indent: bool, hidden: Sequence[Tag]
+) -> ShownDiff:
+    """The aligned diff with each line fit to be seen (`shown_line`), of `hidden` kinds only how many there are."""
+    diff = aligned_diff(primary, bonus, response, relax_indent=relax_indent)
+    kept = [line for line in diff if line.tag not in hidden]
+    counts = Counter(line.tag for line in diff if line.tag in hidden)
+    left_out = [
+        f"{counted(counts[tag], 'line')} {tag}: not shown, the corpus is private" for tag in hidden if counts[tag]
+    ]
+    if len(kept) > MOST_LINES:
+        left_out.append(f"{counted(len(kept) - MOST_LINES, 'more line')}")
+    lines = tuple(DiffLine(line.tag, shown_line(line.text)) for line in kept[:MOST_LINES])
+    return ShownDiff(lines, "; ".join(left_out))
