@@ -115,7 +115,7 @@ class _Pack:
             "lines": self._lines,
             "types": list(map(printable, types)),
             "cells": [list(map(printable, cell)) for cell in cells],
-            "functions": [[printable(name), round(depth, 3)] for name, depth in functions],
+            "functions": [[printable(name), None if depth is None else round(depth, 3)] for name, depth in functions],
             "texts": list(map(printable_lines, texts)),
             "columns": columns,
             "expected": {printable(name): lines for name, lines in self._expected.items()} if shown else {},

@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pytest_codeneedle.colours import ink
-from pytest_codeneedle.figures import signed
+from pytest_codeneedle.figures import counted, signed
 from pytest_codeneedle.packed import DIFF_BYTES, as_script, packed, printable_lines
 from pytest_codeneedle.printable import printable
 from pytest_codeneedle.whiskers import whiskers
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 GENERATOR = "pytest-codeneedle"
 _FOLDER = "pages"
 _STEPS = 9  # of a scale that is drawn
+#: As `verdict` has them, which is not loaded for three words: scipy comes with it.
+WORSE, NOT_WORSE, INCONCLUSIVE = "WORSE", "NOT WORSE", "INCONCLUSIVE"
 #: Columns whose names are longer stand upright.
 _SHORT_NAME = 6
 
@@ -129,6 +131,7 @@ def _environment() -> Environment:
         "steps": steps,
         "upright": upright,
         "tally": tally,
+        "word_of": word_of,
         "whiskers": whiskers,
     }
     return made
@@ -156,9 +159,14 @@ def upright(heat: Heat) -> bool:
 
 def tally(cells: Sequence[CellLine]) -> str:
     """`35 cells: 2 WORSE, 33 NOT WORSE`."""
-    words = [cell.verdict for cell in cells]
-    counted = ", ".join(f"{words.count(word)} {word}" for word in sorted(set(words), key=words.index))
-    return f"{len(cells)} {'cell' if len(cells) == 1 else 'cells'}: {counted}"
+    words = [word_of(cell) for cell in cells]
+    told = ", ".join(f"{words.count(word)} {word}" for word in (WORSE, NOT_WORSE, INCONCLUSIVE) if word in words)
+    return f"{counted(len(cells), 'cell')}: {told or 'none has a verdict'}"
+
+
+def word_of(cell: CellLine) -> str:
+    """`WORSE`, `NOT WORSE`, `INCONCLUSIVE`; nothing of a cell that has no verdict."""
+    return next((word for word in (WORSE, NOT_WORSE, INCONCLUSIVE) if cell.verdict.startswith(word)), "")
 
 
 def _figure(value: float) -> str:

@@ -152,7 +152,7 @@
     ["ctk", false, (item) => item.ctk, (item, types) => types.indexOf(item.ctk)],
     ["ctv", false, (item) => item.ctv + item.place.replace(`${item.ctk}/${item.ctv}`, ""), (item, types) => types.indexOf(item.ctv)],
     ["function", false, (item) => item.name, (item) => item.name],
-    ["depth", true, (item) => percent(item.depth), (item) => item.depth],
+    ["depth", true, (item) => (item.depth === null ? "-" : percent(item.depth)), (item) => item.depth],
     ["matched", true, (item) => dash(item.matched), (item) => item.matched],
     ["hallucinated", true, (item) => dash(item.hallucinated), (item) => item.hallucinated],
     ["run-on", false, (item) => (item.runOn === null ? "-" : item.runOn ? "yes" : "no"), (item) => item.runOn],
