@@ -205,7 +205,10 @@ class Archive:
             msg = f"{self.path} is a run folder, not an archive; name another with --to"
             raise RunFolderError(msg)
         try:
-            if page.exists() and not is_ours(page.read_text(encoding="utf-8", errors="replace")):
+            if not page.exists():
+                return
+            ours = (self.path / KEPT).is_dir() and is_ours(page.read_text(encoding="utf-8", errors="replace"))
+            if not ours:
                 msg = f"{page} is there and is no page of an archive: it is left as it is; name another folder with --to"
                 raise RunFolderError(msg)
         except OSError as error:
