@@ -74,6 +74,10 @@ def _incomplete(about: Mapping[str, Any], rows: Rows) -> list[str]:
     if unasked:
         cells = [str(cell.place) for cell in stands.cells if cell.items > cell.answered + cell.errors]
         lines.append(f"{unasked} of {stands.items} questions were not asked: {few(cells)}")
+    if about.get("problem"):
+        lines.append(f"no server came up: {str(about['problem']).partition(chr(10))[0]}")
+    if settled := (about.get("quick") or {}).get("settled"):
+        lines.append(f"--kv-quick left out what the answer did not need: {settled}")
     if about.get("shard"):
         lines.append(f"part {about['shard']} of a sweep: codeneedle merge joins it with the others")
     return lines

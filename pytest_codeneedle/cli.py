@@ -13,10 +13,12 @@ from pytest_codeneedle import (
     commands_calibrate,
     commands_compare,
     commands_corpus,
+    commands_heatmap,
     commands_run,
     commands_stored,
 )
 from pytest_codeneedle.errors import DAMAGED, CodeneedleError
+from pytest_codeneedle.heatmap import FIGURES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_score(commands)
     _add_grid(commands)
     _add_summary(commands)
+    _add_heatmap(commands)
     _add_rescore(commands)
     _add_status(commands)
     _add_merge(commands)
@@ -116,6 +119,14 @@ def _add_summary(commands: _Commands) -> None:
     summary.add_argument("run_folders", metavar="RUN", type=Path, nargs="+")
     summary.add_argument("--json", action="store_true", help="as JSON")
     summary.set_defaults(run=commands_run.summary)
+
+
+def _add_heatmap(commands: _Commands) -> None:
+    heatmap = commands.add_parser("heatmap", help="draw stored runs: a heatmap for each grid, on one scale")
+    heatmap.add_argument("run_folders", metavar="RUN", type=Path, nargs="+")
+    heatmap.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="NAME.png or NAME.svg")
+    heatmap.add_argument("--of", choices=FIGURES, default="matched", help="lines, functions passed, or nats (matched)")
+    heatmap.set_defaults(run=commands_heatmap.heatmap)
 
 
 def _add_rescore(commands: _Commands) -> None:

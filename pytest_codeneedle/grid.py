@@ -219,7 +219,11 @@ def render(grid: Grid, *, lines: int, functions: int, reference: KVPair | None) 
         f"functions passed /{functions}",
         *pass_lines(grid),
         "",
-        summary_line(grid),
     ]
+    return parts + below(grid, lines=lines, reference=reference)
+
+
+def below(grid: Grid, *, lines: int, reference: KVPair | None) -> list[str]:
+    """What stands below both grids: the summary, with a `reference` what `render` says of it, what gave no answer."""
     beside = () if reference is None else (reference_line(grid, reference), limit_line(grid, lines=lines))
-    return parts + [line for line in (*beside, error_line(grid)) if line]
+    return [line for line in (summary_line(grid), *beside, error_line(grid)) if line]

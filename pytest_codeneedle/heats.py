@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.colours import Scale
-from pytest_codeneedle.figures import counted
+from pytest_codeneedle.figures import counted, signed
 from pytest_codeneedle.grid import NO_ANSWER, NOT_PLANNED, by_function, mean_lines, passed_text, rows_by_pair
 from pytest_codeneedle.kvtypes import KVPair, by_precision, in_grid_order
 from pytest_codeneedle.page_model import Heat, HeatCell
@@ -67,6 +67,27 @@ def margins_heat(grid: Grid, margins_by_pair: Mapping[KVPair, CellMargins]) -> H
         return HeatCell(f"{found.mean:.2f}", found.mean, told + more)
 
     return _of_grid(grid, ("margins", "log-probability margins", "mean, nats"), scale, field)
+
+
+def rotation_heat(grid: Grid) -> Heat:
+    """What each cell has more with its rotation on than with it off, in lines; `grid` is `rotation_grid`'s."""
+    most = max([_LEAST_LINES, *(abs(cell.mean_matched or 0.0) for cell in grid.answered)])
+
+    def field(cell: Cell) -> HeatCell:
+        mean = cell.mean_matched or 0.0
+        functions = counted(len(cell.matched), "function")
+        return HeatCell(signed(mean), mean, f"{cell.pair}: {signed(mean)} lines with rotation, {functions}")
+
+    return _of_grid(grid, ("rotation", "rotation on - off", "mean difference in lines"), Scale(-most, most), field)
+
+
+def on_one_scale(heats: Sequence[Heat]) -> list[Heat]:
+    """The same heatmaps, those of one key with one scale: a colour then means the same in all of them."""
+    scales: dict[str, Scale] = {}
+    for heat in heats:
+        known = scales.get(heat.key, heat.scale)
+        scales[heat.key] = Scale(min(known.low, heat.scale.low), max(known.high, heat.scale.high))
+    return [replace(heat, scale=scales[heat.key], note=_note(scales[heat.key])) for heat in heats]
 
 
 @dataclass(frozen=True)

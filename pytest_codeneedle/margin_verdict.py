@@ -139,18 +139,24 @@ def _tested(samples: Sequence[Sequence[float]], declared: Sequence[bool]) -> lis
 
 
 def margin_block_lines(verdict: MarginVerdict) -> list[str]:
-    """The verdict in up to eight lines at 80 columns: how many cells are lower, the low pair, the trends."""
+    """`margin_sentences` in up to eight lines at 80 columns."""
+    return [line for sentence in margin_sentences(verdict) for line in wrapped(sentence)]
+
+
+def margin_sentences(verdict: MarginVerdict) -> list[str]:
+    """The verdict: how many cells are lower, the low pair, the trends."""
     counts = sorted({cell.mean.n for cell in verdict.cells})
     told = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     head = f"margins against {verdict.reference}, on the same text of {told} function{'' if counts == [1] else 's'}"
-    lines = wrapped(f"{head}: {_lower(verdict)}{_too_few(verdict, counts[-1])}")
+    said = [f"{head}: {_lower(verdict)}{_too_few(verdict, counts[-1])}"]
     declared = next((cell for cell in verdict.cells if cell.declared), None)
     if declared is not None:
         found = declared.mean
         interval = span(found.interval, _DECIMALS)
         about = "no token differs" if found.tied else f"{signed(found.mean, _DECIMALS)} nats, {p_is(found.p)}"
-        lines += wrapped(f"{declared.pair} (declared): {about}{interval and f' ({interval})'}")
-    return lines + [line for one in (verdict.k, verdict.v) if len(one.types) > 1 for line in _trend(one)]
+        said.append(f"{declared.pair} (declared): {about}{interval and f' ({interval})'}")
+    trends = [_trend(one) for one in (verdict.k, verdict.v) if len(one.types) > 1]
+    return said + [trend for trend in trends if trend]
 
 
 def _lower(verdict: MarginVerdict) -> str:
@@ -172,15 +178,15 @@ def _too_few(verdict: MarginVerdict, functions: int) -> str:
     return "" if not sharing or functions >= needed else f"; {needed} functions are needed for {sharing} cells (Holm)"
 
 
-def _trend(found: Side) -> list[str]:
+def _trend(found: Side) -> str:
     trend = found.trend
     if trend.p is None or trend.slope is None:
-        return []  # the verdict on lines has said why
+        return ""  # the verdict on lines has said why
     told = "they fall with its bits" if trend.verdict == "trend" else "no trend"
     if trend.rises:
         told += ", they rise"
     if trend.tied:
-        return [f"trend of margins over {found.name}: {told}, {p_is(trend.p)}, all types equal"]
+        return f"trend of margins over {found.name}: {told}, {p_is(trend.p)}, all types equal"
     interval = span(trend.slope.interval, _DECIMALS)
     slope = f"{signed(trend.slope.mean, _DECIMALS)} nats per bit{interval and f' ({interval})'}"
-    return wrapped(f"trend of margins over {found.name}: {told}, {p_is(trend.p)}; {slope}")
+    return f"trend of margins over {found.name}: {told}, {p_is(trend.p)}; {slope}"

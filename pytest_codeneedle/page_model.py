@@ -26,8 +26,8 @@ class HeatCell:
 class Heat:
     """A table whose fields are coloured: `rows` are (label, one field for each of `columns`).
 
-    `key` tells it from the others of a page: `matched`, `passes`, `margins`, `depth`. `unit` is that of its figures,
-    `note` what the colours mean.
+    `key` tells it from the others of a page: `matched`, `passes`, `margins`, `depth`, `rotation`. `unit` is that of its
+    figures, `note` what the colours mean.
     """
 
     key: str

@@ -1,44 +1,43 @@
-"""A run's rows -> what a page shows of them: one `Section` for each corpus."""
+"""A run's rows -> what a page shows of them: one `Section` for a corpus. Figures and words are a terminal's."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.answers import runs_on
 from pytest_codeneedle.cautions import cautions as found_cautions
 from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.figures import p_value, signed, span
-from pytest_codeneedle.floored import Calibration
-from pytest_codeneedle.grid import ERROR, FAILED, error_line, make_grid, summary_line
-from pytest_codeneedle.heats import depth_heat, margins_heat, matched_heat, passes_heat
-from pytest_codeneedle.kvtypes import in_grid_order
+from pytest_codeneedle.floored import calibration
+from pytest_codeneedle.grid import below, make_grid, rows_by_pair
+from pytest_codeneedle.heats import depth_heat, margins_heat, matched_heat, on_one_scale, passes_heat, rotation_heat
 from pytest_codeneedle.margin_grid import cell_margins
-from pytest_codeneedle.page_model import CellLine, GridPart, Mark, PageItem, Section, SidePicture
-from pytest_codeneedle.printable import shown_line
-from pytest_codeneedle.record import item_of
+from pytest_codeneedle.page_items import page_items, shown_text
+from pytest_codeneedle.page_model import CellLine, GridPart, Mark, Section, SidePicture
+from pytest_codeneedle.printable import printable
+from pytest_codeneedle.rotation_grid import rotation_grid, rotation_said
 from pytest_codeneedle.run_facts import run_facts
-from pytest_codeneedle.shareable import shareable
-from pytest_codeneedle.shown_diff import hidden_kinds, shown_diff
-from pytest_codeneedle.summary import why_not_judged
+from pytest_codeneedle.shown_diff import hidden_kinds
+from pytest_codeneedle.summary import rotation_figures, why_not_judged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_codeneedle.floored import Calibration
     from pytest_codeneedle.frame import Frame
     from pytest_codeneedle.grid import Grid, View
     from pytest_codeneedle.marginals import Side
-    from pytest_codeneedle.page_model import Heat, ShownDiff
+    from pytest_codeneedle.page_model import Heat
     from pytest_codeneedle.scoring import Tag
-    from pytest_codeneedle.verdict import CellVerdict
+    from pytest_codeneedle.verdict import CellVerdict, Verdict
     from pytest_codeneedle.verdicts import Judged
 
     Rows = Sequence[Mapping[str, Any]]
 
+#: The word on a model that cannot do the task even with the reference's cache.
 FLOORED = "floored"
-_MS = 1000.0
-#: Lines of an error's text that are shown.
-_ERROR_LINES = 100
 
 
 def section(  # noqa: PLR0913 - a run as it is stored, and what is known of it besides
@@ -57,15 +56,15 @@ def section(  # noqa: PLR0913 - a run as it is stored, and what is known of it b
     the comparison with a baseline, `cautions` what is to be distrusted besides what rows and run.json tell.
     """
     return Section(
-        corpus=str(about["corpus"]),
-        model=str(about.get("model_name") or ""),
+        corpus=printable(str(about["corpus"])),
+        model=shown_text(str(about.get("model_name") or about.get("model") or "")),
         lines=frame.lines,
-        parts=tuple(_part(rows, frame, view, judged.get(view)) for view in frame.views),
-        calibration=_calibration(about),
-        gate=gate,
-        cautions=tuple(map(_shown, (*found_cautions(about, rows, frame), *cautions))),
+        parts=_parts(rows, frame, judged),
+        calibration=_calibrated(about, rows, frame),
+        gate=shown_text(gate),
+        cautions=tuple(map(shown_text, (*found_cautions(about, rows, frame), *cautions))),
         facts=run_facts(about),
-        items=_items(about, rows, frame, hidden),
+        items=page_items(about, rows, frame.rotations, hidden),
     )
 
 
@@ -78,41 +77,83 @@ def hidden_of(about: Mapping[str, Any]) -> tuple[Tag, ...] | None:
     )
 
 
+def _parts(rows: Rows, frame: Frame, judged: Mapping[View, Judged]) -> tuple[GridPart, ...]:
+    """One for each rotation; the last says what the rotation is worth, where both were asked for."""
+    parts = [_part(rows, frame, view, judged.get(view)) for view in frame.views]
+    heats = iter(on_one_scale([heat for part in parts for heat in part.heats]))
+    parts = [replace(part, heats=tuple(islice(heats, len(part.heats)))) for part in parts]
+    figures = rotation_figures(rows, frame)
+    if figures is not None:
+        sentence, cells = rotation_said(*figures)
+        said = sentence + "; ".join(f" {pair} {told}" for pair, told in cells.items())
+        heat = rotation_heat(rotation_grid(*figures))
+        parts[-1] = replace(parts[-1], heats=(*parts[-1].heats, heat), summary=(*parts[-1].summary, said))
+    return tuple(parts)
+
+
 def _part(rows: Rows, frame: Frame, view: View, judged: Judged | None) -> GridPart:
+    """Where the reference says nothing about the cache nothing is said of other cells; their figures are drawn."""
     grid = make_grid(rows, frame.pairs, view)
-    return GridPart(
+    part = GridPart(
         title=frame.title(view),
-        word=_word(judged),
-        sentences=judged.said if judged else (_why_not(grid),),
-        heats=tuple(_heats(rows, frame, view, grid)),
-        sides=() if judged is None else tuple(map(_side, (judged.verdict.k, judged.verdict.v))),
-        cells=() if judged is None else tuple(map(_cell, judged.verdict.cells)),
-        summary=tuple(line for line in (summary_line(grid), error_line(grid)) if line),
+        word="",
+        sentences=judged.said if judged else (why_not_judged(grid) or _nothing_to_compare(grid),),
+        heats=_heats(rows, frame, view, grid, judged),
+        sides=(),
+        cells=(),
+        summary=tuple(below(grid, lines=frame.lines, reference=None if judged else frame.reference)),
+    )
+    if judged is None:
+        return part
+    verdict = judged.verdict
+    if judged.floored:
+        of_reference = rows_by_pair(rows, (), view).get(frame.reference, [])
+        answered = _calibration(of_reference, frame, frame.minimum).answered
+        return replace(part, word=FLOORED if answered else "")
+    if verdict.reason is not None or not verdict.cells:
+        return part
+    return replace(
+        part,
+        word=_word(verdict),
+        sides=tuple(_side(side) for side in (verdict.k, verdict.v) if len(side.types) > 1),
+        cells=tuple(map(_cell, verdict.cells)),
+        summary=(*part.summary, *_beside(judged)),
     )
 
 
-def _word(judged: Judged | None) -> str:
-    if judged is None:
-        return ""
-    if judged.floored:
-        return FLOORED
-    low = judged.verdict.low and judged.verdict.cell(judged.verdict.low)
-    return (low and low.verdict) or ""
+def _nothing_to_compare(grid: Grid) -> str:
+    """Why fewer than two cells are not judged."""
+    if not grid.answered:
+        return "No verdict: no cell has an answer."
+    return (
+        f"No verdict: {grid.answered[0].pair} is the only cell with an answer, and nothing is there to hold it against."
+    )
 
 
-def _why_not(grid: Grid) -> str:
-    return why_not_judged(grid) or "No verdict: there is nothing to compare."
+def _word(verdict: Verdict) -> str:
+    """That on the declared low pair."""
+    low = None if verdict.low is None else verdict.cell(verdict.low)
+    return "" if low is None or low.verdict is None else low.verdict
 
 
-def _heats(rows: Rows, frame: Frame, view: View, grid: Grid) -> list[Heat]:
-    margins = cell_margins(rows, frame.pairs, view)
+def _beside(judged: Judged) -> list[str]:
+    """The noise floor and the margins, in sentences."""
+    from pytest_codeneedle.margin_verdict import margin_sentences  # noqa: PLC0415 - with scipy, which is there by now
+    from pytest_codeneedle.verdict_lines import again_sentence  # noqa: PLC0415 - likewise
+
+    again = again_sentence(judged.verdict)
+    return [*([again] if again else []), *(margin_sentences(judged.margins) if judged.margins else ())]
+
+
+def _heats(rows: Rows, frame: Frame, view: View, grid: Grid, judged: Judged | None) -> tuple[Heat, ...]:
+    margins = judged.margins_by_pair if judged else cell_margins(rows, frame.pairs, view)
     deep = depth_heat(rows, frame, view)
-    return [
+    return (
         matched_heat(grid, frame.lines),
         passes_heat(grid, frame.functions),
         *([margins_heat(grid, margins)] if margins else []),
         *([deep] if len(deep.columns) > 1 else []),
-    ]
+    )
 
 
 def _side(side: Side) -> SidePicture:
@@ -120,106 +161,37 @@ def _side(side: Side) -> SidePicture:
 
     marks = []
     for one in side.marginals:
-        found = one.contrast
-        low, high = (
-            (None, None) if found is None or found.interval is None else (found.interval.low, found.interval.high)
-        )
-        marks.append(Mark(one.cache_type, one.mean, found.mean if found else None, _end(low), _end(high)))
+        mean = None if one.contrast is None else one.contrast.mean
+        interval = None if one.contrast is None else one.contrast.interval
+        low, high = (None, None) if interval is None else map(_end, (interval.low, interval.high))
+        marks.append(Mark(one.cache_type, one.mean, mean, low, high))
     return SidePicture(side.name, trend_sentence(side), tuple(marks))
 
 
-def _end(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+def _end(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _cell(cell: CellVerdict) -> CellLine:
+    """As a line of the terminal's table; one without a verdict says why instead."""
     found = cell.contrast
     if cell.verdict is None:
         return CellLine(str(cell.pair), cell.reason or "", "", "", "")
     interval = "all tied" if found.tied else span(found.interval).removeprefix("95 % ")
-    declared = " (declared)" if cell.declared else ""
-    return CellLine(str(cell.pair), f"{cell.verdict}{declared}", signed(found.mean), interval, p_value(cell.p_used))
+    p = p_value(cell.p_used) + (" (declared)" if cell.declared else "")
+    return CellLine(str(cell.pair), cell.verdict, signed(found.mean), interval, p)
 
 
-def _calibration(about: Mapping[str, Any]) -> str:
+def _calibrated(about: Mapping[str, Any], rows: Rows, frame: Frame) -> str:
+    """Whether the model is able to do the task, as it was found before the other cells; nothing where it was not."""
     facts = about.get("calibration")
     if not facts:
         return ""
     if facts.get("passed") is None:
-        return f"not calibrated: {facts.get('reason')}"
-    return Calibration(facts["reference"], facts["share"], facts["minimum"], facts.get("errors", 0)).sentence
+        return shown_text(f"not calibrated: {facts.get('reason')}")
+    first = [row for row in rows if place_of(row).pair == frame.reference and place_of(row).replicate == 0]
+    return _calibration(first, frame, float(facts["minimum"])).sentence
 
 
-def _items(about: Mapping[str, Any], rows: Rows, frame: Frame, hidden: tuple[Tag, ...] | None) -> tuple[PageItem, ...]:
-    expected = {function["name"]: function for function in about.get("functions") or ()}
-    last = {item_of({"replicate": 0, **row}): row for row in rows}
-    places = {pair: at for at, pair in enumerate(in_grid_order(place_of(row).pair for row in last.values()))}
-    rotations = list(frame.rotations)
-
-    def order(row: Mapping[str, Any]) -> tuple[Any, ...]:
-        place = place_of(row)
-        rotation = rotations.index(place.rotation) if place.rotation in rotations else len(rotations)
-        return rotation, place.rotation, places[place.pair], place.replicate, row.get("depth") or 0.0, row["function"]
-
-    relax = bool(about.get("relax_indent"))
-    return tuple(
-        _item(row, expected.get(row["function"]), hidden, relax_indent=relax)
-        for row in sorted(last.values(), key=order)
-    )
-
-
-def _item(
-    row: Mapping[str, Any], function: Mapping[str, Any] | None, hidden: tuple[Tag, ...] | None, *, relax_indent: bool
-) -> PageItem:
-    scored = row["outcome"] != ERROR
-    return PageItem(
-        outcome=row["outcome"],
-        ctk=row["ctk"],
-        ctv=row["ctv"],
-        place=str(place_of(row)),
-        function=shown_line(row["function"]),
-        depth=row.get("depth"),
-        matched=row.get("primary_matched") if scored else None,
-        hallucinated=row.get("hallucinated") if scored else None,
-        run_on=_run_on(row, function) if scored else None,
-        label=row.get("label") or "",
-        seconds=_seconds(row),
-        error="" if scored else _error(row),
-        diff=_diff(row, function, hidden, relax_indent=relax_indent),
-    )
-
-
-def _run_on(row: Mapping[str, Any], function: Mapping[str, Any] | None) -> bool | None:
-    if row.get("run_on") is not None:
-        return bool(row["run_on"])
-    if function is None or function.get("primary") is None or row.get("response") is None:
-        return None
-    return runs_on(function["primary"], row["response"])
-
-
-def _seconds(row: Mapping[str, Any]) -> float | None:
-    if row.get("predicted_ms") is None:
-        return None
-    return (float(row.get("prompt_ms") or 0.0) + float(row["predicted_ms"])) / _MS
-
-
-def _error(row: Mapping[str, Any]) -> str:
-    lines = str(row.get("error") or "").splitlines()
-    more = [f"... {len(lines) - _ERROR_LINES} more lines"] if len(lines) > _ERROR_LINES else []
-    return "\n".join([*map(_shown, lines[:_ERROR_LINES]), *more])
-
-
-def _shown(line: str) -> str:
-    return shown_line(str(shareable(line)))
-
-
-def _diff(
-    row: Mapping[str, Any], function: Mapping[str, Any] | None, hidden: tuple[Tag, ...] | None, *, relax_indent: bool
-) -> ShownDiff | None:
-    if row["outcome"] != FAILED or hidden is None or function is None or function.get("primary") is None:
-        return None
-    if row.get("response") is None:
-        return None
-    return shown_diff(
-        function["primary"], function.get("bonus") or (), row["response"], relax_indent=relax_indent, hidden=hidden
-    )
+def _calibration(of_reference: Rows, frame: Frame, minimum: float) -> Calibration:
+    return calibration(of_reference, str(frame.reference), lines=frame.lines, minimum=minimum)

@@ -48,40 +48,48 @@ def rotation_contrasts(on: Figures, off: Figures) -> dict[KVPair, RotationContra
     return {pair: RotationContrast(one, adjusted.get(pair)) for pair, one in found.items()}
 
 
-def rotation_lines(on: Figures, off: Figures) -> list[str]:
-    """The grid of mean differences, on - off, and the cells that differ; or that none does, or that none could."""
+def rotation_grid(on: Figures, off: Figures) -> Grid:
+    """The differences of each cell, on - off, function by function, in the place of matched lines."""
     cells = {}
     for pair in {**on, **off}:
         differences = tuple(_differences(on.get(pair, {}), off.get(pair, {})))
         cells[pair] = Cell(pair, differences, passed=0, errors=0)
+    return Grid(cells)
+
+
+def rotation_lines(on: Figures, off: Figures) -> list[str]:
+    """The grid of mean differences, on - off, and the cells that differ; or that none does, or that none could."""
     title = ["rotation on - off", "", "mean difference in lines, function by function"]
-    return [*title, *table(Grid(cells), lambda cell: signed(cell.mean_matched or 0.0)), "", *_verdict(on, off)]
+    grid = table(rotation_grid(on, off), lambda cell: signed(cell.mean_matched or 0.0))
+    sentence, cells = rotation_said(on, off)
+    width = max(map(len, cells), default=0)
+    return [*title, *grid, "", *wrapped(sentence), *(f"{pair:<{width}}  {told}" for pair, told in cells.items())]
 
 
 def _differences(on: Mapping[str, float], off: Mapping[str, float]) -> list[float]:
     return [lines - off[name] for name, lines in on.items() if name in off]
 
 
-def _verdict(on: Figures, off: Figures) -> list[str]:
+def rotation_said(on: Figures, off: Figures) -> tuple[str, dict[str, str]]:
+    """How many cells differ, in a sentence, and what is said of each of them; or why nothing could be found."""
     found = {pair: one for pair, one in rotation_contrasts(on, off).items() if one.adjusted is not None}
     if not found:
-        return ["rotation: no quantized cell has answers both ways"]
+        return "rotation: no quantized cell has answers both ways", {}
     from pytest_codeneedle.power import least_for_family  # noqa: PLC0415 - as above
 
     how = f"paired by function, exact sign-flip, Holm over {len(found)} cell{'s' * (len(found) > 1)}"
-    differing = {pair: one.contrast for pair, one in found.items() if one.differs}
+    differing = {str(pair): _told(one.contrast, one.adjusted) for pair, one in found.items() if one.differs}
     if differing:
-        width = max(len(str(pair)) for pair in differing)
-        lines = [f"{pair!s:<{width}}  {_told(one, found[pair].adjusted)}" for pair, one in differing.items()]
-        return [*wrapped(f"rotation: {len(differing)} of {len(found)} cells differ, on - off ({how}):"), *lines]
+        return f"rotation: {len(differing)} of {len(found)} cells differ, on - off ({how}):", differing
     most = max(one.contrast.n for one in found.values())
     needed = least_for_family(len(found))
     if most < needed:
-        return wrapped(
+        too_few = (
             f"rotation: {most} function{'s' * (most > 1)} cannot show a difference in one of {len(found)} cells: "
             f"{needed} are needed ({how})"
         )
-    return wrapped(f"rotation: no cell differs, on - off ({how})")
+        return too_few, {}
+    return f"rotation: no cell differs, on - off ({how})", {}
 
 
 def _told(one: Contrast, adjusted: float | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import count
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.figures import counted
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 
     from pytest_codeneedle.scoring import Tag
 
-#: Lines of a diff that are shown.
+#: Lines of a diff that are shown, unless more were asked for.
 MOST_LINES = 200
+_ASKED_FOR: tuple[Tag, ...] = ("matched", "missing")
 #: Lines of the answer that were not asked for: where code is private they may be other lines of it.
 _NOT_ASKED_FOR: tuple[Tag, ...] = ("hallucinated", "bonus")
 
@@ -31,14 +33,19 @@ def hidden_kinds(*, private: bool, redact: bool, embed_source: bool) -> tuple[Ta
 def shown_diff(
     primary: Sequence[str], bonus: Sequence[str], response: str, *, relax_indent: bool, hidden: Sequence[Tag]
 ) -> ShownDiff:
-    """The aligned diff with each line fit to be seen (`shown_line`), of `hidden` kinds only how many there are."""
+    """The aligned diff, each line fit to be seen (`shown_line`); of `hidden` kinds it says only how many there are.
+
+    Of more than `MOST_LINES` lines those stay that were asked for, and the first of the others.
+    """
     diff = aligned_diff(primary, bonus, response, relax_indent=relax_indent)
-    kept = [line for line in diff if line.tag not in hidden]
     counts = Counter(line.tag for line in diff if line.tag in hidden)
     left_out = [
-        f"{counted(counts[tag], 'line')} {tag}: not shown, the corpus is private" for tag in hidden if counts[tag]
+        f"{counted(counts[tag], f'{tag} line')} not shown: the corpus is private" for tag in hidden if counts[tag]
     ]
-    if len(kept) > MOST_LINES:
-        left_out.append(f"{counted(len(kept) - MOST_LINES, 'more line')}")
-    lines = tuple(DiffLine(line.tag, shown_line(line.text)) for line in kept[:MOST_LINES])
-    return ShownDiff(lines, "; ".join(left_out))
+    allowed = [line for line in diff if line.tag not in hidden]
+    room = max(0, MOST_LINES - sum(line.tag in _ASKED_FOR for line in allowed))
+    others = count()
+    kept = [line for line in allowed if line.tag in _ASKED_FOR or next(others) < room]
+    if len(kept) < len(allowed):
+        left_out.append(f"{counted(len(allowed) - len(kept), 'more line')} of the answer not shown")
+    return ShownDiff(tuple(DiffLine(line.tag, shown_line(line.text)) for line in kept), "; ".join(left_out))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_codeneedle.frame import Frame
     from pytest_codeneedle.grid import Grid, View
+    from pytest_codeneedle.rotation_grid import Figures
     from pytest_codeneedle.verdicts import Judged
 
 #: With fewer of all of these nothing is ever significant: cells; functions, or types of one side.
@@ -84,8 +85,14 @@ def run_verdicts(rows: Sequence[Mapping[str, Any]], frame: Frame) -> dict[View, 
     return {view: judged(rows, frame, view) for view in views}
 
 
-def _rotated(rows: Sequence[Mapping[str, Any]], frame: Frame) -> list[str]:
+def rotation_figures(rows: Sequence[Mapping[str, Any]], frame: Frame) -> tuple[Figures, Figures] | None:
+    """The lines of all cells with the rotation on, and with it off; None where they were not asked both ways."""
     if not {"on", "off"} <= set(frame.rotations):
-        return []
+        return None
     on, off = (values(rows, frame.pairs, repeat=frame.repeat, rotation=rotation) for rotation in ROTATIONS["both"])
-    return ["", *rotation_lines(on, off), ""]
+    return on, off
+
+
+def _rotated(rows: Sequence[Mapping[str, Any]], frame: Frame) -> list[str]:
+    figures = rotation_figures(rows, frame)
+    return ["", *rotation_lines(*figures), ""] if figures else []

@@ -32,7 +32,8 @@ def verdict_lines(
     """
     lines: list[str] = []
     if verdict.reason is None and verdict.cells:
-        lines += [*_differences(verdict, grid), *_sides(verdict), *_again(verdict)]
+        lines += [*_differences(verdict, grid), *_sides(verdict)]
+        lines += ["", *wrapped(again)] if (again := again_sentence(verdict)) else []
         lines += ["", *beside] if beside else []
         lines += ["", *_cells(verdict)] if verbose else []
         lines.append("")
@@ -127,17 +128,16 @@ def _marginals(side: Side) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def _again(verdict: Verdict) -> list[str]:
-    """The noise floor: the same cell, first and last."""
+def again_sentence(verdict: Verdict) -> str:
+    """The noise floor: the same cell, first and last; nothing where it was asked once."""
     if verdict.again is None or not verdict.again.contrast.n:
-        return []
+        return ""
     found = verdict.again.contrast
     if found.tied:
-        return ["", f"A/A: {verdict.reference} again at the end: no line differs"]
+        return f"A/A: {verdict.reference} again at the end: no line differs"
     told = ", ".join(part for part in (span(found.interval), p_is(found.p)) if part)
     drift = "the server DRIFTED: distrust the grid" if verdict.again.drifted else "no drift"
-    said = f"A/A: {verdict.reference} again at the end: {signed(found.mean)} lines ({told}): {drift}"
-    return ["", *wrapped(said)]
+    return f"A/A: {verdict.reference} again at the end: {signed(found.mean)} lines ({told}): {drift}"
 
 
 def _cells(verdict: Verdict) -> list[str]:

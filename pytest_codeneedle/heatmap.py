@@ -1,0 +1,211 @@
+"""Stored runs as a picture: a heatmap for each grid, all on one scale. matplotlib (extra `plot`) draws it."""
+
+from __future__ import annotations
+
+import io
+import math
+import textwrap
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from pytest_codeneedle.colours import Scale, ink
+from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.figures import counted
+from pytest_codeneedle.frame import Frame
+from pytest_codeneedle.grid import make_grid
+from pytest_codeneedle.heats import margins_heat, matched_heat, passes_heat
+from pytest_codeneedle.margin_grid import cell_margins
+from pytest_codeneedle.printable import shown_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_codeneedle.grid import View
+    from pytest_codeneedle.page_model import Heat
+
+Figures = Literal["matched", "passes", "margins"]
+FIGURES: tuple[Figures, ...] = get_args(Figures)
+#: What it can be written as, by the suffix of the file.
+FORMATS = ("png", "svg")
+
+#: Inches: a field, what stands around the fields of a panel, the bar of colours; the least width, a line, a character.
+_FIELD = (0.72, 0.46)
+_AROUND = (0.9, 0.95)
+_BAR = 1.1
+_NARROWEST = 3.2
+_LINE, _CHARACTER = 0.17, 0.085
+#: Pixels of a PNG to the inch.
+_DPI = 160
+_INK, _GREY = "#222222", "#ececec"
+_SETTINGS: dict[Any, Any] = {  # its keys are a type of its own
+    "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same everywhere
+    "font.size": 9,
+    "hatch.color": "#c4c4c4",
+    "hatch.linewidth": 0.6,
+    "svg.fonttype": "none",  # text stays text: it can be searched, copied and read out
+    "svg.hashsalt": "codeneedle",
+    "text.color": _INK,
+    "text.parse_math": False,  # a name may have a $
+}
+#: More panels than columns are put into rows of three, four into a square.
+_COLUMNS = {1: 1, 2: 2, 4: 2}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One grid, and the lines of its title."""
+
+    title: tuple[str, ...]
+    heat: Heat
+
+
+def panels(name: str, about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], of: Figures) -> list[Panel]:
+    """A panel for each grid of a stored run, one for each rotation; `name`, if any, tells it from others like it."""
+    frame = Frame.of(about)
+    asked = f"{about['model_name']}, {counted(frame.functions, 'function')}"
+    found = []
+    for view in frame.views:
+        told = [str(about["corpus"]), asked, frame.title(view), name]
+        found.append(Panel(tuple(shown_line(one) for one in told if one), _heat(rows, frame, view, of)))
+    return found
+
+
+def _heat(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View, of: Figures) -> Heat:
+    grid = make_grid(rows, frame.pairs, view)
+    if of == "margins":
+        return margins_heat(grid, cell_margins(rows, frame.pairs, view))
+    return passes_heat(grid, frame.functions) if of == "passes" else matched_heat(grid, frame.lines)
+
+
+def shared_scale(drawn: Sequence[Panel]) -> Scale:
+    """From the least to the most that any of them spans; those without a figure have no say.
+
+    Raises ConfigurationError where none has one.
+    """
+    scales = [panel.heat.scale for panel in drawn if any(cell.value is not None for cell in _fields(panel.heat))]
+    if not scales:
+        why = {"margins": "builds before December 2024 and endpoints tell none; draw --of matched"}
+        kind = drawn[0].heat.key
+        msg = f"nothing to draw: no {drawn[0].heat.title} in {'this run' if len(drawn) == 1 else 'these runs'}"
+        raise ConfigurationError(f"{msg} ({why.get(kind, 'no question was answered')})")
+    return Scale(min(scale.low for scale in scales), max(scale.high for scale in scales))
+
+
+def _fields(heat: Heat) -> list[Any]:
+    return [cell for _, fields in heat.rows for cell in fields]
+
+
+def picture(drawn: Sequence[Panel], form: str) -> bytes:
+    """The picture of these panels as `png` or `svg`: the same bytes each time from one version of matplotlib.
+
+    Raises ConfigurationError where matplotlib is not there, or there is no figure.
+    """
+    scale = shared_scale(drawn)
+    try:
+        import matplotlib as mpl  # noqa: PLC0415 - an extra: imported where it is used
+        from matplotlib.figure import Figure  # noqa: PLC0415 - as above
+    except ModuleNotFoundError as error:
+        msg = f"a picture needs matplotlib ({error.name} is not there): pip install 'pytest-codeneedle[plot]'"
+        raise ConfigurationError(msg) from error
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in letters that the font lacks
+        mpl.rcdefaults()  # not as this user likes plots to be
+        mpl.rcParams.update(_SETTINGS)
+        layout = _Layout.of(drawn)
+        figure = Figure(figsize=layout.inches, dpi=_DPI, layout="constrained")
+        _draw(figure, drawn, scale, layout)
+        written = io.BytesIO()
+        figure.savefig(written, format=form, metadata=_metadata(drawn, form))
+    return written.getvalue()
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How many fields the largest panel has, along and down: all get its room, and fields are alike in all."""
+
+    across: int
+    down: int
+    along_fields: int
+    down_fields: int
+    titles: tuple[str, ...]
+    unit: str
+
+    @classmethod
+    def of(cls, drawn: Sequence[Panel]) -> _Layout:
+        """Where all figures are of one unit the bar says it, else each title."""
+        across = _COLUMNS.get(len(drawn), 3)
+        along, down = (
+            max(map(len, sides)) for sides in zip(*((p.heat.columns, p.heat.rows) for p in drawn), strict=True)
+        )
+        units = {panel.heat.unit for panel in drawn}
+        unit = units.pop() if len(units) == 1 else ""
+        wide = int(max(_NARROWEST, _AROUND[0] + _FIELD[0] * along) / _CHARACTER)
+        lines = [panel.title if unit else (*panel.title, panel.heat.unit) for panel in drawn]
+        titles = tuple("\n".join(part for line in title for part in textwrap.wrap(line, wide)) for title in lines)
+        return cls(across, math.ceil(len(drawn) / across), along, down, titles, unit)
+
+    @property
+    def inches(self) -> tuple[float, float]:
+        """Of the whole picture."""
+        wide = max(_NARROWEST, _AROUND[0] + _FIELD[0] * self.along_fields)
+        high = _AROUND[1] + _LINE * (1 + max(title.count("\n") for title in self.titles))
+        return self.across * wide + _BAR, self.down * (high + _FIELD[1] * self.down_fields)
+
+
+def _draw(figure: Any, drawn: Sequence[Panel], scale: Scale, layout: _Layout) -> None:  # noqa: ANN401 - matplotlib's
+    from matplotlib.cm import ScalarMappable  # noqa: PLC0415 - as above
+    from matplotlib.colors import ListedColormap, Normalize  # noqa: PLC0415 - as above
+
+    places = figure.subplots(layout.down, layout.across, squeeze=False).flatten()
+    for axes, panel, title in zip(places, drawn, layout.titles, strict=False):
+        axes.set_title(title, fontsize=10, loc="left")
+        _draw_fields(axes, panel.heat, scale)
+        _label(axes, panel.heat, layout)
+    for axes in places[len(drawn) :]:
+        axes.set_axis_off()
+    shades = ListedColormap([Scale(0, 255).colour(at) for at in range(256)])
+    low, high = (scale.low, scale.high) if scale.high > scale.low else (scale.low - 0.5, scale.high + 0.5)
+    bar = figure.colorbar(ScalarMappable(Normalize(low, high), shades), ax=list(places), pad=0.02, aspect=30)
+    bar.set_label(", ".join(filter(None, (drawn[0].heat.title, layout.unit))))
+    bar.outline.set_visible(False)
+
+
+def _draw_fields(axes: Any, heat: Heat, scale: Scale) -> None:  # noqa: ANN401 - as above
+    from matplotlib.patches import Rectangle  # noqa: PLC0415 - as above
+
+    for down, (_, fields) in enumerate(heat.rows):
+        for along, cell in enumerate(fields):
+            paint = _GREY if cell.value is None else scale.colour(cell.value)
+            axes.add_patch(Rectangle((along, down), 1, 1, facecolor=paint, edgecolor="white", linewidth=1.5))
+            if cell.value is None:
+                axes.add_patch(Rectangle((along, down), 1, 1, fill=False, hatch="////", linewidth=0))
+            colour = _INK if cell.value is None else ink(paint)
+            axes.text(along + 0.5, down + 0.5, cell.text, ha="center", va="center_baseline", color=colour)
+
+
+def _label(axes: Any, heat: Heat, layout: _Layout) -> None:  # noqa: ANN401 - as above
+    """The types of V above, as in the printed grid, those of K on the left."""
+    axes.set(xlim=(0, layout.along_fields), ylim=(layout.down_fields, 0), xlabel="ctv", ylabel="ctk")
+    axes.xaxis.tick_top()
+    axes.xaxis.set_label_position("top")
+    axes.set_xticks([at + 0.5 for at in range(len(heat.columns))], heat.columns)
+    axes.set_yticks([at + 0.5 for at in range(len(heat.rows))], [label for label, _ in heat.rows])
+    axes.xaxis.label.set_x(len(heat.columns) / layout.along_fields / 2)
+    axes.yaxis.label.set_y(1 - len(heat.rows) / layout.down_fields / 2)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _metadata(drawn: Sequence[Panel], form: str) -> dict[str, str | None]:
+    """What stands in the file beside the picture; no date and no version, which would differ each time."""
+    title = f"KV-cache recall: {drawn[0].heat.title}"
+    told = " | ".join(_in_words(panel) for panel in drawn)
+    never: dict[str, str | None] = {"Software": None} if form == "png" else {"Date": None, "Creator": None}
+    return {**never, "Title": title, "Description": told}
+
+
+def _in_words(panel: Panel) -> str:
+    heat = panel.heat
+    rows = "; ".join(f"{label}: {' '.join(cell.text for cell in fields)}" for label, fields in heat.rows)
+    return f"{', '.join(panel.title)}: {heat.title}, {heat.unit}: {heat.corner}: {' '.join(heat.columns)}; {rows}"

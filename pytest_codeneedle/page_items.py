@@ -1,0 +1,118 @@
+"""A run's rows -> the items of a page: questions with their outcome, the diff of a failed one, an error's text."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.answers import runs_on
+from pytest_codeneedle.cells import place_of
+from pytest_codeneedle.grid import ERROR, FAILED
+from pytest_codeneedle.kvtypes import in_grid_order
+from pytest_codeneedle.page_model import PageItem
+from pytest_codeneedle.printable import printable, shown_line
+from pytest_codeneedle.shareable import shareable
+from pytest_codeneedle.shown_diff import shown_diff
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_codeneedle.cells import Place, Rotation
+    from pytest_codeneedle.page_model import ShownDiff
+    from pytest_codeneedle.scoring import Tag
+
+_MS = 1000.0
+#: Lines of an error's text that are shown: what it says, and the end of a server's log.
+_ERROR_LINES = 100
+
+
+def page_items(
+    about: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    rotations: Sequence[Rotation],
+    hidden: tuple[Tag, ...] | None,
+) -> tuple[PageItem, ...]:
+    """The items, cells in the order of the grid and functions by depth; of several rows for one item the last counts.
+
+    The order of the rows does not matter: with workers they arrive as they come. `about` is run.json, `hidden` as in
+    `page_parts.section`.
+    """
+    last = {(place_of(row), str(row["function"])): row for row in rows}
+    pairs = {pair: at for at, pair in enumerate(in_grid_order(place.pair for place, _ in last))}
+    turns = {rotation: at for at, rotation in enumerate(rotations)}
+
+    def order(item: tuple[Place, str]) -> tuple[Any, ...]:
+        (place, function), depth = item, last[item].get("depth")
+        turn = turns.get(place.rotation, len(turns))
+        return turn, place.rotation, pairs[place.pair], place.replicate, math.inf if depth is None else depth, function
+
+    made = _Items(
+        functions={str(function["name"]): function for function in about.get("functions") or ()},
+        relax_indent=bool(about.get("relax_indent")),
+        hidden=hidden,
+    )
+    return tuple(made.item(last[item]) for item in sorted(last, key=order))
+
+
+def shown_text(text: str) -> str:
+    """Text of a program, line by line fit to be seen, without the paths and hosts of its machine."""
+    lines = text.splitlines()
+    more = len(lines) - _ERROR_LINES
+    # An error begins with what it says and ends with the last lines of a log.
+    kept = lines if more <= 0 else [*lines[: _ERROR_LINES // 2], f"... {more} more lines", *lines[-_ERROR_LINES // 2 :]]
+    return "\n".join(shown_line(str(shareable(line))) for line in kept)
+
+
+@dataclass(frozen=True)
+class _Items:
+    """What is known of all items: by name what each function was asked for, and what may be shown."""
+
+    functions: Mapping[str, Mapping[str, Any]]
+    relax_indent: bool
+    hidden: tuple[Tag, ...] | None
+
+    def item(self, row: Mapping[str, Any]) -> PageItem:
+        scored = row["outcome"] != ERROR
+        return PageItem(
+            outcome=str(row["outcome"]),
+            ctk=str(row["ctk"]),
+            ctv=str(row["ctv"]),
+            place=str(place_of(row)),
+            function=printable(str(row["function"])),
+            depth=row.get("depth"),
+            matched=row.get("primary_matched") if scored else None,
+            hallucinated=row.get("hallucinated") if scored else None,
+            run_on=self._run_on(row) if scored else None,
+            label=printable(str(row.get("label") or "")),
+            seconds=_seconds(row),
+            error="" if scored else shown_text(str(row.get("error") or "")),
+            diff=self._diff(row) if row["outcome"] == FAILED else None,
+        )
+
+    def _expected(self, row: Mapping[str, Any]) -> tuple[list[str], list[str], str] | None:
+        """The lines asked for, those that follow, and the answer; None where one of them was not kept."""
+        function, response = self.functions.get(str(row["function"]), {}), row.get("response")
+        if function.get("primary") is None or response is None:
+            return None
+        return function["primary"], function.get("bonus") or [], str(response)
+
+    def _run_on(self, row: Mapping[str, Any]) -> bool | None:
+        """As it was recorded; else, for another program's answer, as it reads."""
+        if row.get("run_on") is not None:
+            return bool(row["run_on"])
+        expected = self._expected(row)
+        return None if expected is None else runs_on(expected[0], expected[2])
+
+    def _diff(self, row: Mapping[str, Any]) -> ShownDiff | None:
+        expected = self._expected(row)
+        if expected is None or self.hidden is None:
+            return None
+        return shown_diff(*expected, relax_indent=self.relax_indent, hidden=self.hidden)
+
+
+def _seconds(row: Mapping[str, Any]) -> float | None:
+    """How long the answer took, reading the question and writing."""
+    if row.get("predicted_ms") is None:
+        return None
+    return (float(row.get("prompt_ms") or 0.0) + float(row["predicted_ms"])) / _MS

@@ -1,0 +1,147 @@
+"""Stored runs as a picture, read back from the SVG: its text stays text."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stored_runs import about, row
+
+from pytest_codeneedle.colours import Scale
+from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.heatmap import FIGURES, Panel, panels, picture, shared_scale
+from pytest_codeneedle.page_model import Heat, HeatCell
+
+PAIRS = ["bf16/bf16", "bf16/q4_0", "q4_0/q4_0"]
+
+
+def rows(*lines: float | None, **more: Any) -> list[dict[str, Any]]:
+    """One function, in each of the pairs that have lines here; None is an ERROR."""
+    return [row(pair, "f", of_pair, **more) for pair, of_pair in zip(PAIRS, lines, strict=False)]
+
+
+def run(**more: Any) -> dict[str, Any]:
+    """run.json of the three pairs."""
+    return about(**{"pairs": PAIRS, "functions": [{"name": "f"}], **more})
+
+
+def written(*drawn: Panel) -> list[str]:
+    """All text of the picture, as it is drawn."""
+    tree = ET.fromstring(picture(drawn, "svg"))
+    return ["".join(one.itertext()) for one in tree.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def heat(*values: float | None, low: float = 0, high: float = 20) -> Heat:
+    """One row of figures."""
+    fields = tuple(HeatCell("-" if value is None else f"{value:g}", value, "") for value in values)
+    names = tuple(f"v{at}" for at in range(len(values)))
+    return Heat("matched", "matched lines", "mean of 20 lines", "", names, (("k", fields),), Scale(low, high), "")
+
+
+def test_a_run() -> None:
+    """The title says what was asked, the sides say the types, and every field has its figure; gaps are told apart."""
+    (panel,) = panels("", run(), rows(20, 11.0, None), "matched")
+    text = written(panel)
+
+    assert ["tiny", "model, 1 function"] == [one for one in text if one in panel.title]
+    assert ["20.00", "11.00", "-", "err"] == [one for one in text if one in {"20.00", "11.00", "-", "err"}]
+    assert {"ctk", "ctv", "bf16", "q4_0", "matched lines, mean of 20 lines"} <= set(text)
+
+
+def test_a_run_with_and_without_rotation() -> None:
+    """Each has a panel; the name stands below."""
+    both = {"rotations": ["on", "off"]}
+    drawn = panels("run-2", run(**both), [*rows(20, rotation="on"), *rows(12, rotation="off")], "matched")
+
+    assert [("rotation on", "run-2"), ("rotation off", "run-2")] == [panel.title[2:] for panel in drawn]
+    assert ["20.00", "12.00"] == [one for one in written(*drawn) if one in {"20.00", "12.00"}]
+
+
+@pytest.mark.parametrize(
+    ("of", "figure", "unit"), [("passes", "1", "of 1 function"), ("margins", "3.50", "mean, nats")]
+)
+def test_other_figures(of: Any, figure: str, unit: str) -> None:
+    """Functions passed, and margins."""
+    (panel,) = panels("", run(), rows(20, margins="4:3.5"), of)
+
+    assert FIGURES[0] not in {of, panel.heat.key}
+    assert figure in written(panel)
+    assert unit == panel.heat.unit
+
+
+def test_nothing_to_draw() -> None:
+    """Where there are no margins, and where there is no answer, that is said instead."""
+    with pytest.raises(ConfigurationError, match=r"no log-probability margins in this run \(builds before"):
+        picture(panels("", run(), rows(20), "margins"), "png")
+    with pytest.raises(ConfigurationError, match=r"no matched lines in these runs \(no question was answered\)"):
+        picture(2 * panels("", run(), rows(None), "matched"), "png")
+
+
+@given(st.lists(st.lists(st.none() | st.floats(0, 20), min_size=1, max_size=4), min_size=1, max_size=5))
+def test_one_scale(runs: list[list[float | None]]) -> None:
+    """No figure of any panel is beyond its ends, and a panel without figures does not widen it."""
+    drawn = []
+    for values in runs:
+        known = [value for value in values if value is not None]
+        drawn.append(Panel(("",), heat(*values, low=min(known, default=-99), high=max(known, default=99))))
+    known = [value for values in runs for value in values if value is not None]
+    if not known:
+        with pytest.raises(ConfigurationError):
+            shared_scale(drawn)
+        return
+
+    assert Scale(min(known), max(known)) == shared_scale(drawn)
+
+
+@pytest.mark.parametrize("count", [3, 4, 5])
+def test_panels_of_different_sizes(count: int) -> None:
+    """Any number fits, and each has its title."""
+    drawn = [Panel((f"run {at}",), heat(*range(at + 1))) for at in range(count)]
+
+    assert {f"run {at}" for at in range(count)} <= set(written(*drawn))
+
+
+def test_figures_of_different_units() -> None:
+    """Runs that asked for more or fewer lines say so themselves, not the bar."""
+    drawn = panels("", run(), rows(20), "matched") + panels("", run(lines=10), rows(9), "matched")
+    text = written(*drawn)
+
+    assert {"matched lines", "mean of 20 lines", "mean of 10 lines"} <= set(text)
+
+
+def test_one_figure_everywhere() -> None:
+    """A scale without any width is one, too."""
+    assert "7" in written(Panel(("flat",), heat(7, low=7, high=7)))
+
+
+def test_names_stay_text() -> None:
+    """Marks of a formula, of a page and of another writing direction; letters that the font lacks; a long name."""
+    name = "a$_b$c <script>&\u202e\u4e2d " + 12 * "long name "
+    (panel,) = panels("", run(corpus=name), rows(20), "matched")
+    whole = " ".join(written(panel))
+
+    assert r"a$_b$c <script>&\u202e中 long name" in whole
+    assert whole.count("long name") == name.count("long name")
+    assert b"\x89PNG" == picture([panel], "png")[:4]
+
+
+@pytest.mark.parametrize("form", ["png", "svg"])
+def test_the_same_bytes(form: str) -> None:
+    """Nothing of the day, of the user's settings or of chance is in the file."""
+    import matplotlib as mpl  # noqa: PLC0415 - as the module does
+
+    drawn = panels("", run(), rows(20, 11, None), "matched")
+    first = picture(drawn, form)
+    with mpl.rc_context({"font.size": 30, "axes.facecolor": "red"}):
+        assert first == picture(drawn, form)
+
+
+def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra is named. A fake: matplotlib is there in tests."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'pytest-codeneedle\[plot\]'"):
+        picture(panels("", run(), rows(20), "matched"), "png")
