@@ -7,6 +7,7 @@ It keeps each cell twice, escaped as an attribute: without quotes it is half as 
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from pytest_codeneedle.kvtypes import BITS, by_precision
 from pytest_codeneedle.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 #: Key (a word, as pytest-html's script wants it) -> how the column is called.
 COLUMNS = {
@@ -24,6 +25,7 @@ COLUMNS = {
 }
 _NONE = "-"
 _WIDTH = 5  # of a number: one space at least stands before it, and puts it before _NONE
+_PADDED = re.compile("> +")
 _ORDER = tuple(reversed(by_precision(BITS)))
 
 
@@ -41,13 +43,21 @@ def row_cells(row: Mapping[str, Any] | None) -> list[str]:
         "ctk": _type(row["ctk"]),
         "ctv": _type(row["ctv"]),
         "function": printable(row["function"]),
-        "depth": f"{row['depth']:6.1%}",
+        "depth": f"{100 * row['depth']:{_WIDTH}.1f} %",
         "matched": _number(row.get("primary_matched")),
         "hallucinated": _number(row.get("hallucinated")),
         "run_on": _NONE if run_on is None else "yes" if run_on else "no",
         "label": printable(row.get("label") or ""),
     }
     return [_cell(key, texts[key]) for key in COLUMNS]
+
+
+def one_cell(cells: Sequence[str]) -> str:
+    """The cells of a row once they are sorted by: as one, without what HTML does without.
+
+    pytest-html's script puts each string into the row as HTML, for which this is the same, in a third less bytes.
+    """
+    return "".join(_PADDED.sub(">", cell, count=1).removesuffix("</td>") for cell in cells)
 
 
 def plain_cell(key: str, text: str) -> str:

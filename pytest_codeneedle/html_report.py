@@ -13,7 +13,7 @@ import pytest
 
 from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.grid import ERROR, PASSED
-from pytest_codeneedle.html_columns import header_cells, plain_cell, row_cells
+from pytest_codeneedle.html_columns import header_cells, one_cell, plain_cell, row_cells
 from pytest_codeneedle.packed import printable_lines
 from pytest_codeneedle.page_parts import hidden_of, section
 from pytest_codeneedle.pages import asset, run_fragment
@@ -129,7 +129,8 @@ class HtmlReport:
     def pytest_html_results_table_html(self, report: pytest.TestReport, data: list[str]) -> None:
         """Below a row: nothing of an answer that passed, else the place where a script draws the diff or the error."""
         if hasattr(report, "node") and data:
-            data[0] = _without_worker(data[0])
+            data[:1] = [text for text in (_without_worker(data[0]),) if text.strip()]
+            data[:] = data or [_NO_LOG]  # as without workers
         packaged = test_of(report.nodeid) == PACKAGED
         row: dict[str, Any] | None = getattr(report, REPORT_FIELD, None)
         if packaged or row is not None:
@@ -195,12 +196,17 @@ class HtmlReport:
         tests.update(rows)
 
     def _shorten(self, page: _Page) -> None:
-        """No column for links where there are none; no rows open where they would bury the table."""
+        """No column for links where there are none, no byte for nothing, no open rows that would bury the others."""
         tests: dict[str, list[dict[str, Any]]] = page.data["tests"]
         rows = [row for one in tests.values() for row in one]
         if page.table_header and all(_NO_LINKS in row["resultsTableRow"][-1:] for row in rows):
             for cells in (page.table_header, *(row["resultsTableRow"] for row in rows)):
                 cells.pop()
+        for row in rows:
+            row["resultsTableRow"] = [one_cell(row["resultsTableRow"])]
+            for name in ("extras", "log"):
+                if not row[name]:
+                    del row[name]
         to_open = sum(row["result"] != "Passed" for row in rows)
         if to_open > _MOST_OPEN and self._grid.config.getini("render_collapsed") == "passed":
             page.data["renderCollapsed"] = ["all"]
