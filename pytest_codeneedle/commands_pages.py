@@ -75,10 +75,14 @@ def said(section: Section) -> list[str]:
 
 
 def refuse_foreign(page: Path) -> None:
-    """Raise ConfigurationError where a file is in the way that was not written here."""
+    """Raise ConfigurationError where a page is in the way that was not written here, or that an archive keeps."""
+    from pytest_codeneedle.archive_entry import SUMS  # noqa: PLC0415 - as above
     from pytest_codeneedle.pages import is_ours  # noqa: PLC0415 - as above
 
     try:
+        if page.with_name(SUMS).exists():
+            msg = f"{page.parent} belongs to an archive, whose pages `codeneedle archive` writes; give another -o DIR"
+            raise ConfigurationError(msg)
         ours = not page.exists() or is_ours(page.read_text(encoding="utf-8", errors="replace"))
     except OSError as error:
         msg = f"{page} cannot be read: {error.strerror}; give another -o DIR"
