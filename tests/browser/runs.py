@@ -8,7 +8,7 @@ from stored_runs import about, row
 
 from pytest_codeneedle.cli import main
 from pytest_codeneedle.kvtypes import DEFAULT_TYPES, KVPair
-from pytest_codeneedle.rescore import rescored
+from pytest_codeneedle.rescore import scored_facts
 from pytest_codeneedle.store import RunFolder
 
 if TYPE_CHECKING:
@@ -42,17 +42,19 @@ def write_run(
         model="m.gguf",
         **more,
     )
+    scored: dict[tuple[int, str], dict[str, Any]] = {}
     rows = []
     for pair in PAIRS:
         for at, name in enumerate(names):
             said = answer(pair, at)
-            beside = {"depth": at / len(names), "tokens": 120, "predicted_ms": 238.1, "run_on": False, "label": "wrong"}
+            beside = {"depth": at / len(names), "tokens": 120, "predicted_ms": 238.1, "run_on": False}
             if said is None:
-                rows.append(row(str(pair), name, None, error=f"{name}: the server died", **beside))
-            else:
-                rows.append(row(str(pair), name, 0, response=said, **beside))
-    stored = RunFolder.create(folder, facts)
-    stored.extend(rescored(facts, rows, relax_indent=True, threshold=facts["pass"]))
+                rows.append(row(str(pair), name, None, error=f"{name}: the server died", label="wrong", **beside))
+                continue
+            if (at, said) not in scored:
+                scored[at, said] = scored_facts(told[at], said, relax_indent=True, threshold=facts["pass"])
+            rows.append({**row(str(pair), name, 0, response=said, **beside), **scored[at, said]})
+    RunFolder.create(folder, facts).extend(rows)
     return folder
 
 
