@@ -31,7 +31,8 @@ def read(cells: list[str]) -> dict[str, str]:
     found = {}
     for cell in cells:
         name, text = re.search(r"col-(\w+)", cell), re.search(r"<td.*?>(.*?)</td>", cell)
-        assert name and text
+        assert name
+        assert text
         found[name[1]] = text[1]
     return found
 
@@ -39,7 +40,8 @@ def read(cells: list[str]) -> dict[str, str]:
 def test_every_column_sorts() -> None:
     """pytest-html looks for the word in the header, and for the key in both."""
     assert list(COLUMNS) == list(read(row_cells(ROW))) == list(read(row_cells(None)))
-    assert all(f'class="sortable" data-column-type="{key}"' in cell for key, cell in zip(COLUMNS, header_cells()))
+    assert all('class="sortable"' in cell for cell in header_cells())
+    assert list(COLUMNS) == [re.findall('data-column-type="(.*?)"', cell)[0] for cell in header_cells()]
 
 
 def test_a_row() -> None:
