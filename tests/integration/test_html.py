@@ -136,7 +136,7 @@ def test_without_html_nothing_is_loaded(lab: Lab) -> None:
     script = (
         "import sys, pytest\n"
         f"pytest.main([*{GRID[3:]!r}, '--collect-only', '-q', '--corpus', 'tiny'])\n"
-        "print([name for name in sys.modules if 'codeneedle.page' in name or 'codeneedle.html' in name])\n"
+        "print([name for name in sys.modules if name.endswith(('.html_report', '.page_parts', '.pages', '.heats'))])\n"
     )
     result = lab.pytester.run(sys.executable, "-c", script)
     assert "[]" == result.outlines[-1]
@@ -153,7 +153,7 @@ def test_the_same_under_xdist(lab: Lab) -> None:
 @pytest.mark.slow
 def test_errors(lab: Lab) -> None:
     """A server that does not come up: rows all the same, and what it said. A worker that is killed: likewise."""
-    arguments = ("--kv-calibrate", "off", "--kv-server-args=--nonsense")
+    arguments = ("--kv-order", "grid", "--kv-server-args=--nonsense")
     _, alone = session(lab, *arguments)
     _, shared = session(lab, "-n", "2", *arguments)
     assert ["Error"] * 4 == [row["result"] for row in alone.rows]
@@ -162,7 +162,7 @@ def test_errors(lab: Lab) -> None:
     assert [row["testId"] for row in alone.rows] == [row["testId"] for row in shared.rows]
 
     lab.faults({"q4_0/q4_0": ["worker-killed"]})
-    _, killed = session(lab, "-n", "1", "--kv-order", "grid", "--kv-calibrate", "off")
+    _, killed = session(lab, "-n", "1", "--kv-order", "grid")
     assert [row["testId"].removesuffix("::setup") for row in alone.rows] == [
         row["testId"].removesuffix("::setup") for row in killed.rows
     ]
@@ -175,7 +175,7 @@ def test_sessions_that_end_early(lab: Lab) -> None:
     """A reference that is not recalled, which the controller asks before there are workers; and -x."""
     _, uncalibrated = session(lab, "--kv-calibrate", "on", "--kv-server-args=--nonsense", "-n", "2")
     assert 2 == len(uncalibrated.rows)
-    result, stopped = session(lab, "-x")
+    result, stopped = session(lab, "-x", "--kv-order", "grid")
     assert {"passed": 2, "failed": 1} == result.parseoutcomes()
     assert 3 == len(stopped.rows)
 
