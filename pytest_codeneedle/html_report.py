@@ -233,10 +233,10 @@ def item_key(row: Mapping[str, Any]) -> str:
 
 
 def _name(report: pytest.TestReport) -> str:
-    """As pytest-html has it, but the packaged test without its folder."""
+    """As pytest-html has it, but the packaged test without its folder, and an answer's error under its own name."""
     packaged = test_of(report.nodeid) == PACKAGED
     name = PACKAGED + report.nodeid[report.nodeid.index("[") :] if packaged else report.nodeid
-    return name if report.when == "call" else f"{name}::{report.when}"
+    return name if report.when == "call" or hasattr(report, REPORT_FIELD) else f"{name}::{report.when}"
 
 
 def _without_worker(text: str) -> str:
