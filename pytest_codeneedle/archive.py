@@ -209,7 +209,9 @@ class Archive:
                 return
             ours = (self.path / KEPT).is_dir() and is_ours(page.read_text(encoding="utf-8", errors="replace"))
             if not ours:
-                msg = f"{page} is there and is no page of an archive: it is left as it is; name another folder with --to"
+                msg = (
+                    f"{page} is there and is no page of an archive: it is left as it is; name another folder with --to"
+                )
                 raise RunFolderError(msg)
         except OSError as error:
             msg = f"{page} cannot be read: {error.strerror}; name another folder with --to"
