@@ -26,6 +26,7 @@ LINES = 20
 #: What rows say besides.
 _ANSWERED = {
     "test": "test_recall",
+    "added_args": "",
     "prompt_cache": "hit",
     "stop": "eos",
     "run_on": False,
@@ -114,5 +115,6 @@ def session_page(folder: Path, answer: Answer, *arguments: str) -> Path:
     stored.extend(rows)
     page = ("--kv-resume", "--html", "page.html", "--self-contained-html")
     done = subprocess.run([*command, *page], cwd=folder, capture_output=True, text=True, check=False)
+    assert not any((folder / "run" / "servers").iterdir()), "it asked"
     assert done.returncode in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}, done.stdout + done.stderr
     return folder / "page.html"
