@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_codeneedle.baseline_text import FORMAT, parse_baseline
 from pytest_codeneedle.devices import used_devices
 from pytest_codeneedle.errors import BaselineError, CacheTypeError
+from pytest_codeneedle.kept import GPUS
 from pytest_codeneedle.run_checks import checked_about
 from pytest_codeneedle.store import RUN, SERVERS, RunFolder, current
 from pytest_codeneedle.stored_run import StoredRun, checked, stored_run
@@ -60,15 +61,15 @@ def read_folder(folder: RunFolder, name: str, rows: Sequence[Mapping[str, Any]] 
     about = checked_about(folder.path, folder.about())
     try:
         found = current(about, folder.rows()) if rows is None else rows
-        return checked(stored_run(name, about, found, _gpus(folder.path)))
+        return checked(stored_run(name, about, found, about.get(GPUS) or named_devices(folder.path)))
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, CacheTypeError) as error:
         lacks = f"there is no {error}" if isinstance(error, KeyError) else str(error)
         msg = f"{name} is damaged: {lacks}; bring it back from a copy, or name another run"
         raise BaselineError(msg) from error
 
 
-def _gpus(folder: Path) -> tuple[str, ...]:
-    """As the first log has them that names any."""
+def named_devices(folder: Path) -> tuple[str, ...]:
+    """The GPUs of a run folder's servers, as the first log has them that names any."""
     logs = (log.read_text(encoding="utf-8", errors="replace") for log in sorted((folder / SERVERS).glob("*.log")))
     try:
         return next((found for log in logs if (found := used_devices(log))), ())

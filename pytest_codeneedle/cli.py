@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_codeneedle import (
+    commands_archive,
     commands_calibrate,
     commands_compare,
     commands_corpus,
     commands_heatmap,
+    commands_pages,
     commands_run,
     commands_stored,
 )
@@ -29,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0, or 2 with one line on standard error where it cannot be done.
 
     Some have a status of their own: 1 of `compare` where something is worse, of `calibrate` where something is off;
-    2 of `compare` where it cannot be decided. What is damaged in a run is 2 as well, and never 1.
+    2 of `compare` where it cannot be decided; 1 of `archive check` where a file is not what its hash says. What is damaged in a run is 2 as well, and never 1.
     """
     flags = _parser().parse_args(argv)
     try:
@@ -67,11 +69,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_grid(commands)
     _add_summary(commands)
     _add_heatmap(commands)
+    _add_report(commands)
     _add_rescore(commands)
     _add_status(commands)
     _add_merge(commands)
     _add_compare(commands)
     _add_baseline(commands)
+    _add_archive(commands)
     _add_import(commands)
     _add_generate(commands)
     _add_model(commands)
@@ -127,6 +131,17 @@ def _add_heatmap(commands: _Commands) -> None:
     heatmap.set_defaults(run=commands_heatmap.heatmap)
 
 
+def _add_report(commands: _Commands) -> None:
+    report = commands.add_parser("report", help="write the HTML page of stored runs, complete or partial")
+    report.add_argument("run_folders", metavar="RUN", type=Path, nargs="+")
+    report.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="index.html is written into it")
+    code = report.add_mutually_exclusive_group()
+    code.add_argument("--redact", action="store_true", help="no code at all")
+    code.add_argument("--embed-source", action="store_true", help="of private code also lines that were not asked for")
+    report.add_argument("--all-diffs", action="store_true", help="every diff, whatever the size; default: about 1 MB")
+    report.set_defaults(run=commands_pages.report)
+
+
 def _add_rescore(commands: _Commands) -> None:
     rescore = commands.add_parser("rescore", help="score a stored run's answers anew, without a server")
     _run_arguments(rescore)
@@ -172,6 +187,22 @@ def _add_baseline(commands: _Commands) -> None:
     )
     save.add_argument("--allow-partial", action="store_true", help="of a run that is not complete, or not calibrated")
     save.set_defaults(run=commands_compare.save_baseline)
+
+
+def _add_archive(commands: _Commands) -> None:
+    archive = commands.add_parser("archive", help="keep runs as pages that any static host can serve, with a history")
+    actions = archive.add_subparsers(required=True, metavar="ACTION")
+    add = actions.add_parser("add", help="keep runs: without paths, and of private corpora without code and answers")
+    add.add_argument("run_folders", metavar="RUN", type=Path, nargs="+", help="run folder, or a folder of several")
+    add.add_argument("--to", type=Path, required=True, metavar="DIR", help="the archive; made where it is not there")
+    add.add_argument("--with-answers", action="store_true", help="of private corpora too, readable by you alone")
+    add.set_defaults(run=commands_archive.add)
+    check = actions.add_parser("check", help="hold every file against its hash: exit status 1 if one differs")
+    check.add_argument("archive", metavar="DIR", type=Path)
+    check.set_defaults(run=commands_archive.check)
+    rebuild = actions.add_parser("rebuild", help="write all pages anew, as this version draws them")
+    rebuild.add_argument("archive", metavar="DIR", type=Path)
+    rebuild.set_defaults(run=commands_archive.rebuild)
 
 
 def _add_import(commands: _Commands) -> None:

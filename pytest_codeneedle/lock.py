@@ -21,8 +21,10 @@ _WRITABLE_BY_OWNER = 0o600
 class FolderLock:
     """Held from `take` to `release`. The file stays behind and says nothing; only the lock on it does."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, named: bool = True) -> None:
+        """Without `named` nobody is told who holds it: the file of a folder that is published says nothing."""
         self._path = folder / LOCK
+        self._named = named
         self._file: IO[str] | None = None
 
     @property
@@ -33,25 +35,33 @@ class FolderLock:
     def take(self) -> None:
         """Hold the folder. Raises RunFolderError that names the process which holds it."""
         try:
-            opened = open(  # noqa: SIM115 - held until the session ends
-                self._path, "a+", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, _WRITABLE_BY_OWNER)
-            )
+            holder = self.try_take()
         except OSError as error:
             msg = f"the run folder {self._path.parent} cannot be written: {error.strerror}; name another (--kv-out)"
             raise RunFolderError(msg) from error
+        if holder is not None:
+            msg = f"{self._path.parent} is in use by {holder}: wait for it, or name another folder (--kv-out)"
+            raise RunFolderError(msg)
+
+    def try_take(self) -> str | None:
+        """Hold the folder; who holds it already, where somebody does. Raises OSError where it cannot be written."""
+        opened = open(  # noqa: SIM115 - held until the session ends
+            self._path, "a+", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, _WRITABLE_BY_OWNER)
+        )
         try:
             _lock(opened)
         except OSError:
             holder = _holder(opened)
             opened.close()
-            msg = f"{self._path.parent} is in use by {holder}: wait for it, or name another folder (--kv-out)"
-            raise RunFolderError(msg) from None
+            return holder
         self._file = opened
-        with contextlib.suppress(OSError):  # who holds it is a help, no more: the disk may be full
-            opened.seek(0)
-            opened.truncate()
-            opened.write(f"process {os.getpid()} on {socket.gethostname()}")
-            opened.flush()
+        if self._named:
+            with contextlib.suppress(OSError):  # who holds it is a help, no more: the disk may be full
+                opened.seek(0)
+                opened.truncate()
+                opened.write(f"process {os.getpid()} on {socket.gethostname()}")
+                opened.flush()
+        return None
 
     def release(self) -> None:
         """Let the folder go. Safe to call twice."""

@@ -1,0 +1,55 @@
+"""The index of an archive as a page: a table of runs that needs no script, with a history and a comparison by script."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.archive_index import index_data
+from pytest_codeneedle.figures import counted
+from pytest_codeneedle.page_parts import FLOORED
+from pytest_codeneedle.pages import page
+from pytest_codeneedle.verdict import NOT_WORSE, WORSE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_TITLE = "KV-cache recall: all runs"
+
+
+def archive_page(summaries: Sequence[Mapping[str, Any]]) -> str:
+    """The whole page of these summaries; the same for the same runs, in whatever order they come."""
+    data = index_data(summaries)
+    runs = data["runs"]
+    many = [counted(len({run[key] for run in runs}), what) for key, what in (("model", "model"), ("build", "build"))]
+    corpora = len({run["corpus"] for run in runs})
+    for run in runs:
+        run["notes"] = _notes(run)
+    return page(
+        "archive.html",
+        title=_TITLE,
+        styles=("archive.css",),
+        scripts=("archive.js",),
+        data=data,
+        tone=_tone,
+        figure=_figure,
+        counts=", ".join([counted(len(runs), "run"), *many, "1 corpus" if corpora == 1 else f"{corpora} corpora"]),
+    )
+
+
+def _notes(run: Mapping[str, Any]) -> list[str]:
+    """What a person should know of a run beside its figures."""
+    answered, items = run["asked"]
+    return [
+        *(["superseded: it went on"] if run["superseded"] else []),
+        *([f"partial: {answered} of {items} answers"] if answered < items else []),
+        *(["private corpus"] if run["private"] else []),
+    ]
+
+
+def _tone(word: str) -> str:
+    """The class that colours a verdict's word."""
+    return {WORSE: " cn-bad", NOT_WORSE: " cn-good"}.get(word, " cn-odd" if word == FLOORED else "")
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

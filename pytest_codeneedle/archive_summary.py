@@ -1,0 +1,151 @@
+"""What an archive's index needs to know of one kept run: small, plain, made of its run.json and its rows alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import math
+import statistics
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.cells import place_of
+from pytest_codeneedle.frame import Frame
+from pytest_codeneedle.grid import ERROR, make_grid
+from pytest_codeneedle.kept import ANSWERS_KEPT, GPUS
+from pytest_codeneedle.kvtypes import low_pair
+from pytest_codeneedle.margin_grid import cell_margins
+from pytest_codeneedle.standing import standing
+from pytest_codeneedle.stored_run import stored_run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_codeneedle.grid import Grid, View
+    from pytest_codeneedle.verdicts import Judged
+
+    Rows = Sequence[Mapping[str, Any]]
+
+FORMAT = 1
+_DIGITS = 4
+_SHORT_HASH = 12
+#: The embedded server's build says nothing; its version does.
+_NO_BUILD = "b0-unknown"
+#: A loss that is shown as 0.00 is none.
+_ROUNDS_TO_ZERO = 0.005
+
+
+def archive_summary(
+    run_id: str, about: Mapping[str, Any], rows: Rows, judged: Mapping[View, Judged], words: Mapping[View, str]
+) -> dict[str, Any]:
+    """The summary of the run that is kept under this ID: `rows` are its current ones, `words` its verdicts.
+
+    Raises KeyError, TypeError and the like where the run is damaged.
+    """
+    frame, stands = Frame.of(about), standing(about, rows)
+    run = stored_run(run_id, about, rows, about.get(GPUS) or ())
+    return {
+        "format": FORMAT,
+        "id": run_id,
+        "started": str(about.get("started") or ""),
+        "seconds": _seconds(about.get("started")),
+        "ended": str(about.get("ended") or ""),
+        "model": str(about.get("model_name") or about.get("model") or "unknown"),
+        "model_sha256": about.get("model_sha256"),
+        "corpus": run.corpus,
+        "corpus_sha256": run.corpus_sha256,
+        "build": build_of(about),
+        "private": bool(about.get("private")),
+        "answers": about.get(ANSWERS_KEPT) is not False,
+        "lines": run.lines,
+        "functions": len(run.functions),
+        "functions_sha256": _hash(sorted(run.functions)),
+        "questions": dict(run.questions),
+        "facts": dict(run.facts),
+        "reference": str(frame.reference),
+        "items": stands.items,
+        "answered": stands.answered,
+        "errors": stands.errors,
+        "first_answers": _first_answers(rows),
+        "grids": [_grid(rows, frame, view, judged.get(view), words.get(view, "")) for view in frame.views],
+    }
+
+
+def build_of(about: Mapping[str, Any]) -> str:
+    """The build of the server as a person calls it; nothing of an endpoint, which does not say it."""
+    build, version = about.get("server_build"), about.get("server_version")
+    return str((build if build and build != _NO_BUILD else version or build) or "")
+
+
+def _grid(rows: Rows, frame: Frame, view: View, judged: Judged | None, word: str) -> dict[str, Any]:
+    grid = make_grid(rows, frame.pairs, view)
+    margins = cell_margins(rows, frame.pairs, view)
+    means = [mean for cell in grid.answered if (mean := cell.mean_matched) is not None]
+    low = low_pair(frame.pairs, frame.reference)
+    return {
+        "rotation": view.rotation,
+        "title": frame.title(view),
+        "word": word,
+        "sentences": list(judged.said) if judged else [],
+        "mean": _rounded(statistics.fmean(means)) if means else None,
+        "worst": _worst(grid, frame),
+        "low": None if low is None else str(low),
+        "cells": {
+            str(pair): {
+                "matched": _rounded(cell.mean_matched),
+                "scored": len(cell.matched),
+                "passed": _rounded(cell.passed),
+                "errors": cell.errors,
+                "margin": _rounded(margins[pair].mean) if pair in margins else None,
+            }
+            for pair, cell in grid.cells.items()
+        },
+    }
+
+
+def _worst(grid: Grid, frame: Frame) -> dict[str, Any] | None:
+    """The lowest cell beside the reference, and its difference to it; None where none is lower."""
+    others = [cell for cell in grid.answered if cell.pair != frame.reference]
+    if not others:
+        return None
+    lowest = min(others, key=lambda cell: cell.mean_matched or 0.0)
+    base = grid.cells.get(frame.reference)
+    difference = None if base is None or base.mean_matched is None else (lowest.mean_matched or 0.0) - base.mean_matched
+    if difference is not None and difference > -_ROUNDS_TO_ZERO:
+        return None
+    return {"pair": str(lowest.pair), "matched": _rounded(lowest.mean_matched), "difference": _rounded(difference)}
+
+
+def _first_answers(rows: Rows) -> dict[str, list[Any]]:
+    """Cell -> a hash of the first answer that was recorded in it, and how many are: what tells that a run has grown.
+
+    Times are in it, so that no two runs share one; the words of an answer are not, for they are not always kept.
+    """
+    found: dict[str, dict[Any, Mapping[str, Any]]] = {}
+    for row in rows:
+        if row["outcome"] != ERROR:
+            found.setdefault(str(place_of(row)), {}).setdefault((row["function"], row.get("test")), row)
+    return {cell: [_hash(_timed(next(iter(items.values())))), len(items)] for cell, items in sorted(found.items())}
+
+
+def _timed(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: row.get(key) for key in ("at", "function", "load_seconds", "warm_up_ms", "prompt_ms", "predicted_ms")}
+
+
+def _seconds(started: object) -> float | None:
+    """Since 1970, of a time as run.json has it: `2026-11-25T21:19:40+0000`; without a zone it is taken as UTC."""
+    try:
+        moment = dt.datetime.fromisoformat(str(started))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _hash(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:_SHORT_HASH]
+
+
+def _rounded(value: float | None) -> float | None:
+    """Nothing of what JSON has no number for."""
+    return None if value is None or not math.isfinite(value) else round(value, _DIGITS) + 0.0
