@@ -8,6 +8,7 @@ from pytest_codeneedle.cells import parse_place, place_of
 from pytest_codeneedle.figures import counted, few
 from pytest_codeneedle.grid import ERROR, rows_by_pair
 from pytest_codeneedle.kvtypes import AS_SERVED
+from pytest_codeneedle.page_items import first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -76,7 +77,7 @@ def _incomplete(about: Mapping[str, Any], rows: Rows) -> list[str]:
         left = f"{len(unasked)} of {len(planned)} questions were not asked"
         lines.append(f"{left}: {few(list(dict.fromkeys(unasked)))}")
     if about.get("problem"):
-        lines.append(f"no server came up: {_first_line(str(about['problem']))}")
+        lines.append(f"no server came up: {first_line(str(about['problem']))}")
     if settled := (about.get("quick") or {}).get("settled"):
         lines.append(f"--kv-quick left out what the answer did not need: {settled}")
     if about.get("shard"):
@@ -88,7 +89,7 @@ def _erring(rows: Rows) -> list[str]:
     """What whole cells say of themselves, each message once with its cells; of other errors how many there are."""
     said: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
-        told = _first_line(str(row.get("error") or ""))
+        told = first_line(str(row.get("error") or ""))
         said.setdefault(told.removeprefix(f"{place_of(row).pair}: "), []).append(row)
     shared = sorted(told for told, of_one in said.items() if told and len(of_one) > 1)[:_MESSAGES]
     lines = []
@@ -99,11 +100,6 @@ def _erring(rows: Rows) -> list[str]:
     if others:
         lines.append(f"{counted(len(others), 'question')} gave no answer to score: {few(_places(others))}")
     return lines
-
-
-def _first_line(error: str) -> str:
-    """What an error says, without the end of a log."""
-    return error.partition("\n")[0].partition(". The last lines of")[0]
 
 
 def _unverified(rows: Rows) -> list[str]:
