@@ -32,7 +32,7 @@ def distrusted(rows: Rows) -> list[str]:
     """Cells that are not what they say, or whose servers had trouble."""
     lines = []
     fallbacks = {str(place_of(row)): row["fallbacks"] for row in rows if row.get("fallbacks")}
-    lines += [f"not what it says: {place}: {line}" for place, line in fallbacks.items()]
+    lines += [f"not what it says: {place}: {line}" for place, line in sorted(fallbacks.items())]
     again = _places(row for row in rows if row.get("asked_again") or row.get("relaunches"))
     if again:
         lines.append(f"asked again after a fault (asked_again, relaunches in the rows): {', '.join(again)}")
