@@ -1,13 +1,12 @@
-"""What a session found, in the reports of others: JUnit's properties and pytest-html's page."""
+"""What a session found, in the reports of others: JUnit's properties."""
 
 from __future__ import annotations
 
-import html
 import json
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from pytest_codeneedle.session import GridSession
 
@@ -40,11 +39,3 @@ def add_to_junit(session: GridSession, gate: Mapping[str, tuple[str, Mapping[str
                 writer.add_global_property(f"codeneedle.{corpus}.gate", sentence)
                 told = json.dumps(facts, ensure_ascii=False, allow_nan=False)
                 writer.add_global_property(f"codeneedle.{corpus}.gate_json", told)
-
-
-def html_sections(sections: Iterable[tuple[str, list[str]]]) -> list[str]:
-    """Each (title, lines) as a heading and text of fixed width, escaped."""
-    return [
-        f"<h2>{html.escape(title)}</h2><pre>{html.escape(chr(10).join(lines), quote=False)}</pre>"
-        for title, lines in sections
-    ]

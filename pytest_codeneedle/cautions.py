@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.cells import place_of
-from pytest_codeneedle.figures import few
+from pytest_codeneedle.cells import parse_place, place_of
+from pytest_codeneedle.figures import counted, few
 from pytest_codeneedle.grid import ERROR, rows_by_pair
 from pytest_codeneedle.kvtypes import AS_SERVED
-from pytest_codeneedle.standing import standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -64,16 +63,18 @@ def _thought(rows: Rows, frame: Frame) -> list[str]:
 
 
 def _incomplete(about: Mapping[str, Any], rows: Rows) -> list[str]:
-    """What was planned and is not there."""
-    stands = standing(about, rows)
+    """What was planned and is not there. As in a grid, of several rows about one item the last counts."""
+    last = {(place_of(row), row["function"]): row["outcome"] for row in rows}
+    erring = [str(place) for (place, _), outcome in last.items() if outcome == ERROR]
+    asked = about.get("asked") or [function["name"] for function in about["functions"]]
+    planned = [(parse_place(name), one) for name in about.get("cells") or about["pairs"] for one in asked]
+    unasked = [str(place) for place, function in planned if (place, function) not in last]
     lines = []
-    if stands.errors:
-        cells = [str(cell.place) for cell in stands.cells if cell.errors]
-        lines.append(f"{stands.errors} of {stands.items} questions gave no answer to score: {few(cells)}")
-    unasked = stands.items - stands.answered - stands.errors
+    if erring:
+        lines.append(f"{counted(len(erring), 'question')} gave no answer to score: {few(sorted(set(erring)))}")
     if unasked:
-        cells = [str(cell.place) for cell in stands.cells if cell.items > cell.answered + cell.errors]
-        lines.append(f"{unasked} of {stands.items} questions were not asked: {few(cells)}")
+        left = f"{len(unasked)} of {len(planned)} questions were not asked"
+        lines.append(f"{left}: {few(list(dict.fromkeys(unasked)))}")
     if about.get("problem"):
         lines.append(f"no server came up: {str(about['problem']).partition(chr(10))[0]}")
     if settled := (about.get("quick") or {}).get("settled"):

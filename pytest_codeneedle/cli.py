@@ -14,6 +14,7 @@ from pytest_codeneedle import (
     commands_compare,
     commands_corpus,
     commands_heatmap,
+    commands_pages,
     commands_run,
     commands_stored,
 )
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_grid(commands)
     _add_summary(commands)
     _add_heatmap(commands)
+    _add_report(commands)
     _add_rescore(commands)
     _add_status(commands)
     _add_merge(commands)
@@ -127,6 +129,17 @@ def _add_heatmap(commands: _Commands) -> None:
     heatmap.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="NAME.png or NAME.svg")
     heatmap.add_argument("--of", choices=FIGURES, default="matched", help="lines, functions passed, or nats (matched)")
     heatmap.set_defaults(run=commands_heatmap.heatmap)
+
+
+def _add_report(commands: _Commands) -> None:
+    report = commands.add_parser("report", help="write the HTML page of stored runs, complete or partial")
+    report.add_argument("run_folders", metavar="RUN", type=Path, nargs="+")
+    report.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="index.html is written into it")
+    code = report.add_mutually_exclusive_group()
+    code.add_argument("--redact", action="store_true", help="no code at all")
+    code.add_argument("--embed-source", action="store_true", help="of private code also lines that were not asked for")
+    report.add_argument("--all-diffs", action="store_true", help="every diff, whatever the size; default: about 1 MB")
+    report.set_defaults(run=commands_pages.report)
 
 
 def _add_rescore(commands: _Commands) -> None:

@@ -4,10 +4,93 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_codeneedle.commands_corpus import write_text
+from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.store import RunFolder
+
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
+
+    from pytest_codeneedle.page_model import Section
+
+INDEX = "index.html"
+_PRIVATE_FOLDER = 0o700
 
 
 def report(flags: argparse.Namespace) -> None:
-    """Write the page of these runs into a folder."""
-    raise NotImplementedError(flags)
+    """Write the page of one or more runs into a folder.
+
+    Raises ConfigurationError where another page is there, or nothing can be written.
+    """
+    from pytest_codeneedle.pages import run_page  # noqa: PLC0415 - each command pays for its own imports
+
+    target = flags.output / INDEX
+    refuse_foreign(target)
+    folders = [RunFolder.open(path) for path in flags.run_folders]
+    sections = [stored_section(one, redact=flags.redact, embed_source=flags.embed_source) for one in folders]
+    html = run_page(sections, title=page_title(sections), all_diffs=flags.all_diffs)
+    private = any(one.private for one in folders)
+    _make(flags.output, private=private)
+    if target.exists() and private:
+        target.unlink()  # it may have been readable for all
+    write_text(target, html, private=private)
+    print(f"report: {target}")
+    for section in sections:
+        print("\n".join(said(section)))
+
+
+def stored_section(folder: RunFolder, *, redact: bool = False, embed_source: bool = False) -> Section:
+    """What a page shows of a stored run, complete or partial; the two flags as the run had them, or stricter, or wider.
+
+    `redact` shows no code, `embed_source` of private code also what was not asked for.
+    """
+    from pytest_codeneedle.frame import Frame  # noqa: PLC0415 - as above
+    from pytest_codeneedle.page_parts import hidden_of, section  # noqa: PLC0415 - as above
+    from pytest_codeneedle.summary import run_verdicts  # noqa: PLC0415 - as above
+
+    about, rows = folder.about(), folder.current_rows()
+    about = {
+        **about,
+        "redact": about.get("redact") or redact,
+        "embed_source": about.get("embed_source") or embed_source,
+    }
+    frame = Frame.of(about)
+    return section(about, rows, frame, run_verdicts(rows, frame), hidden=hidden_of(about))
+
+
+def page_title(sections: list[Section]) -> str:
+    """`KV-cache recall: CORPUS, MODEL`; of several runs what they share."""
+    corpora = list(dict.fromkeys(one.corpus for one in sections))
+    models = list(dict.fromkeys(one.model for one in sections))
+    return f"KV-cache recall: {' and '.join(corpora)}, {' and '.join(models)}"
+
+
+def said(section: Section) -> list[str]:
+    """The verdict word of each grid, as the page has it."""
+    from pytest_codeneedle.printable import printable  # noqa: PLC0415 - as above
+
+    named = printable(f"{section.corpus}, {section.model}")
+    return [f"{named}{f', {part.title}' if part.title else ''}: {part.word or 'no verdict'}" for part in section.parts]
+
+
+def refuse_foreign(page: Path) -> None:
+    """Raise ConfigurationError where a file is in the way that was not written here."""
+    from pytest_codeneedle.pages import is_ours  # noqa: PLC0415 - as above
+
+    try:
+        ours = not page.exists() or is_ours(page.read_text(encoding="utf-8", errors="replace"))
+    except OSError as error:
+        msg = f"{page} cannot be read: {error.strerror}; give another -o DIR"
+        raise ConfigurationError(msg) from error
+    if not ours:
+        msg = f"{page} is not a page of codeneedle's, and is left as it is; give another -o DIR"
+        raise ConfigurationError(msg)
+
+
+def _make(folder: Path, *, private: bool) -> None:
+    try:
+        folder.mkdir(mode=_PRIVATE_FOLDER if private else 0o777, parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"{folder} cannot be written: {error.strerror}; give another -o DIR"
+        raise ConfigurationError(msg) from error

@@ -45,6 +45,7 @@ class Gate:
         self._baselines: dict[str, StoredRun] = {}
         self._compared: dict[str, Comparison | str] = {}
         self._judged_failures = 0
+        self.told: dict[str, tuple[str, dict[str, Any]]] = {}
         self._said: list[str] = []
         if session.is_worker:
             sent: list[list[str]] = session.config.workerinput[FAILED_THEN]  # type: ignore[attr-defined]  # xdist's
@@ -108,12 +109,13 @@ class Gate:
         if not self._session.prepared:
             return {}
         self._compared = {name: self._compare(name, run) for name, run in self._baselines.items()}
-        return {
+        self.told = {
             name: (f"not compared: {one}", {"worse": None, "why_not": one})
             if isinstance(one, str)
             else (verdict(one), one.facts())
             for name, one in self._compared.items()
         }
+        return self.told
 
     @pytest.hookimpl(trylast=True)  # known to be calibrated or not
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

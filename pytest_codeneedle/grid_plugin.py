@@ -43,6 +43,10 @@ class GridPlugin:
         self.fleet = Fleet(self.session)
         if not self.session.is_worker:
             config.pluginmanager.register(self.fleet)
+            if config.getoption("htmlpath", None):
+                from pytest_codeneedle.html_report import HtmlReport  # noqa: PLC0415 - other sessions pay for no import
+
+                config.pluginmanager.register(HtmlReport(self.session, self._gate), "codeneedle-html")
         elif self.session.folders:
             config.pluginmanager.register(Guest(self.session.folders))
         self._told: set[str] = set()
@@ -189,11 +193,6 @@ class GridPlugin:
                 end_workers(self._local_workers.values())  # once more: two signals at once may not wake one that waits
             self.session.finish()
             attachments.add_to_junit(self.session, {} if self._gate is None else self._gate.compare())
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_html_results_summary(self, prefix: list[str]) -> None:
-        """The grids and the verdict at the top of pytest-html's page."""
-        prefix.extend(attachments.html_sections(terminal.summary(self.session)))
 
     def pytest_unconfigure(self) -> None:
         """Leave the signals as they were."""

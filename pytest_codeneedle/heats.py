@@ -177,7 +177,7 @@ def _deep(pair: KVPair, column: _Column, mean: float | None, lines: int) -> Heat
 
 def _of_grid(grid: Grid, names: tuple[str, str, str], scale: Scale, field: Callable[[Cell], HeatCell]) -> Heat:
     """`names` are key, title and unit."""
-    ctks, ctvs = (by_precision(names) for names in zip(*((pair.ctk, pair.ctv) for pair in grid.cells), strict=True))
+    ctks, ctvs = by_precision(pair.ctk for pair in grid.cells), by_precision(pair.ctv for pair in grid.cells)
     return Heat(
         *names,
         corner=_CORNER,

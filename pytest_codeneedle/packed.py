@@ -1,19 +1,19 @@
 """The items of a page as compact JSON: a script draws the few that are looked at.
 
-A column is a list; what repeats is a number that points into a list. The lines that a function was asked for stand once,
-so that a diff is mostly small numbers: 20,000 items are about half a megabyte before their diffs.
+A column is a list; what repeats is a number that points into a list. The lines that a function was asked for stand
+once, so that a diff is mostly small numbers: 20,000 items are about half a megabyte before their diffs.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_codeneedle.kvtypes import BITS
 from pytest_codeneedle.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from pytest_codeneedle.page_model import PageItem, Section, ShownDiff
     from pytest_codeneedle.scoring import Tag
@@ -24,9 +24,12 @@ DIFF_BYTES = 1_000_000
 MARKS: tuple[Tag, ...] = ("matched", "missing", "hallucinated", "bonus")
 #: Instead of a diff, where the page has no room for it.
 NO_ROOM = -1
+#: From this share of the room on no more is tried: there may be thousands.
+_FULL = 0.99
 _EXPECTED: tuple[Tag, ...] = ("matched", "missing")
 
 Line = int | list[Any]
+_T = TypeVar("_T")
 
 
 def key(corpus: str, item: PageItem) -> str:
@@ -56,10 +59,10 @@ def as_script(value: object) -> str:
     return text
 
 
-class _Seen(dict["Hashable", int]):
+class _Seen(dict[_T, int]):
     """Numbers for values, in the order in which they are seen."""
 
-    def __missing__(self, value: Hashable) -> int:
+    def __missing__(self, value: _T) -> int:
         self[value] = len(self)
         return self[value]
 
@@ -83,6 +86,9 @@ class _Pack:
             item = self._items[at]
             if item.diff is None:
                 continue
+            if budget is not None and used >= _FULL * budget:
+                self._diff_of[at] = NO_ROOM
+                continue
             lines = packed_diff(item.diff, self._expected[item.function])
             size = _bytes(lines)
             if budget is not None and used + size > budget:
@@ -95,7 +101,8 @@ class _Pack:
 
     def plain(self) -> dict[str, Any]:
         """Lists, and for each item one entry in every column; None where an item has none."""
-        items, cells, functions, texts = self._items, _Seen(), _Seen(), _Seen()
+        items, texts = self._items, _Seen[str]()
+        cells, functions = _Seen[tuple[str, str, str]](), _Seen[tuple[str, float | None]]()
         columns = {
             "outcome": [texts[item.outcome] for item in items],
             "cell": [cells[item.ctk, item.ctv, item.place] for item in items],
@@ -108,7 +115,9 @@ class _Pack:
             "error": [texts[item.error] if item.error else None for item in items],
             "diff": [self._diff_of.get(at) for at in range(len(items))],
         }
-        types = sorted({one for item in items for one in (item.ctk, item.ctv)}, key=lambda one: (-BITS.get(one, 0), one))
+        types = sorted(
+            {one for item in items for one in (item.ctk, item.ctv)}, key=lambda one: (-BITS.get(one, 0), one)
+        )
         shown = self._diffs and self._expected
         return {
             "corpus": printable(self._corpus),

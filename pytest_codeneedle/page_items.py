@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.answers import runs_on
@@ -11,7 +11,7 @@ from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.grid import ERROR, FAILED
 from pytest_codeneedle.kvtypes import in_grid_order
 from pytest_codeneedle.page_model import PageItem
-from pytest_codeneedle.printable import printable, shown_line
+from pytest_codeneedle.printable import cut, printable
 from pytest_codeneedle.shareable import shareable
 from pytest_codeneedle.shown_diff import shown_diff
 
@@ -61,7 +61,12 @@ def shown_text(text: str) -> str:
     more = len(lines) - _ERROR_LINES
     # An error begins with what it says and ends with the last lines of a log.
     kept = lines if more <= 0 else [*lines[: _ERROR_LINES // 2], f"... {more} more lines", *lines[-_ERROR_LINES // 2 :]]
-    return "\n".join(shown_line(str(shareable(line))) for line in kept)
+    return "\n".join(map(_shown_line, kept))
+
+
+def _shown_line(line: str) -> str:
+    kept, more = cut(line)  # first: a path is looked for in time that grows with the square of the line
+    return printable(str(shareable(kept))) + more
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,7 @@ class _Items:
     functions: Mapping[str, Mapping[str, Any]]
     relax_indent: bool
     hidden: tuple[Tag, ...] | None
+    errors: dict[str, str] = field(default_factory=dict)  # a cell's error is that of all its items: shown once, kept
 
     def item(self, row: Mapping[str, Any]) -> PageItem:
         scored = row["outcome"] != ERROR
@@ -86,9 +92,14 @@ class _Items:
             run_on=self._run_on(row) if scored else None,
             label=printable(str(row.get("label") or "")),
             seconds=_seconds(row),
-            error="" if scored else shown_text(str(row.get("error") or "")),
+            error="" if scored else self._error(str(row.get("error") or "")),
             diff=self._diff(row) if row["outcome"] == FAILED else None,
         )
+
+    def _error(self, text: str) -> str:
+        if text not in self.errors:
+            self.errors[text] = shown_text(text)
+        return self.errors[text]
 
     def _expected(self, row: Mapping[str, Any]) -> tuple[list[str], list[str], str] | None:
         """The lines asked for, those that follow, and the answer; None where one of them was not kept."""

@@ -85,7 +85,7 @@ def _parts(rows: Rows, frame: Frame, judged: Mapping[View, Judged]) -> tuple[Gri
     figures = rotation_figures(rows, frame)
     if figures is not None:
         sentence, cells = rotation_said(*figures)
-        said = sentence + "; ".join(f" {pair} {told}" for pair, told in cells.items())
+        said = f"{sentence} {'; '.join(f'{pair} {told}' for pair, told in cells.items())}".rstrip()
         heat = rotation_heat(rotation_grid(*figures))
         parts[-1] = replace(parts[-1], heats=(*parts[-1].heats, heat), summary=(*parts[-1].summary, said))
     return tuple(parts)

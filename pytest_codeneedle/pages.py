@@ -61,10 +61,14 @@ def run_fragment(sections: Sequence[Section], *, with_items: bool, all_diffs: bo
     With `with_items` the table of items is there too; `codeneedle.drawDiff(host, key)` of its script draws a diff in
     either case (`packed.key`).
     """
-    return _environment().get_template("fragment.html").render(
-        styles=("base.css", "page.css"),
-        scripts=("items.js",),
-        **_values(sections, with_items=with_items, all_diffs=all_diffs),
+    return (
+        _environment()
+        .get_template("fragment.html")
+        .render(
+            styles=("base.css", "page.css"),
+            scripts=("items.js",),
+            **_values(sections, with_items=with_items, all_diffs=all_diffs),
+        )
     )
 
 
@@ -75,20 +79,24 @@ def page(
     back: tuple[str, str] | None = None,
     styles: Sequence[str] = (),
     scripts: Sequence[str] = (),
-    **values: Any,
+    **values: Any,  # noqa: ANN401 - whatever the template asks for
 ) -> str:
     """A template that extends `layout.html`, with these assets written into it and a policy that lets no other run.
 
     The look of all pages (base.css) comes first.
     """
-    return _environment().get_template(template).render(
-        title=title,
-        back=back,
-        styles=("base.css", *styles),
-        scripts=scripts,
-        policy=policy([asset(name) for name in scripts]),
-        generator=f"{GENERATOR} {version(GENERATOR)}",
-        **values,
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            title=title,
+            back=back,
+            styles=("base.css", *styles),
+            scripts=scripts,
+            policy=policy([asset(name) for name in scripts]),
+            generator=f"{GENERATOR} {version(GENERATOR)}",
+            **values,
+        )
     )
 
 

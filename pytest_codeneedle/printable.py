@@ -20,5 +20,11 @@ def printable(text: str) -> str:
 
 def shown_line(text: str) -> str:
     r"""One line as `printable`; of a longer one than `LONGEST` the beginning, and how many characters more it has."""
+    kept, more = cut(text)
+    return printable(kept) + more
+
+
+def cut(text: str) -> tuple[str, str]:
+    """The first `LONGEST` characters of a line, and what is said of the others."""
     more = len(text) - LONGEST
-    return printable(text) if more <= 0 else f"{printable(text[:LONGEST])} ... {more} more characters"
+    return (text, "") if more <= 0 else (text[:LONGEST], f" ... {more} more characters")

@@ -28,6 +28,11 @@ def start(session: pytest.Session, grid: GridSession) -> None:
         session.config.pluginmanager.register(QuickStop(session.config, grid), "codeneedle-quick")
 
 
+def is_spared(report: pytest.TestReport) -> bool:
+    """Whether it is of an item that need not be asked."""
+    return report.skipped and isinstance(report.longrepr, tuple) and report.longrepr[2].endswith(_REASON)
+
+
 class QuickStop:
     """The controller's hooks. Without xdist what need not be asked is skipped; xdist's workers are not sent it."""
 
@@ -107,8 +112,7 @@ class QuickStop:
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
         """The line below the grid stands for the letters of what was spared; -v shows the items."""
-        spared = report.skipped and isinstance(report.longrepr, tuple) and report.longrepr[2].endswith(_REASON)
-        return ("skipped", "", "SKIPPED") if spared and config.get_verbosity() <= 0 else None
+        return ("skipped", "", "SKIPPED") if is_spared(report) and config.get_verbosity() <= 0 else None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:

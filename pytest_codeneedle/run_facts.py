@@ -13,118 +13,148 @@ from pytest_codeneedle.shareable import shareable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    About = Mapping[str, Any]
+
 _DIGITS = 12
+#: Characters of one value: no command line is as long.
+_LONGEST = 4000
 
 
-def run_facts(about: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def run_facts(about: About) -> tuple[tuple[str, str], ...]:
     """The identity of the run that `about`, its run.json, tells of; what that does not say is left out."""
     found = {
         "corpus": _corpus(about),
-        "model": _model(about),
-        "server": _joined(about.get("server"), about.get("server_version"), about.get("server_build")),
+        "model": _listed(about.get("model_name"), _sha256(about.get("model_sha256"))),
+        "server": _listed(about.get("server"), about.get("server_version"), about.get("server_build")),
+        "command": _listed(about.get("server_command")),
         "arguments": _arguments(about),
+        "request": _listed(*(f"{key}={value}" for key, value in (about.get("request") or {}).items())),
         "rotation": _rotation(about),
         "context": _context(about),
         "grid": _grid(about),
         "questions": _questions(about),
-        "wording": _joined(about.get("prompt"), _named("thinking", about.get("thinking"))),
-        "sample seed": _text(about.get("sample_seed")),
-        "date": _text(about.get("started")),
+        "wording": _listed(about.get("prompt"), _with("thinking: {}", about.get("thinking"))),
+        "sample": _sample(about),
+        "date": _date(about),
         "wall time": duration(about["wall_seconds"]) if about.get("wall_seconds") else "",
         "machine": _machine(about),
-        "versions": ", ".join(f"{name} {one}" for name, one in (about.get("versions") or {}).items() if one),
-        "made of": ", ".join(_sources(about)),
+        "servers": _servers(about),
+        "versions": _listed(*(f"{name} {one}" for name, one in (about.get("versions") or {}).items() if one)),
+        "made of": _listed(*(one.get("run") for one in about.get("merged") or ()), *(about.get("imported") or ())),
     }
-    return tuple((term, printable(str(value))) for term, value in found.items() if value)
+    return tuple((term, printable(value)) for term, value in found.items() if value)
 
 
-def _text(value: object) -> str:
-    return "" if value is None or value == [] else str(shareable(value))
+def _listed(*values: object) -> str:
+    """Those that say something, each once."""
+    told = dict.fromkeys(str(shareable(str(value)[:_LONGEST])) for value in values if value not in (None, "", []))
+    return ", ".join(told)
 
 
-def _joined(*values: object) -> str:
-    return ", ".join(dict.fromkeys(text for value in values if (text := _text(value))))
+def _with(text: str, value: object) -> str:
+    """The text with the value in it; nothing without one."""
+    return text.format(value) if value not in (None, "", 0) else ""
 
 
-def _named(name: str, value: object) -> str:
-    return f"{name} {value}" if value not in (None, "", []) else ""
-
-
-def _hash(value: object) -> str:
+def _sha256(value: object) -> str:
     return f"sha256 {str(value)[:_DIGITS]}" if value else ""
 
 
-def _corpus(about: Mapping[str, Any]) -> str:
-    files = about.get("corpus_files") or ()
-    size = f"{about['corpus_bytes']} bytes" if about.get("corpus_bytes") else ""
-    private = "private" if about.get("private") else ""
-    trim = _named("trimmed to tokens", (about.get("trim") or {}).get("max_tokens"))
-    parts = (about.get("language"), counted(len(files), "file") if files else "", size, trim, private)
-    return _joined(about.get("corpus"), _hash(about.get("corpus_sha256")), *parts)
+def _corpus(about: About) -> str:
+    files, skipped, trim = about.get("corpus_files"), about.get("skipped_files"), about.get("trim") or {}
+    dropped = f" ({counted(len(trim['dropped']), 'file')} dropped)" if trim.get("dropped") else ""
+    return _listed(
+        about.get("corpus"),
+        _sha256(about.get("corpus_sha256")),
+        about.get("language"),
+        counted(len(files), "file") if files else "",
+        _with("{} bytes", about.get("corpus_bytes")),
+        _with("trimmed to {} tokens", trim.get("max_tokens")) + dropped,
+        f"{counted(len(skipped), 'file')} left out" if skipped else "",
+        "private" if about.get("private") else "",
+    )
 
 
-def _model(about: Mapping[str, Any]) -> str:
-    return _joined(about.get("model_name"), _hash(about.get("model_sha256")))
+def _is_endpoint(about: About) -> bool:
+    """Nobody tells how the server behind one was started."""
+    return str(about.get("server") or "").startswith("endpoint ")
 
 
-def _arguments(about: Mapping[str, Any]) -> str:
-    """What answers may depend on: without the model, the cell's types, threads and address."""
+def _arguments(about: About) -> str:
+    """What answers may depend on: without the model, a cell's types, threads and address."""
+    if _is_endpoint(about):
+        return ""
     identity = about.get("identity") or {}
     words = [*(identity.get("environment") or ()), *(identity.get("server_args") or about.get("server_args") or ())]
     return shlex.join(map(str, shareable(words)))
 
 
-def _rotation(about: Mapping[str, Any]) -> str:
+def _rotation(about: About) -> str:
     asked = [name for name in about.get("rotations") or () if name != "default"]
-    return " and ".join(asked) or _text((about.get("identity") or {}).get("rotation"))
+    if _is_endpoint(about):
+        return ""
+    return " and ".join(asked) or _listed((about.get("identity") or {}).get("rotation"))
 
 
-def _context(about: Mapping[str, Any]) -> str:
+def _context(about: About) -> str:
     tokens = about.get("tokens") or {}
-    return _joined(
-        counted(about["n_ctx"], "token") if about.get("n_ctx") else "",
-        _named("corpus", tokens.get("file")),
-        _named("longest prompt", tokens.get("longest_prompt")),
+    return _listed(
+        _with("{} tokens", about.get("n_ctx")),
+        _with("{} of the corpus", tokens.get("file")),
+        _with("{} of the longest question", tokens.get("longest_prompt")),
     )
 
 
-def _grid(about: Mapping[str, Any]) -> str:
+def _grid(about: About) -> str:
     repeat = about.get("repeat") or 1
-    return _joined(
+    return _listed(
         counted(len(about.get("pairs") or ()), "pair"),
-        _named("reference", about.get("reference")),
+        _with("reference {}", about.get("reference")),
         f"delta {lines_of(about['delta'])}" if about.get("delta") else "",
-        _named("order", about.get("order")),
         f"{repeat} passes" if repeat > 1 else "",
-        _named("shard", about.get("shard")),
+        about.get("order"),
+        _with("part {}", about.get("shard")),
     )
 
 
-def _questions(about: Mapping[str, Any]) -> str:
+def _questions(about: About) -> str:
     relaxed = about.get("relax_indent")
-    indent = "" if relaxed is None else f"indentation {'ignored' if relaxed else 'compared'}"
-    return _joined(
+    return _listed(
         counted(len(about.get("asked") or about.get("functions") or ()), "function"),
         f"{lines_of(about['lines'])} each" if about.get("lines") else "",
-        _named("passed from lines", about.get("pass")),
-        indent,
+        f"{lines_of(about['pass'])} pass" if about.get("pass") else "",
+        "" if relaxed is None else f"indentation {'ignored' if relaxed else 'compared'}",
         "whole answers" if about.get("full_answer") else "",
     )
 
 
-def _machine(about: Mapping[str, Any]) -> str:
-    machine = about.get("machine") or {}
-    return _joined(
-        machine.get("system"),
-        machine.get("architecture"),
-        counted(machine["cores"], "core") if machine.get("cores") else "",
-        _named("Python", machine.get("python")),
-        counted(about["workers"], "server") if about.get("workers") else "",
-        _named("threads", about.get("threads")),
-        _named("devices", ",".join(map(str, about.get("devices") or ()))),
+def _sample(about: About) -> str:
+    return _listed(
+        counted(about["sample_k"], "function") if about.get("sample_k") else "",
+        "" if about.get("sample_seed") is None else f"seed {about['sample_seed']}",
     )
 
 
-def _sources(about: Mapping[str, Any]) -> list[str]:
-    merged = [str(shareable(one.get("run"))) for one in about.get("merged") or ()]
-    return [*merged, *(str(shareable(one)) for one in about.get("imported") or ())]
+def _date(about: About) -> str:
+    resumed = about.get("resumed")
+    return _listed(about.get("started"), f"resumed {counted(len(resumed), 'time')}" if resumed else "")
+
+
+def _machine(about: About) -> str:
+    machine = about.get("machine") or {}
+    return _listed(
+        machine.get("system"),
+        machine.get("architecture"),
+        counted(machine["cores"], "core") if machine.get("cores") else "",
+        _with("Python {}", machine.get("python")),
+        f"{counted(len(about['hosts']), 'host')}" if about.get("hosts") else "",
+    )
+
+
+def _servers(about: About) -> str:
+    workers = about.get("workers") or 0
+    return _listed(
+        f"{workers} at once" if workers > 1 else "",
+        f"{counted(about['threads'], 'thread')} each" if about.get("threads") else "",
+        _with("devices {}", " ".join(map(str, about.get("devices") or ()))),
+    )

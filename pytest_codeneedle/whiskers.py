@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 #: In units of the picture; one is a pixel at full size.
 WIDTH, ROW, LEFT, RIGHT, TOP, BOTTOM = 440, 26, 52, 18, 8, 40
-_TICKS = 5
+_TICKS = 6
 _PADDING = 0.06  # of the span, so that no whisker ends on the frame
 
 
@@ -55,9 +55,13 @@ class Whiskers:
     rows: tuple[Whisker, ...]
 
 
-def whiskers(side: SidePicture) -> Whiskers:
-    """The picture; its axis holds zero, every difference and every end that is not open."""
-    ends = [one for mark in side.marks for one in (mark.difference, mark.low, mark.high) if one is not None]
+def whiskers(side: SidePicture, beside: Sequence[SidePicture] = ()) -> Whiskers:
+    """The picture; its axis holds zero, every difference and every end that is not open, those `beside` it as well.
+
+    So the pictures of K and V have one axis, and a side that costs nothing looks like it.
+    """
+    marks = [mark for one in (side, *beside) for mark in one.marks]
+    ends = [one for mark in marks for one in (mark.difference, mark.low, mark.high) if one is not None]
     low, high = _span([0.0, *ends])
     step = _step(high - low)
     first, last = math.ceil(low / step), math.floor(high / step)

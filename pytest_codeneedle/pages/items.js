@@ -201,11 +201,12 @@
       this.where = made("span", { class: "cn-soft" });
       this.pager = made("div", { class: "cn-pager" }, this.before, this.after, this.where);
       const named = (name, control) => made("label", {}, name, control);
+      host.querySelector(".cn-bare").remove();
       host.append(
         made("div", { class: "cn-tools" },
           named("function, label or error", this.text), named("outcome", this.outcome), named("cell", this.place)),
         this.count,
-        made("div", { class: "cn-scroll", tabindex: "0", role: "region", "aria-label": `Every question: ${this.pack.corpus}` },
+        made("div", { class: "cn-scroll cn-list-box", tabindex: "0", role: "region", "aria-label": `Every question: ${this.pack.corpus}` },
           made("table", { class: "cn-table cn-list" },
             made("caption", { class: "cn-unseen" }, "One row for each question; headers sort, names open what was lost"),
             made("thead", {}, this.heads()), this.body)),
@@ -321,7 +322,7 @@
     }
 
     detail(at) {
-      const host = made("div");
+      const host = made("div", { class: "cn-detail" });
       draw(host, this.pack, at);
       return made("tr", { class: "cn-open" }, made("td", { colspan: String(COLUMNS.length) }, host));
     }

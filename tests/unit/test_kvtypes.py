@@ -16,6 +16,7 @@ from pytest_codeneedle.kvtypes import (
     by_precision,
     default_reference,
     grid_pairs,
+    in_grid_order,
     parse_pair,
     parse_pairs,
     parse_types,
@@ -239,3 +240,13 @@ def test_the_reference_without_bf16() -> None:
 
     assert 13.0 == KVPair("q8_0", "q4_0").bits
     assert KVPair("q8_0", "q4_0") == default_reference(pairs)
+
+
+@given(some_pairs)
+def test_pairs_are_put_in_the_order_of_a_grid(pairs: list[KVPair]) -> None:
+    """Row by row, most bits first, whatever their order was; each once."""
+    found = in_grid_order([*pairs, *pairs[::-1]])
+    assert set(pairs) == set(found)
+    assert len(pairs) == len(found)
+    every = grid_pairs(by_precision(BITS), by_precision(BITS))
+    assert [pair for pair in every if pair in found] == found

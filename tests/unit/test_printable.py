@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_codeneedle.printable import printable
+from pytest_codeneedle.printable import LONGEST, printable, shown_line
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,17 @@ def test_what_is_shown_is_shown_as_it_is(text: str) -> None:
     assert once == printable(once)
     assert "\n" not in once
     assert once == once.encode().decode()
+
+
+@given(st.text(max_size=3 * LONGEST))
+def test_a_long_line_is_cut(text: str) -> None:
+    """Up to the limit a line is whole; of a longer one the beginning is shown, and how much is not."""
+    if len(text) <= LONGEST:
+        assert printable(text) == shown_line(text)
+    else:
+        assert f"{printable(text[:LONGEST])} ... {len(text) - LONGEST} more characters" == shown_line(text)
+
+
+def test_a_line_of_a_megabyte_is_short() -> None:
+    """Whatever it is made of."""
+    assert "\\x00" * LONGEST + " ... 999600 more characters" == shown_line("\0" * 1_000_000)

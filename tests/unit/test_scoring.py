@@ -508,6 +508,11 @@ def test_terminal_codes_stay_text(text: str, shown: str) -> None:
     assert f"+ {shown}" == render_diff([DiffLine("hallucinated", text)])
 
 
+def test_a_diff_cuts_long_lines() -> None:
+    """A model may write a megabyte without a line break."""
+    assert f"+ {'x' * 400} ... 999600 more characters" == render_diff([DiffLine("hallucinated", "x" * 1_000_000)])
+
+
 @given(st.lists(st.builds(DiffLine, st.sampled_from(["matched", "missing", "bonus"]), st.text())))
 def test_rendered_diff_has_one_line_each(diff: list[DiffLine]) -> None:
     """Whatever a line holds, it takes one line and can be written as UTF-8."""

@@ -1,4 +1,4 @@
-"""Sections made by hand for tests of pages: a grid of 36 cells, failures, errors, and the text of others at its worst."""
+"""Sections made by hand for tests of pages: 36 cells, failures, errors, and the text of others at its worst."""
 
 from __future__ import annotations
 
@@ -134,7 +134,11 @@ def section(**more: Any) -> Section:
         "calibration": "bf16/bf16 recalled 100 % of its lines.",
         "gate": "",
         "cautions": (),
-        "facts": (("corpus", "random-bodies-mini, sha256 0123456789ab"), ("build", "b4242"), ("context", "2048 tokens")),
+        "facts": (
+            ("corpus", "random-bodies-mini, sha256 0123456789ab"),
+            ("build", "b4242"),
+            ("context", "2048 tokens"),
+        ),
         "items": items(),
     }
     return Section(**{**facts, **more})

@@ -1,0 +1,110 @@
+"""What to distrust in a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stored_runs import about, row
+
+from pytest_codeneedle.cautions import added_args, cautions, distrusted, thoughts
+from pytest_codeneedle.frame import Frame
+from pytest_codeneedle.grid import View
+from pytest_codeneedle.kvtypes import KVPair
+
+FUNCTIONS = [{"name": "f0", "primary": [], "bonus": []}, {"name": "f1", "primary": [], "bonus": []}]
+CELLS = ["bf16/bf16", "q4_0/q4_0"]
+
+
+def run(**more: Any) -> dict[str, Any]:
+    """run.json of two cells of two functions."""
+    return about(**{"pairs": CELLS, "cells": CELLS, "functions": FUNCTIONS, **more})
+
+
+def rows(**more: Any) -> list[dict[str, Any]]:
+    """All answered; `more` is in every row of q4_0/q4_0."""
+    verified = {"log_ctk": "as asked"}
+    return [
+        row(cell, name, 20, **verified, **(more if cell == CELLS[1] else {})) for cell in CELLS for name in ("f0", "f1")
+    ]
+
+
+def said(of_rows: list[dict[str, Any]], **more: Any) -> list[str]:
+    """All cautions of that run."""
+    facts = run(**more)
+    return cautions(facts, of_rows, Frame.of(facts))
+
+
+def test_nothing_is_said_of_a_clean_run() -> None:
+    """A page has no empty warning."""
+    assert [] == said(rows())
+
+
+def test_cells_that_are_not_what_they_say() -> None:
+    """Each with what its server's log says."""
+    assert ["not what it says: q4_0/q4_0: no kernel"] == distrusted(rows(fallbacks="no kernel"))
+
+
+def test_trouble_of_servers_is_named_by_cell() -> None:
+    """Whatever the order of the rows."""
+    found = [*rows(asked_again=1, prompt_cache="missed"), row("bf16/bf16", "f1", 20, replicate=1, relaunches=2)]
+    told = [
+        "asked again after a fault (asked_again, relaunches in the rows): bf16/bf16#2, q4_0/q4_0",
+        "prompt cache missed, the corpus was read again: q4_0/q4_0",
+    ]
+    assert told == distrusted(found) == distrusted(found[::-1])
+
+
+def test_errors_and_what_was_not_asked_are_counted() -> None:
+    """Of several rows about one question the last counts, as in the grid."""
+    found = [row("bf16/bf16", "f1", None), *rows()[:2], row("q4_0/q4_0", "f0", None)]
+    assert [
+        "1 question gave no answer to score: q4_0/q4_0",
+        "1 of 4 questions were not asked: q4_0/q4_0",
+    ] == said(found)
+    assert ["2 questions gave no answer to score: bf16/bf16, q4_0/q4_0"] == said(
+        [*rows(), row("bf16/bf16", "f1", None), row("q4_0/q4_0", "of another corpus", None)]
+    )
+    assert ["4 of 4 questions were not asked: bf16/bf16, q4_0/q4_0"] == said([])
+
+
+def test_other_arguments_are_no_one_grid() -> None:
+    """From a fixture of the user's."""
+    assert ["not one grid, servers had other arguments: '' | '-b 64'"] == said(
+        [{**one, "added_args": "-b 64" if one["ctk"] == "q4_0" else ""} for one in rows()]
+    )
+    assert [] == added_args(rows(added_args="-b 64"))
+
+
+def test_thinking_that_was_not_let() -> None:
+    """Told where it was not; with each rotation by itself."""
+    assert ["2 of 4 answers thought all the same; try --kv-think prefill"] == said(rows(thought=True))
+    assert [] == said(rows(thought=True), thinking="on")
+    assert [] == thoughts(rows(), [KVPair("bf16", "bf16")], View())
+    turned = [{**one, "rotation": turn} for turn in ("on", "off") for one in rows(thought=turn == "on")]
+    cells = [f"{cell}:rot-{turn}" for turn in ("on", "off") for cell in CELLS]
+    assert ["rotation on: 2 of 4 answers thought all the same; try --kv-think prefill"] == said(
+        turned, rotations=["on", "off"], cells=cells
+    )
+
+
+def test_types_that_no_log_confirms() -> None:
+    """Those of an import, and of an endpoint whose types were told; of one as served none are claimed."""
+    bare = [{**one, "log_ctk": None} for one in rows()]
+    told = ["no server log confirms these cache types, they are as named: bf16/bf16, q4_0/q4_0"]
+    assert told == said(bare)
+    served = [{**one, "ctk": "served", "ctv": "served"} for one in bare[:2]]
+    assert [] == said(served, pairs=["as-served"], cells=["as-served"], reference="as-served")
+
+
+def test_parts_of_a_sweep() -> None:
+    """A shard, and a quick run that was settled."""
+    assert ["part 2/4 of a sweep: codeneedle merge joins it with the others"] == said(rows(), shard="2/4")
+    quick = {"stage": 1, "settled": "q4_0/q4_0 WORSE"}
+    assert ["--kv-quick left out what the answer did not need: q4_0/q4_0 WORSE"] == said(rows(), quick=quick)
+    assert [] == said(rows(), quick={"stage": 3, "settled": None})
+
+
+def test_a_server_that_did_not_come_up() -> None:
+    """Its first line; the log is in the run folder."""
+    told = said([], problem="llama-server ended with 1\nlog: ...")
+    assert "no server came up: llama-server ended with 1" in told
