@@ -90,7 +90,10 @@ class Archive:
         return len(entries)
 
     def check(self) -> list[str]:
-        """What is wrong, a line each: files that are missing, extra, or changed. Raises RunFolderError for no archive."""
+        """What is wrong, a line each: files that are missing, extra, or changed.
+
+        Raises RunFolderError where there is no archive.
+        """
         self._refuse_nothing()
         folder = self.path / KEPT
         if folder.is_symlink():
@@ -209,7 +212,9 @@ class Archive:
                 return
             ours = (self.path / KEPT).is_dir() and is_ours(page.read_text(encoding="utf-8", errors="replace"))
             if not ours:
-                msg = f"{page} is there and is no page of an archive: it is left as it is; name another folder with --to"
+                msg = (
+                    f"{page} is there and is no page of an archive: it is left as it is; name another folder with --to"
+                )
                 raise RunFolderError(msg)
         except OSError as error:
             msg = f"{page} cannot be read: {error.strerror}; name another folder with --to"

@@ -180,7 +180,9 @@ def _pairs(runs: Iterable[Summary]) -> list[list[str]]:
     """Every pair of every run as [ctk, ctv, as printed], in the order of a grid."""
     names = dict.fromkeys(pair for one in runs for grid in one["grids"] for pair in grid["cells"])
     found = [(parse_pair(name), name) for name in names]
-    order = {name: at for at, name in enumerate(by_precision(name for pair, _ in found for name in (pair.ctk, pair.ctv)))}
+    order = {
+        name: at for at, name in enumerate(by_precision(name for pair, _ in found for name in (pair.ctk, pair.ctv)))
+    }
     found.sort(key=lambda one: (order[one[0].ctk], order[one[0].ctv]))
     return [[pair.ctk, pair.ctv, name] for pair, name in found]
 

@@ -69,4 +69,9 @@ def _told(one: Added) -> list[str]:
         part = f"partial: {summary['answered']} of {summary['items']} answers"
     hidden = "" if summary["answers"] else "without code and answers"
     notes = ", ".join(filter(None, (part, hidden)))
-    return [what, str(summary["id"]), printable(f"{summary['corpus']}, {summary['model']}"), *([notes] if notes else [])]
+    return [
+        what,
+        str(summary["id"]),
+        printable(f"{summary['corpus']}, {summary['model']}"),
+        *([notes] if notes else []),
+    ]
