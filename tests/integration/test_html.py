@@ -197,7 +197,7 @@ def test_what_is_expected_and_what_is_spared(lab: Lab) -> None:
 
 @pytest.mark.slow
 def test_many_questions_are_in_a_table_of_our_own(lab: Lab) -> None:
-    """pytest-html's has the tests of others; the limit is lowered here, for 2000 questions take minutes."""
+    """pytest-html's has the tests of others; the limit is lowered here, for so many questions take minutes."""
     lab.write("conftest.py", "import pytest_codeneedle.html_report as report\nreport.MOST_ROWS = 3\n")
     _, found = session(lab, own=True)
     assert not [row for row in found.rows if row["testId"].startswith("test_recall")]
