@@ -90,7 +90,10 @@ class Archive:
         return len(entries)
 
     def check(self) -> list[str]:
-        """What is wrong, a line each: files that are missing, extra, or changed. Raises RunFolderError for no archive."""
+        """What is wrong, a line each: files that are missing, extra, or changed.
+
+        Raises RunFolderError where there is no archive.
+        """
         self._refuse_nothing()
         folder = self.path / KEPT
         if folder.is_symlink():

@@ -31,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0, or 2 with one line on standard error where it cannot be done.
 
     Some have a status of their own: 1 of `compare` where something is worse, of `calibrate` where something is off;
-    2 of `compare` where it cannot be decided; 1 of `archive check` where a file is not what its hash says. What is damaged in a run is 2 as well, and never 1.
+    2 of `compare` where it cannot be decided; 1 of `archive check` where a file is not what its hash says.
+    What is damaged in a run is 2 as well, and never 1.
     """
     flags = _parser().parse_args(argv)
     try:
