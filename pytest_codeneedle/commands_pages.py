@@ -27,6 +27,7 @@ def report(flags: argparse.Namespace) -> None:
 
     target = flags.output / INDEX
     refuse_foreign(target)
+    _refuse_kept(flags.output)
     folders = [RunFolder.open(path) for path in flags.run_folders]
     sections = [stored_section(one, redact=flags.redact, embed_source=flags.embed_source) for one in folders]
     html = run_page(sections, title=page_title(sections), all_diffs=flags.all_diffs)
@@ -90,6 +91,15 @@ def refuse_foreign(page: Path) -> None:
         raise ConfigurationError(msg)
     if not is_ours(text):
         msg = f"{page} is not a page of codeneedle's, and is left as it is; give another -o DIR"
+        raise ConfigurationError(msg)
+
+
+def _refuse_kept(folder: Path) -> None:
+    """An archive's pages have hashes."""
+    from pytest_codeneedle.archive_entry import SUMS  # noqa: PLC0415 - as above
+
+    if (folder / SUMS).exists():
+        msg = f"{folder} belongs to an archive, whose pages `codeneedle archive` writes; give another -o DIR"
         raise ConfigurationError(msg)
 
 

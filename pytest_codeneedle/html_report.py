@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from pytest_codeneedle.cells import place_of
+from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.grid import ERROR, PASSED
 from pytest_codeneedle.html_columns import header_cells, one_cell, plain_cell, row_cells
 from pytest_codeneedle.packed import printable_lines
@@ -58,19 +59,16 @@ class HtmlReport:
         self._grid = grid
         self._gate = gate
         self._page: _Page | None = None
+        self._paged = False
         self._places: dict[str, int] = {}
         self._asks: dict[str, Ask] = {}
         self._told: set[Item] = set()
 
-    @property
-    def _paged(self) -> bool:
-        return len(self._grid.plan.items) > MOST_ROWS
-
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: _Page) -> None:
         """What was measured; a conftest of the user's may say it otherwise."""
-        self._page = report
         plan = self._grid.plan
+        self._page, self._paged = report, len(plan.items) > MOST_ROWS
         report.title = f"KV-cache recall: {', '.join(plan.corpora)}, {plan.model.name}"
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -97,7 +95,8 @@ class HtmlReport:
         packaged = test_of(report.nodeid) == PACKAGED
         if packaged and hasattr(report, REPORT_FIELD):
             self._told.add(item_of(getattr(report, REPORT_FIELD)))
-        if packaged and (self._paged or is_spared(report)):
+        broken = report.when == "teardown" and report.failed  # which is no question's outcome
+        if packaged and ((self._paged and not broken) or is_spared(report)):
             self._count(report)
             cells.clear()
             return
@@ -151,9 +150,9 @@ class HtmlReport:
             self._sort(self._page)
             self._shorten(self._page)
         found = self._sections()
-        if found:
+        if found:  # not where items are only listed
             prefix.append(run_fragment(found, with_items=self._paged))
-        prefix.append(f"<style>{asset('pytest_html.css')}</style><script>{asset('pytest_html.js')}</script>")
+            prefix.append(f"<style>{asset('pytest_html.css')}</style><script>{asset('pytest_html.js')}</script>")
 
     def _add_untold(self) -> None:
         """Rows of questions that pytest-html was not told of: a killed worker's, and those asked before any starts.
@@ -163,7 +162,7 @@ class HtmlReport:
         every = self._grid.config.pluginmanager.get_plugins()
         others = [plugin for plugin in every if not type(plugin).__module__.startswith("pytest_html.")]
         tell = self._grid.config.pluginmanager.subset_hook_caller("pytest_runtest_logreport", others)
-        ids = {name.partition("[")[2]: name for name in self._places}
+        ids = {name.partition("[")[2]: name for name in self._places if test_of(name) == PACKAGED}
         for row in (row for name in self._grid.prepared for row in self._grid.rows(name)):
             if row.get("test") != PACKAGED or item_of(row) in self._told:
                 continue
@@ -175,7 +174,10 @@ class HtmlReport:
         gates = {} if self._gate is None else self._gate.told
         made = []
         for name, one in self._grid.prepared.items():
-            about = one.run.about()
+            try:
+                about = one.run.about()
+            except (OSError, RunFolderError):  # somebody took the folder away
+                continue
             made.append(
                 section(
                     about,
@@ -233,10 +235,10 @@ def item_key(row: Mapping[str, Any]) -> str:
 
 
 def _name(report: pytest.TestReport) -> str:
-    """As pytest-html has it, but the packaged test without its folder."""
+    """As pytest-html has it, but the packaged test without its folder, and an answer's error under its own name."""
     packaged = test_of(report.nodeid) == PACKAGED
     name = PACKAGED + report.nodeid[report.nodeid.index("[") :] if packaged else report.nodeid
-    return name if report.when == "call" else f"{name}::{report.when}"
+    return name if report.when == "call" or hasattr(report, REPORT_FIELD) else f"{name}::{report.when}"
 
 
 def _without_worker(text: str) -> str:

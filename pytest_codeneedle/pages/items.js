@@ -187,7 +187,7 @@
       this.sign = 1;
       this.open = new Set();
       this.build(host);
-      this.redraw();
+      this.sort(0); // what has no score, and what failed, comes first
     }
 
     build(host) {
@@ -201,7 +201,7 @@
       this.where = made("span", { class: "cn-soft" });
       this.pager = made("div", { class: "cn-pager" }, this.before, this.after, this.where);
       const named = (name, control) => made("label", {}, name, control);
-      host.querySelector(".cn-bare").remove();
+      host.querySelector(".cn-unscripted").remove();
       host.append(
         made("div", { class: "cn-tools" },
           named("function, label or error", this.text), named("outcome", this.outcome), named("cell", this.place)),
@@ -230,20 +230,18 @@
     }
 
     heads() {
-      const row = made("tr");
-      COLUMNS.forEach(([name, figure], column) => {
+      this.headers = COLUMNS.map(([name, figure], column) => {
         const button = made("button", { type: "button" }, name);
-        const head = made("th", { scope: "col", "aria-sort": "none", ...(figure ? { class: "cn-figure" } : {}) }, button);
-        button.addEventListener("click", () => this.sort(column, row));
-        row.append(head);
+        button.addEventListener("click", () => this.sort(column));
+        return made("th", { scope: "col", "aria-sort": "none", ...(figure ? { class: "cn-figure" } : {}) }, button);
       });
-      return row;
+      return made("tr", {}, ...this.headers);
     }
 
-    sort(column, row) {
+    sort(column) {
       this.sign = this.column === column ? -this.sign : 1;
       this.column = column;
-      Array.from(row.children).forEach((head, at) => {
+      this.headers.forEach((head, at) => {
         const way = this.sign > 0 ? "ascending" : "descending";
         head.setAttribute("aria-sort", at === column ? way : "none");
       });

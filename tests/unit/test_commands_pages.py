@@ -92,4 +92,7 @@ def test_a_page_of_others_is_left_alone(tmp_path: Path, capsys: Captured) -> Non
     )
     assert "<title>my site</title>" == (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "give another -o" in refused(capsys, run, "-o", run / "run.json")
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "SHA256SUMS").touch()
+    assert "belongs to an archive" in refused(capsys, run, "-o", tmp_path / "archive")
     assert "is not a run folder" in refused(capsys, tmp_path, "-o", tmp_path / "page")
