@@ -76,7 +76,8 @@ def entry(data: Mapping[str, bytes]) -> Entry:
     shown = section(about, rows, frame, judged, hidden=hidden_of(about))
     words = {view: part.word for view, part in zip(frame.views, shown.parts, strict=True)}
     summary = archive_summary(run_id, about, rows, judged, words)
-    page = run_page([shown], title=f"{summary['model']}, {summary['corpus']}, {summary['started']}", back=_BACK)
+    named = ", ".join(summary[key] for key in ("corpus", "model", "started"))
+    page = run_page([shown], title=f"KV-cache recall: {named}", back=_BACK)
     files = {
         **{name: data[name] for name in _DATA},
         SUMMARY: (_json(summary, indent=1) + "\n").encode(),

@@ -77,14 +77,19 @@ def said(section: Section) -> list[str]:
 
 def refuse_foreign(page: Path) -> None:
     """Raise ConfigurationError where a file is in the way that was not written here."""
-    from pytest_codeneedle.pages import is_ours  # noqa: PLC0415 - as above
+    from pytest_codeneedle.pages import is_archive, is_ours  # noqa: PLC0415 - as above
 
     try:
-        ours = not page.exists() or is_ours(page.read_text(encoding="utf-8", errors="replace"))
+        text = page.read_text(encoding="utf-8", errors="replace") if page.exists() else None
     except OSError as error:
         msg = f"{page} cannot be read: {error.strerror}; give another -o DIR"
         raise ConfigurationError(msg) from error
-    if not ours:
+    if text is None:
+        return
+    if is_archive(text):
+        msg = f"{page} is the index of an archive (`codeneedle archive add`); give another -o DIR"
+        raise ConfigurationError(msg)
+    if not is_ours(text):
         msg = f"{page} is not a page of codeneedle's, and is left as it is; give another -o DIR"
         raise ConfigurationError(msg)
 

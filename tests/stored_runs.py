@@ -90,7 +90,7 @@ def run_folder(path: Path, cells: Mapping[str, Sequence[float | None]], **more: 
             **row(pair, name, lines, corpus=facts["corpus"], response=f"answer about {name}", after="and after it"),
             "depth": at / 10,
             "hallucinated": 0,
-            "at": f"2026-11-25T21:{len(pair)}:{at:02}+0000",
+            "at": f"{facts['started']} {pair} {at}",
             "prompt_ms": 1.5,
             "predicted_ms": 9.5,
             **({"error": "the server died; see /home/jane doe/logs/x.log"} if lines is None else {}),

@@ -19,7 +19,8 @@ from stored_runs import run_folder
 from pytest_codeneedle import archive as module
 from pytest_codeneedle.archive import KEPT, Archive
 from pytest_codeneedle.archive_entry import PAGE, SUMMARY, SUMS
-from pytest_codeneedle.errors import RunFolderError
+from pytest_codeneedle.commands_pages import refuse_foreign
+from pytest_codeneedle.errors import ConfigurationError, RunFolderError
 from pytest_codeneedle.lock import LOCK, FolderLock
 from pytest_codeneedle.store import RESULTS, RUN
 
@@ -247,6 +248,9 @@ def test_what_is_of_others_is_not_written_over(archive: Archive, runs: list[Path
         archive.check()
     with pytest.raises(RunFolderError, match="cannot be written: Not a directory"):
         Archive(runs[0] / RUN).add(runs)
+    Archive(archive.path / "own").add(runs)
+    with pytest.raises(ConfigurationError, match="is the index of an archive"):
+        refuse_foreign(archive.path / "own" / PAGE)
     assert "<h1>mine</h1>" == (archive.path / PAGE).read_text(encoding="utf-8")
 
 
