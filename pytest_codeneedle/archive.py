@@ -90,7 +90,10 @@ class Archive:
         return len(entries)
 
     def check(self) -> list[str]:
-        """What is wrong, a line each: files that are missing, extra, or changed. Raises RunFolderError for no archive."""
+        """What is wrong, a line each: files that are missing, extra, or changed.
+
+        Raises RunFolderError where there is no archive.
+        """
         self._refuse_nothing()
         folder = self.path / KEPT
         if folder.is_symlink():
@@ -186,8 +189,9 @@ class Archive:
                 time.sleep(_POLL_SECONDS)
             for left in (self.path / KEPT).glob(f"{_ASIDE}*"):
                 _remove(left)
-            for part in (*self.path.glob(".*.part"), *self.path.glob(f"{KEPT}/*/.*.part")):
-                part.unlink()
+            for folder in (self.path, *self._folders()):
+                for name in FILES:
+                    _part(folder / name).unlink(missing_ok=True)
         except OSError as error:
             lock.release()
             raise self._unwritable(error) from error
@@ -198,7 +202,7 @@ class Archive:
 
     def _refuse_foreign(self) -> None:
         """Raise RunFolderError where the folder is something else: nothing of others is written over."""
-        from pytest_codeneedle.pages import is_ours  # noqa: PLC0415 - as above
+        from pytest_codeneedle.pages import is_archive  # noqa: PLC0415 - as above
 
         page = self.path / PAGE
         if (self.path / RUN).exists():
@@ -207,7 +211,7 @@ class Archive:
         try:
             if not page.exists():
                 return
-            ours = (self.path / KEPT).is_dir() and is_ours(page.read_text(encoding="utf-8", errors="replace"))
+            ours = is_archive(page.read_text(encoding="utf-8", errors="replace"))
             if not ours:
                 msg = (
                     f"{page} is there and is no page of an archive: it is left as it is; name another folder with --to"
@@ -224,7 +228,7 @@ class Archive:
 
     def _write(self, path: Path, content: bytes, *, secret: bool = False) -> None:
         """Write a file whole, through one beside it, where it is not so already. Raises RunFolderError."""
-        part = path.with_name(f".{path.name}.part")
+        part = _part(path)
         try:
             if not path.is_symlink() and path.is_file() and path.read_bytes() == content:
                 return
@@ -237,6 +241,11 @@ class Archive:
 
     def _unwritable(self, error: OSError) -> RunFolderError:
         return RunFolderError(f"the archive {self.path} cannot be written: {error.strerror}; name another with --to")
+
+
+def _part(path: Path) -> Path:
+    """What a file is called while it is written anew."""
+    return path.with_name(f".{path.name}.part")
 
 
 def _write_new(path: Path, content: bytes, *, secret: bool) -> None:

@@ -12,7 +12,7 @@ from pytest_codeneedle.archive_summary import FORMAT, archive_summary
 from pytest_codeneedle.baseline import named_devices
 from pytest_codeneedle.errors import DAMAGED, CodeneedleError, RunFolderError
 from pytest_codeneedle.frame import Frame
-from pytest_codeneedle.kept import kept, keeps_answers
+from pytest_codeneedle.kept import keeps_answers, kept
 from pytest_codeneedle.lock import holder
 from pytest_codeneedle.page_parts import hidden_of, section
 from pytest_codeneedle.run_checks import checked_about
@@ -76,7 +76,8 @@ def entry(data: Mapping[str, bytes]) -> Entry:
     shown = section(about, rows, frame, judged, hidden=hidden_of(about))
     words = {view: part.word for view, part in zip(frame.views, shown.parts, strict=True)}
     summary = archive_summary(run_id, about, rows, judged, words)
-    page = run_page([shown], title=f"{summary['model']}, {summary['corpus']}, {summary['started']}", back=_BACK)
+    named = ", ".join(summary[key] for key in ("corpus", "model", "started"))
+    page = run_page([shown], title=f"KV-cache recall: {named}", back=_BACK)
     files = {
         **{name: data[name] for name in _DATA},
         SUMMARY: (_json(summary, indent=1) + "\n").encode(),
@@ -107,7 +108,10 @@ def sha256(content: bytes) -> str:
 
 
 def read_data(folder: Path) -> dict[str, bytes]:
-    """The bytes of a kept run's run.json and results.jsonl. Raises RunFolderError where they are not what its name says."""
+    """The bytes of a kept run's run.json and results.jsonl.
+
+    Raises RunFolderError where they are not what its name says.
+    """
     try:
         data = {name: (folder / name).read_bytes() for name in _DATA}
     except OSError as error:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _BUILD = re.compile(r"(?P<name>\D*)(?P<number>\d+(?:\.\d+)*)?")
 _SHORT_BUILD = re.compile(r"[A-Za-z]?\d+(?:\.\d+)*")
 _SHORT, _SHORT_HASH = 14, 8
+#: Names of others are shown up to here; the page of the run has all of it.
+_LONGEST = 80
 #: Steps of the scale that heatmaps are drawn with.
 _STEPS = 100
 _QUESTIONS = ("lines", "prompt", "prompt_sha256", "indentation")
@@ -136,8 +138,8 @@ def tracks(kept: Sequence[Summary], runs: Sequence[Summary]) -> list[dict[str, A
         shown_pairs = [newest["reference"], shown["low"], worst and worst["pair"]]
         made.append(
             {
-                "model": newest["model"],
-                "corpus": newest["corpus"],
+                "model": _name(newest["model"]),
+                "corpus": _name(newest["corpus"]),
                 "title": shown["title"],
                 "asked": _asked(newest),
                 "lines": newest["lines"],
@@ -188,9 +190,10 @@ def _pairs(runs: Iterable[Summary]) -> list[list[str]]:
 
 
 def _run(one: Summary, by: Mapping[str, str], places: Mapping[str, int]) -> dict[str, Any]:
-    keys = ("id", "model", "corpus", "build", "lines", "functions", "reference", "private", "answers")
+    keys = ("id", "lines", "functions", "reference", "private", "answers")
     return {
         **{key: one[key] for key in keys},
+        **{key: _name(one[key]) for key in ("model", "corpus", "build")},
         "started": _moment(one["seconds"]) or one["started"] or "unknown",
         "seconds": one["seconds"] or 0,
         "short": short_build(one["build"]),
@@ -229,6 +232,12 @@ def _identity(one: Summary) -> dict[str, Any]:
         "build": one["build"],
         **{key: value for key, value in one["facts"].items() if key not in ("build", "model", "model_sha256")},
     }
+
+
+def _name(text: str) -> str:
+    """Fit to be seen, and not so long that it pushes all else aside."""
+    shown = printable(text)
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 3]}..."
 
 
 def _moment(seconds: float | None) -> str:

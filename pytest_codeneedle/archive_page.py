@@ -1,4 +1,4 @@
-"""The index of an archive as a page: a table of runs that needs no script, with a history and a comparison by script."""
+"""The index of an archive as a page: a table of runs that needs no script; a history and a comparison by script."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def _notes(run: Mapping[str, Any]) -> list[str]:
 
 def _tone(word: str) -> str:
     """The class that colours a verdict's word."""
-    return {WORSE: " cn-bad", NOT_WORSE: " cn-good"}.get(word, " cn-odd" if word == FLOORED else "")
+    tones = {str(WORSE): " cn-bad", str(NOT_WORSE): " cn-good", FLOORED: " cn-odd"}
+    return tones.get(word, "")
 
 
 def _figure(value: float | None) -> str:

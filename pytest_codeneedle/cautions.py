@@ -8,6 +8,7 @@ from pytest_codeneedle.cells import parse_place, place_of
 from pytest_codeneedle.figures import counted, few
 from pytest_codeneedle.grid import ERROR, rows_by_pair
 from pytest_codeneedle.kvtypes import AS_SERVED
+from pytest_codeneedle.page_items import first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from pytest_codeneedle.kvtypes import KVPair
 
     Rows = Sequence[Mapping[str, Any]]
+
+#: Messages of whole cells that are told.
+_MESSAGES = 6
 
 
 def cautions(about: Mapping[str, Any], rows: Rows, frame: Frame) -> list[str]:
@@ -28,7 +32,7 @@ def distrusted(rows: Rows) -> list[str]:
     """Cells that are not what they say, or whose servers had trouble."""
     lines = []
     fallbacks = {str(place_of(row)): row["fallbacks"] for row in rows if row.get("fallbacks")}
-    lines += [f"not what it says: {place}: {line}" for place, line in fallbacks.items()]
+    lines += [f"not what it says: {place}: {line}" for place, line in sorted(fallbacks.items())]
     again = _places(row for row in rows if row.get("asked_again") or row.get("relaunches"))
     if again:
         lines.append(f"asked again after a fault (asked_again, relaunches in the rows): {', '.join(again)}")
@@ -64,23 +68,37 @@ def _thought(rows: Rows, frame: Frame) -> list[str]:
 
 def _incomplete(about: Mapping[str, Any], rows: Rows) -> list[str]:
     """What was planned and is not there. As in a grid, of several rows about one item the last counts."""
-    last = {(place_of(row), row["function"]): row["outcome"] for row in rows}
-    erring = [str(place) for (place, _), outcome in last.items() if outcome == ERROR]
+    last = {(place_of(row), row["function"]): row for row in rows}
     asked = about.get("asked") or [function["name"] for function in about["functions"]]
     planned = [(parse_place(name), one) for name in about.get("cells") or about["pairs"] for one in asked]
     unasked = [str(place) for place, function in planned if (place, function) not in last]
-    lines = []
-    if erring:
-        lines.append(f"{counted(len(erring), 'question')} gave no answer to score: {few(sorted(set(erring)))}")
+    lines = _erring([row for row in last.values() if row["outcome"] == ERROR])
     if unasked:
         left = f"{len(unasked)} of {len(planned)} questions were not asked"
         lines.append(f"{left}: {few(list(dict.fromkeys(unasked)))}")
     if about.get("problem"):
-        lines.append(f"no server came up: {str(about['problem']).partition(chr(10))[0]}")
+        lines.append(f"no server came up: {first_line(str(about['problem']))}")
     if settled := (about.get("quick") or {}).get("settled"):
         lines.append(f"--kv-quick left out what the answer did not need: {settled}")
     if about.get("shard"):
         lines.append(f"part {about['shard']} of a sweep: codeneedle merge joins it with the others")
+    return lines
+
+
+def _erring(rows: Rows) -> list[str]:
+    """What whole cells say of themselves, each message once with its cells; of other errors how many there are."""
+    said: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        told = first_line(str(row.get("error") or ""))
+        said.setdefault(told.removeprefix(f"{place_of(row).pair}: "), []).append(row)
+    shared = sorted(told for told, of_one in said.items() if told and len(of_one) > 1)[:_MESSAGES]
+    lines = []
+    for told in shared:
+        of_one = said.pop(told)
+        lines.append(f"{few(_places(of_one))}: {counted(len(of_one), 'question')} without an answer: {told}")
+    others = [row for of_one in said.values() for row in of_one]
+    if others:
+        lines.append(f"{counted(len(others), 'question')} gave no answer to score: {few(_places(others))}")
     return lines
 
 

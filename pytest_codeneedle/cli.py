@@ -30,8 +30,9 @@ _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0, or 2 with one line on standard error where it cannot be done.
 
-    Some have a status of their own: 1 of `compare` where something is worse, of `calibrate` where something is off;
-    2 of `compare` where it cannot be decided; 1 of `archive check` where a file is not what its hash says. What is damaged in a run is 2 as well, and never 1.
+    Some have a status of their own: 1 of `compare` where something is worse, of `calibrate` where something is off, of
+    `archive check` where a file differs from its hash; 2 of `compare` where it cannot be decided. What is damaged in a
+    run is 2 as well, and never 1.
     """
     flags = _parser().parse_args(argv)
     try:

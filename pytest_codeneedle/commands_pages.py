@@ -27,6 +27,7 @@ def report(flags: argparse.Namespace) -> None:
 
     target = flags.output / INDEX
     refuse_foreign(target)
+    _refuse_kept(flags.output)
     folders = [RunFolder.open(path) for path in flags.run_folders]
     sections = [stored_section(one, redact=flags.redact, embed_source=flags.embed_source) for one in folders]
     html = run_page(sections, title=page_title(sections), all_diffs=flags.all_diffs)
@@ -75,20 +76,30 @@ def said(section: Section) -> list[str]:
 
 
 def refuse_foreign(page: Path) -> None:
-    """Raise ConfigurationError where a page is in the way that was not written here, or that an archive keeps."""
-    from pytest_codeneedle.archive_entry import SUMS  # noqa: PLC0415 - as above
-    from pytest_codeneedle.pages import is_ours  # noqa: PLC0415 - as above
+    """Raise ConfigurationError where a file is in the way that was not written here."""
+    from pytest_codeneedle.pages import is_archive, is_ours  # noqa: PLC0415 - as above
 
     try:
-        if page.with_name(SUMS).exists():
-            msg = f"{page.parent} belongs to an archive, whose pages `codeneedle archive` writes; give another -o DIR"
-            raise ConfigurationError(msg)
-        ours = not page.exists() or is_ours(page.read_text(encoding="utf-8", errors="replace"))
+        text = page.read_text(encoding="utf-8", errors="replace") if page.exists() else None
     except OSError as error:
         msg = f"{page} cannot be read: {error.strerror}; give another -o DIR"
         raise ConfigurationError(msg) from error
-    if not ours:
+    if text is None:
+        return
+    if is_archive(text):
+        msg = f"{page} is the index of an archive (`codeneedle archive add`); give another -o DIR"
+        raise ConfigurationError(msg)
+    if not is_ours(text):
         msg = f"{page} is not a page of codeneedle's, and is left as it is; give another -o DIR"
+        raise ConfigurationError(msg)
+
+
+def _refuse_kept(folder: Path) -> None:
+    """An archive's pages have hashes."""
+    from pytest_codeneedle.archive_entry import SUMS  # noqa: PLC0415 - as above
+
+    if (folder / SUMS).exists():
+        msg = f"{folder} belongs to an archive, whose pages `codeneedle archive` writes; give another -o DIR"
         raise ConfigurationError(msg)
 
 

@@ -11,6 +11,7 @@ from pytest_codeneedle.commands_corpus import check_threshold, project_root, wri
 from pytest_codeneedle.errors import DAMAGED, ConfigurationError, RunFolderError
 from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.grid import ERROR, make_grid
+from pytest_codeneedle.kept import ANSWERS_KEPT
 from pytest_codeneedle.kvtypes import parse_pair
 from pytest_codeneedle.store import RESULTS, RUNS, RunFolder, unused
 from pytest_codeneedle.summary import run_lines, run_verdicts
@@ -81,6 +82,9 @@ def rescore(flags: argparse.Namespace) -> None:
 
     folder = RunFolder.open(flags.run_folder)
     about, rows = folder.about(), folder.current_rows()
+    if about.get(ANSWERS_KEPT) is False:
+        msg = f"{folder.path} is kept in an archive without its answers: there is nothing to score anew"
+        raise RunFolderError(msg)
     relax = about["relax_indent"] if flags.relax_indent is None else flags.relax_indent
     threshold = about["pass"] if flags.threshold is None else flags.threshold
     check_threshold(threshold, about["lines"])

@@ -22,6 +22,9 @@ _EXPECTED = ("primary", "bonus")
 #: Lines and figures that are no words of a machine: they stay as they are.
 _AS_IT_IS = frozenset((*_ANSWER, *_EXPECTED, "margins", "chat_template"))
 _SAID = ("error", "problem")
+#: Names of one file each, spaces and all, where they are no command.
+_FILE = ("model", "model_file", "server")
+_PATH = re.compile(r"(?:~[\w.-]*|\.{1,2}|[A-Za-z]:)?[/\\](?:(?! -)[^\n])*")
 #: What `shareable` leaves of a path in running text: one behind a bracket, a backtick, a colour code.
 _PATH_LEFT = re.compile(r"(?<![\w/.:])(?:[A-Za-z]:)?(?:[/\\][^\s'\"/\\<>|`()\[\]{},;:]+){2,}")
 _ADDRESS = re.compile(r"(?<![\w.])(?!127\.|0\.0\.0\.0)(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
@@ -105,7 +108,7 @@ class _Words:
             return value
         if key in _SAID and isinstance(value, str):
             return self._said(value)
-        return _bare(value)
+        return _bare(value, key)
 
     def _said(self, text: str) -> str:
         """What went wrong, line by line; of private code no more than the first line, which is ours."""
@@ -171,14 +174,16 @@ def _texts(key: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 -
             yield from _texts(key, one)
 
 
-def _bare(value: Any) -> Any:  # noqa: ANN401 - as above
+def _bare(value: Any, key: str = "") -> Any:  # noqa: ANN401 - as above
     """The value without paths and hosts; taken once more it is the same."""
     if isinstance(value, str):
         if not _WORTH_LOOKING_AT.search(value):
             return value
+        if key in _FILE and _PATH.fullmatch(value):
+            return last_name(value)
         return _ADDRESS.sub(_HOST, _settled(value))
     if isinstance(value, dict):
-        return {key: _bare(one) for key, one in value.items()}
+        return {name: _bare(one, name) for name, one in value.items()}
     if isinstance(value, list):
         return [_ADDRESS.sub(_HOST, one) if isinstance(one, str) else _bare(one) for one in _settled(value)]
     return value

@@ -48,6 +48,9 @@ def merged(runs: Sequence[Run]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "pairs": [str(pair) for pair in _in_grid_order(abouts)],
         "cells": list(dict.fromkeys(cell for about in abouts for cell in about["cells"])),
         **passes(abouts),
+        # Pages show no more than each of them may.
+        "redact": any(about.get("redact") for about in abouts),
+        "embed_source": all(about.get("embed_source") for about in abouts),
         "quick": None,  # its looks were at one run alone
         "functions": list({one["name"]: one for about in abouts for one in about["functions"]}.values()),
         "outcomes": {outcome: outcomes.count(outcome) for outcome in (PASSED, FAILED, ERROR)},

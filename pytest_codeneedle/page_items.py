@@ -64,6 +64,11 @@ def shown_text(text: str) -> str:
     return "\n".join(map(_shown_line, kept))
 
 
+def first_line(error: str) -> str:
+    """What an error says, without the end of a log."""
+    return error.partition("\n")[0].partition(". The last lines of")[0]
+
+
 def _shown_line(line: str) -> str:
     kept, more = cut(line)  # first: a path is looked for in time that grows with the square of the line
     return printable(str(shareable(kept))) + more
@@ -97,8 +102,9 @@ class _Items:
         )
 
     def _error(self, text: str) -> str:
+        """Where lines are hidden its first alone: what follows is a log or a traceback, which may quote code."""
         if text not in self.errors:
-            self.errors[text] = shown_text(text)
+            self.errors[text] = shown_text(text if self.hidden == () else first_line(text))
         return self.errors[text]
 
     def _expected(self, row: Mapping[str, Any]) -> tuple[list[str], list[str], str] | None:

@@ -120,6 +120,11 @@ def is_ours(text: str) -> bool:
     return f'<meta name="generator" content="{GENERATOR} ' in text
 
 
+def is_archive(text: str) -> bool:
+    """Whether a page of ours is the index of an archive."""
+    return is_ours(text) and '<script type="application/json" id="cn-archive">' in text
+
+
 @cache
 def _environment() -> Environment:
     """Jinja2 as all templates are drawn with: everything escaped, a name that is not there an error."""

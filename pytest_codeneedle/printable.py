@@ -13,6 +13,8 @@ LONGEST = 400
 
 def printable(text: str) -> str:
     r"""The text with control and formatting characters other than tabs escaped, as in `\x1b`."""
+    if text.isprintable():  # nearly all text is, and a page has a million lines
+        return text
     return "".join(
         ascii(char)[1:-1] if char != "\t" and unicodedata.category(char) in _UNSAFE else char for char in text
     )

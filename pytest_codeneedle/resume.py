@@ -11,6 +11,7 @@ from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.command import without_secrets
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.identity import Identity
+from pytest_codeneedle.kept import ANSWERS_KEPT
 from pytest_codeneedle.launch import NOT_INHERITED
 from pytest_codeneedle.lock import FolderLock
 from pytest_codeneedle.program import without_threads
@@ -164,6 +165,9 @@ def _open(plan: Plan, name: str, moment: time.struct_time, identity: Identity, b
     if not (settings.resume and folder.exists):
         folder.refuse_existing()
         return Target(folder, FolderLock(path), notes=tuple(notes))
+    if ANSWERS_KEPT in folder.about():
+        msg = f"{path} is kept in an archive, and no more is written into it; name another folder (--kv-out)"
+        raise RunFolderError(msg)
     lock = FolderLock(path)
     lock.take()
     try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.stored_run import StoredRun, stored_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 THRESHOLD = 8
 IDENTITY = {
@@ -58,3 +60,43 @@ def run_of(cells: Mapping[str, Sequence[float | None]], name: str = "run", **mor
     rows = [row(pair, f"f{at}", lines) for pair, figures in cells.items() for at, lines in enumerate(figures)]
     most = max(map(len, cells.values()), default=0)
     return stored_run(name, about(**{"asked": [f"f{at}" for at in range(most)], **more}), rows)
+
+
+def run_folder(path: Path, cells: Mapping[str, Sequence[float | None]], **more: Any) -> Path:
+    """A run folder as a session leaves it, with paths, hosts and code in it: the functions f0, f1 and so on."""
+    names = [f"f{at}" for at in range(max(map(len, cells.values()), default=0))]
+    facts = about(
+        format=1,
+        started="2026-11-25T21:19:40+0000",
+        ended="2026-11-25T21:29:40+0000",
+        pairs=list(cells),
+        cells=list(cells),
+        asked=names,
+        functions=[
+            {"name": name, "source": "src/deep/code.py", "primary": [f"line {at} of {name}"] * 20, "bonus": ["bonus"]}
+            for at, name in enumerate(names)
+        ],
+        model="/home/jane doe/models/tiny.gguf",
+        model_file="/home/jane doe/models/tiny.gguf",
+        server="llama-server (/opt/llama.cpp/llama-server)",
+        server_argv=["/opt/llama.cpp/llama-server", "-m", "/home/jane doe/models/tiny.gguf", "--rpc", "gpu1:50052"],
+        corpus_files=["src/deep/code.py"],
+    )
+    facts.update(more)
+    path.mkdir(parents=True)
+    (path / "run.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    rows = [
+        {
+            **row(pair, name, lines, corpus=facts["corpus"], response=f"answer about {name}", after="and after it"),
+            "depth": at / 10,
+            "hallucinated": 0,
+            "at": f"{facts['started']} {pair} {at}",
+            "prompt_ms": 1.5,
+            "predicted_ms": 9.5,
+            **({"error": "the server died; see /home/jane doe/logs/x.log"} if lines is None else {}),
+        }
+        for pair, figures in cells.items()
+        for at, (name, lines) in enumerate(zip(names, figures, strict=False))
+    ]
+    (path / "results.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
+    return path

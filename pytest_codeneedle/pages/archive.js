@@ -372,8 +372,12 @@
     return [every, (asked.length ? asked : track.pairs).slice(0, MOST_LINES)];
   }
 
+  let historyShown = null;
+
   function showHistory() {
-    if (!data.tracks.length) return;
+    const looked = `${state.history} ${state.pairs}`;
+    if (!data.tracks.length || looked === historyShown) return;
+    historyShown = looked;
     trackSelect.value = String(trackNow());
     const track = data.tracks[trackNow()], [every, pairs] = pairsNow(track);
     pairBox.querySelector("summary").textContent = `Pairs: ${pairs.join(", ")}`;
@@ -439,16 +443,17 @@
     return [low - room, high + room];
   }
 
-  function mark(series, x, y, open) {
+  function mark(series, x, y, open, size = 1) {
     const shape = [
-      () => draw("circle", { cx: x, cy: y, r: 4 }),
-      () => draw("path", { d: `M${x - 4} ${y - 4}h8v8h-8z` }),
-      () => draw("path", { d: `M${x} ${y - 5}l5 9h-10z` }),
-      () => draw("path", { d: `M${x} ${y - 5.5}l5.5 5.5l-5.5 5.5l-5.5 -5.5z` }),
-      () => draw("path", { d: `M${x} ${y + 5}l5 -9h-10z` }),
-      () => draw("path", { d: `M${x - 1.5} ${y - 5}h3v3.5h3.5v3h-3.5v3.5h-3v-3.5h-3.5v-3h3.5z` }),
+      () => draw("circle", { r: 4 }),
+      () => draw("path", { d: "M-4 -4h8v8h-8z" }),
+      () => draw("path", { d: "M0 -5l5 9h-10z" }),
+      () => draw("path", { d: "M0 -5.5l5.5 5.5l-5.5 5.5l-5.5 -5.5z" }),
+      () => draw("path", { d: "M0 5l5 -9h-10z" }),
+      () => draw("path", { d: "M-1.5 -5h3v3.5h3.5v3h-3.5v3.5h-3v-3.5h-3.5v-3h3.5z" }),
     ][series]();
     shape.setAttribute("class", `cn-m cn-s${series}${open ? " cn-open" : ""}`);
+    shape.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${size.toFixed(2)})`);
     return shape;
   }
 
@@ -486,7 +491,7 @@
       for (const { at, point, pair, cell } of line) {
         const link = draw("a", { href: address(point.run), tabindex: "-1" }, draw("title", {},
           `${pair}: ${figure(cell[of])} ${of === MATCHED ? `of ${point.run.lines} lines` : "nats"}, ${calledBuild(point.run)}, ${point.run.started} UTC`));
-        link.append(mark(series, x(at), y(cell[of]), isOpen(point, cell)));
+        link.append(mark(series, x(at), y(cell[of]), isOpen(point, cell), Math.min(1, Math.max(0.4, gap / 12))));
         picture.append(link);
       }
     });

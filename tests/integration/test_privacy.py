@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.generate import RandomBodies
+from pytest_codeneedle.page_parts import hidden_of
 
 if TYPE_CHECKING:
     import pytest
@@ -61,6 +62,7 @@ def test_by_default_only_the_lines_asked_for_are_shown(lab: Lab) -> None:
     (row,) = lab.rows()
     assert shown(other, row["response"])
     assert lab.about()["private"]
+    assert ("hallucinated", "bonus") == hidden_of(lab.about())
     assert not (lab.folder / "corpus.txt").exists()
 
 
@@ -71,6 +73,7 @@ def test_embedded_source_is_shown_and_kept(lab: Lab) -> None:
     assert shown(asked, text)
     assert shown(other, text)
     assert (lab.path / "src" / "secret.py").read_bytes() == (lab.folder / "corpus.txt").read_bytes()
+    assert () == hidden_of(lab.about())  # what a page of the stored run may show
 
 
 def test_redacted_reports_hold_no_line_of_code(lab: Lab) -> None:
@@ -83,6 +86,7 @@ def test_redacted_reports_hold_no_line_of_code(lab: Lab) -> None:
     (row,) = lab.rows()
     assert row["response"]
     assert asked == [line.strip() for line in lab.about()["functions"][-1]["primary"]]
+    assert hidden_of(lab.about()) is None
 
 
 def test_a_test_of_the_users_own_shows_no_code_either(lab: Lab) -> None:

@@ -62,9 +62,20 @@ def test_errors_and_what_was_not_asked_are_counted() -> None:
         "1 of 4 questions were not asked: q4_0/q4_0",
     ] == said(found)
     assert ["2 questions gave no answer to score: bf16/bf16, q4_0/q4_0"] == said(
-        [*rows(), row("bf16/bf16", "f1", None), row("q4_0/q4_0", "of another corpus", None)]
+        [*rows(), row("bf16/bf16", "f1", None, error="f1: empty"), row("q4_0/q4_0", "of another corpus", None)]
     )
     assert ["4 of 4 questions were not asked: bf16/bf16, q4_0/q4_0"] == said([])
+
+
+def test_a_cell_that_has_no_answer_says_why() -> None:
+    """Once for all cells that say the same, without the log."""
+    log = ". The last lines of a.log:\nout of memory"
+    broken = [row(cell, name, None, error=f"{cell}: it ended{log}") for cell in CELLS for name in ("f0", "f1")]
+    assert ["bf16/bf16, q4_0/q4_0: 4 questions without an answer: it ended"] == said(broken)
+    many = [row("q4_0/q4_0", f"f{at}", None, error=f"message {at // 2}") for at in range(20)]
+    told = said(many, functions=[{"name": f"f{at}"} for at in range(20)], cells=["q4_0/q4_0"])
+    assert [f"q4_0/q4_0: 2 questions without an answer: message {at}" for at in range(6)] == told[:6]
+    assert ["8 questions gave no answer to score: q4_0/q4_0"] == told[6:]
 
 
 def test_other_arguments_are_no_one_grid() -> None:

@@ -104,6 +104,15 @@ def test_other_added_arguments_are_refused() -> None:
         merged(runs)
 
 
+def test_what_one_part_hides_the_whole_hides() -> None:
+    """Redacted where one is, embedded where all are; older runs say nothing of it."""
+    said = about("q4_0/q4_0", redact=True, embed_source=True)
+    joined, _ = merged([("s1", said, []), ("s2", about("q8_0/q4_0", shard="2/2"), [])])
+    assert (True, False) == (joined["redact"], joined["embed_source"])
+    both, _ = merged([("s1", said, []), ("s2", {**said, "shard": "2/2"}, [])])
+    assert (True, True) == (both["redact"], both["embed_source"])
+
+
 def test_the_calibration_is_that_of_the_shard_with_the_reference() -> None:
     """Whichever shard comes first; where no shard has it, nobody knows; older runs say nothing."""
     passed, unknown = {"passed": True, "share": 1.0}, {"passed": None, "reason": "in another shard"}

@@ -113,6 +113,14 @@ def test_an_error_says_what_went_wrong() -> None:
     assert "" == one(row("q8_0/q4_0", "f1", "error")).error
 
 
+@pytest.mark.parametrize("hidden", [None, ("hallucinated", "bonus")])
+def test_the_error_of_private_code_is_its_first_line(hidden: tuple[Tag, ...] | None) -> None:
+    """A log may quote a prompt, a traceback the values that it holds."""
+    text = "q8_0/q4_0: the server ended. The last lines of a.log:\nprompt: secret()"
+    assert "q8_0/q4_0: the server ended" == one(row("q8_0/q4_0", "f1", "error", error=text), hidden).error
+    assert "secret()" in one(row("q8_0/q4_0", "f1", "error", error=text)).error
+
+
 def test_the_last_row_about_a_question_counts() -> None:
     """As in the grid."""
     rows = [row("q8_0/q4_0", "f1", "failed"), row("q8_0/q4_0", "f1")]

@@ -208,7 +208,9 @@ def test_a_run_says_what_may_be_seen(facts: dict[str, Any], hidden: tuple[str, .
 @given(st.randoms(use_true_random=False))
 def test_the_same_page_in_any_order(shuffled: random.Random) -> None:
     """Whole cells arrive as their workers finish; the reference and its functions in the order asked."""
-    cells = [placed(rows_of({pair: lines})) for pair, lines in FOUR.items()]
+    cells = [placed(rows_of({pair: lines}), fallbacks=f"{pair}", thought=True) for pair, lines in FOUR.items()]
+    cells[1][3] |= {"outcome": "error", "primary_matched": None, "error": "broken"}
+    cells[2][:2] = []
     frame = frame_of(FOUR)
     mixed = list(cells)
     shuffled.shuffle(mixed)

@@ -1,0 +1,231 @@
+"""The index of an archive, as a person uses it: from the table to a run and back, histories, two runs side by side."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pages_made
+import pytest
+from stored_runs import run_folder
+
+from pytest_codeneedle.archive import Archive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from playwright.sync_api import Locator, Page
+
+    from .conftest import Opened
+
+    Axe = Callable[[Page], list[str]]
+    Keep = Callable[[Page, str], Path]
+
+CELLS = {"bf16/bf16": [20] * 6, "bf16/q4_0": [20] * 5 + [19], "q4_0/bf16": [12] * 6, "q4_0/q4_0": [13] * 6}
+HOSTILE = "".join(pages_made.HOSTILE)[:300]
+
+
+def with_margins(run: Path, rotations: Sequence[str]) -> Path:
+    """A run as servers with log-probabilities leave it, asked with each of these rotations."""
+    lines = (run / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    more = [{"margins": "8:6 8:5", "margin_mean": 5.5, "rotation": rotation} for rotation in rotations]
+    rows = [{**json.loads(line), **facts} for facts in more for line in lines]
+    (run / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return run
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of two models over builds whose text order is not their own; parts, a floored one, others' words."""
+    path = tmp_path_factory.mktemp("archive")
+
+    def made(at: int, **more: Any) -> Path:
+        facts = {"server_build": f"b{990 + 7 * at}-{at}abc", "started": f"2026-03-{at + 1:02}T10:00:00+0100", **more}
+        cells = facts.pop("cells_of", CELLS)
+        return with_margins(run_folder(path / f"run{at}", cells, **facts), facts.get("rotations", ["default"]))
+
+    runs = [
+        *(made(0), made(1), made(2)),
+        made(3, model_name="other", cells_of={"bf16/bf16": [9] * 6, "q4_0/q4_0": [8] * 6}),
+        made(4, cells_of={**CELLS, "q4_0/q4_0": [13] * 4 + [None] * 2}),
+        made(5, corpus_sha256="e" * 64, corpus="longer"),
+        made(6, model_name=HOSTILE, corpus="\u202egnirts\u2066\x1b[31m<b>", server_build=HOSTILE),
+        made(7, rotations=["on", "off"], model_name="both", pairs=list(CELLS)),
+    ]
+    Archive(path / "archive").add(runs)
+    return path / "archive" / "index.html"
+
+
+def column(page: Page, number: int) -> list[str]:
+    """The texts of one column of the runs, from 1; the first has the boxes."""
+    return page.locator(f".cn-list tbody tr > :nth-child({number})").all_inner_texts()
+
+
+def dates(page: Page) -> list[str]:
+    """Days of March of the runs that are shown."""
+    return [text[8:10] for text in column(page, 2)]
+
+
+def pick(page: Page, date: str) -> Locator:
+    """The box of the run of that day."""
+    return page.get_by_role("checkbox", name=f"compare 2026-03-{date}")
+
+
+def test_runs_are_sorted_and_found(opened: Opened, archive: Path) -> None:
+    """Newest first; figures as figures, builds by their number; by a word, a model, a corpus, a build."""
+    page = opened(archive)
+    assert ["08", "07", "06", "05", "04", "03", "02", "01"] == dates(page)
+    page.locator(".cn-list thead button", has_text="build").click()
+    assert ["01", "02", "03", "04", "05", "06", "08"] == [date for date in dates(page) if date != "07"]
+    page.locator(".cn-list thead button", has_text="matched").click()
+    assert "04" == dates(page)[0]
+    assert "ascending" == page.locator(".cn-list th", has_text="matched").get_attribute("aria-sort")
+    page.get_by_role("combobox", name="Model", exact=True).select_option("model")
+    assert "5 of 8 runs" == page.locator(".cn-count").inner_text()
+    page.get_by_label("Search").fill("partial longer")
+    assert [] == dates(page)
+    page.get_by_label("Search").fill("longer")
+    assert ["06"] == dates(page)
+
+
+def test_to_a_run_and_back(opened: Opened, archive: Path) -> None:
+    """The address says what is looked at: the browser's back button leads through it, and so does a link sent on."""
+    page = opened(archive)
+    page.get_by_role("combobox", name="Model", exact=True).select_option("model")
+    page.get_by_role("combobox", name="Corpus", exact=True).select_option("tiny")
+    page.get_by_role("link", name="2026-03-02 09:00").first.click()
+    page.wait_for_url("**/runs/*/index.html")
+    assert "KV-cache recall: tiny, model, 2026-03-02T10:00:00+0100" == page.locator("h1").inner_text()
+    page.go_back()
+    assert ["05", "03", "02", "01"] == dates(page)
+    page.go_back()
+    assert 5 == len(dates(page))
+    page.go_back()
+    assert 8 == len(dates(page))
+    page.go_forward()
+    sent = opened(page.url)
+    assert 5 == len(dates(sent))
+    page.locator(".cn-list tbody a").first.click()
+    page.get_by_role("link", name="all runs").click()
+    assert 8 == len(dates(page))
+
+
+def test_a_history(opened: Opened, archive: Path, keep: Keep) -> None:
+    """The reference, the low pair and the worst cell over builds; others as chosen; a point leads to its run."""
+    page = opened(archive)
+    charts = page.locator(".cn-charts")
+    assert "model: tiny (4 runs)" == page.locator(".cn-track option:checked").inner_text()
+    assert ["b990", "b997", "b1004", "b1018"] == [
+        text for text in charts.locator("figure").first.locator("text").all_text_contents() if text.startswith("b")
+    ]
+    assert 12 == charts.locator("figure").first.locator("a").count()
+    assert 2 == charts.locator("figure").count()
+    assert "b1018-4abc" in charts.locator("a title").nth(3).text_content()  # type: ignore[operator]
+    assert 1 == charts.locator("figure").first.locator(".cn-open").count()
+    page.locator(".cn-pairs summary").click()
+    page.get_by_role("checkbox", name="bf16/q4_0", exact=True).check()
+    assert 16 == charts.locator("figure").first.locator("a").count()
+    page.get_by_text("The figures as a table").click()
+    assert "13.00 (4 of 6)" in page.locator(".cn-behind tbody tr").last.inner_text()
+    keep(page, "archive-history")
+    page.locator(".cn-track").select_option(label="both: tiny, rotation off (1 run)")
+    assert 1 == page.locator(".cn-behind tbody tr").count()
+    charts.locator("a").first.dispatch_event("click")
+    page.wait_for_url("**/runs/*/index.html")
+
+
+def test_two_runs_side_by_side(opened: Opened, archive: Path, keep: Keep) -> None:
+    """Both heatmaps on one scale, what became of each cell, what differs, and the command that tests it."""
+    page = opened(archive)
+    pick(page, "03").check()
+    assert page.get_by_role("button", name="Compare").is_disabled()
+    pick(page, "01").check()
+    page.get_by_role("button", name="Compare").click()
+    panel = page.locator(".cn-compared")
+    assert ["A: 2026-03-01 09:00 UTC", "B: 2026-03-03 09:00 UTC"] == panel.locator(".cn-two h3").all_inner_texts()
+    heats = panel.locator(".cn-heat")
+    assert [["20.00", "19.83", "12.00", "13.00"], ["20.00", "19.83", "12.00", "13.00"], ["0.00"] * 4] == [
+        heat.locator("td").all_inner_texts() for heat in heats.all()
+    ]
+    assert ["build", "b990-0abc", "b1004-2abc"] == panel.locator(".cn-what tbody tr").first.locator(
+        "th, td"
+    ).all_inner_texts()
+    assert "codeneedle compare runs/" in panel.locator("pre").inner_text()
+    assert 0 == panel.locator(".cn-warn").count()
+    keep(page, "archive-compare")
+
+    pick(page, "06").check()
+    assert "different texts" in panel.locator(".cn-warn").inner_text()
+    assert 2 == heats.count()
+    assert 0 == panel.locator("pre").count()
+    page.go_back()
+    assert 3 == heats.count()
+    page.get_by_role("button", name="Clear").click()
+    assert panel.is_hidden()
+
+
+def test_by_keyboard_alone(opened: Opened, archive: Path) -> None:
+    """Headers sort, boxes choose, the comparison takes the focus, which is seen."""
+    page = opened(archive)
+    page.keyboard.press("Tab")
+    assert "Skip to the content" == page.evaluate("document.activeElement.textContent")
+    page.keyboard.press("Enter")
+    page.locator(".cn-list thead button", has_text="build").focus()
+    page.keyboard.press("Enter")
+    assert "01" == dates(page)[0]
+    assert "build" == page.evaluate("document.activeElement.textContent")
+    for date in ("01", "02"):
+        pick(page, date).focus()
+        page.keyboard.press("Space")
+    page.get_by_role("button", name="Compare").focus()
+    page.keyboard.press("Enter")
+    assert "Compare two runs" == page.evaluate("document.activeElement.textContent")
+    page.get_by_role("button", name="Clear").focus()
+    assert "solid" == page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_it_is_fit_for_everybody(  # noqa: PLR0917 - four fixtures and two knobs
+    opened: Opened, archive: Path, axe: Axe, keep: Keep, dark: bool, width: int
+) -> None:
+    """No rule of accessibility is broken, and a narrow screen scrolls within boxes alone."""
+    page = opened(archive, dark=dark, width=width)
+    for date in ("01", "05"):
+        pick(page, date).check()
+    page.get_by_text("The figures as a table").click()
+    page.locator(".cn-pairs summary").click()
+
+    assert [] == axe(page)
+    assert width == page.evaluate("document.documentElement.scrollWidth")
+    keep(page, f"archive-{'dark' if dark else 'light'}-{width}")
+
+
+def test_words_of_others_stay_words(opened: Opened, archive: Path) -> None:
+    """Names with tags, codes and bidirectional marks are read in table, choices, comparison, run."""
+    page = opened(archive)
+    row = page.locator(".cn-list tbody tr").nth(1)
+    assert "<script>alert(1)</script>" in row.inner_text()
+    assert "\\u202egnirts\\u2066\\x1b[31m<b>" in row.inner_text()
+    assert "\u202e" not in page.content()
+    for date in ("07", "08"):
+        pick(page, date).check()
+    assert "<img src=x onerror=alert(1)>" in page.locator(".cn-compared").inner_text()
+    row.locator("a").click()
+    page.wait_for_url("**/runs/*/index.html")
+    assert "\\u202egnirts" in page.locator("h1").inner_text()
+
+
+def test_without_a_script_the_runs_are_there(browser: Any, archive: Path) -> None:
+    """The table and its links; what needs a script is not."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(archive.resolve().as_uri())
+
+    assert 8 == page.locator(".cn-list tbody a").count()
+    assert page.locator(".cn-history").is_hidden()
+    assert page.locator(".cn-filter").is_hidden()
+    page.locator(".cn-list tbody a").first.click()
+    assert "KV-cache recall: tiny, both" in page.locator("h1").inner_text()
+    context.close()

@@ -1,0 +1,47 @@
+"""The index as a page: one row per run, figures and words as they are, nothing that leaves it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from test_archive_index import made
+
+from pytest_codeneedle.archive_page import archive_page
+from pytest_codeneedle.pages import is_archive
+
+
+def test_every_run_has_a_row() -> None:
+    """With a link to its page, its verdict, its figures, and what a person should know."""
+    old = made("old", answered=6, first_answers={"bf16/bf16": ["x", 6]})
+    new = made("new", first_answers={"bf16/bf16": ["x", 6], "q4_0/q4_0": ["y", 6]}, private=True)
+    page = archive_page([old, new, made("two", "b2", rotations=["on", "off"])])
+    rows = dict(re.findall(r'<tr data-id="(\w+)"(.*?)</tr>', page, re.DOTALL))
+
+    assert {"old", "new", "two"} == set(rows)
+    assert '<a href="runs/new/index.html">1970-01-02 00:00</a>' in rows["new"]
+    assert "16.00" in rows["new"]
+    assert "q4_0/q4_0 12.00" in rows["new"]
+    assert "private corpus" in rows["new"]
+    assert "superseded: it went on, partial: 6 of 12 answers" in rows["old"]
+    assert 2 == rows["two"].count("WORSE")
+    assert "rotation off" in rows["two"]
+    assert "3 runs, 1 model, 2 builds, 1 corpus" in page
+    assert is_archive(page)
+
+
+def test_the_data_are_data() -> None:
+    """For the script, as JSON that no name can end; an archive without any run is a page too."""
+    page = archive_page([made("a", model="</script><script>alert(1)</script>")])
+    (data,) = re.findall(r'<script type="application/json" id="cn-archive">(.*?)</script>', page, re.DOTALL)
+
+    assert "</script><script>alert(1)</script>" == json.loads(data)["runs"][0]["model"]
+    assert "<script>alert" not in page
+    assert "0 runs" in archive_page([])
+
+
+def test_the_same_runs_are_the_same_page() -> None:
+    """Whichever came first."""
+    runs = [made(name, build) for name, build in (("a", "b2"), ("b", "b1"), ("c", "b1"))]
+
+    assert archive_page(runs) == archive_page(runs[::-1])

@@ -1,0 +1,82 @@
+"""What the index knows of a kept run."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from stored_runs import run_folder
+
+from pytest_codeneedle.archive_summary import archive_summary, build_of
+from pytest_codeneedle.frame import Frame
+from pytest_codeneedle.grid import View
+from pytest_codeneedle.store import RunFolder
+from pytest_codeneedle.summary import run_verdicts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+LOW = {"bf16/bf16": [20] * 6, "bf16/q4_0": [20] * 6, "q4_0/bf16": [20] * 5 + [18], "q4_0/q4_0": [10] * 5 + [None]}
+
+
+def summary(path: Path, cells: Mapping[str, Sequence[float | None]] = LOW, **more: Any) -> dict[str, Any]:
+    """That of a run with these cells."""
+    folder = RunFolder.open(run_folder(path / f"run{len(list(path.iterdir()))}", cells, **more))
+    about, rows = folder.about(), folder.current_rows()
+    return archive_summary("0" * 16, about, rows, run_verdicts(rows, Frame.of(about)), {View(): "WORSE"})
+
+
+def test_figures_of_every_cell(tmp_path: Path) -> None:
+    """Means over the functions that have a score, how many these are, what gave none; plain, for JSON."""
+    found = summary(tmp_path)
+    (grid,) = found["grids"]
+
+    assert {"matched": 10.0, "scored": 5, "passed": 5.0, "errors": 1, "margin": None} == grid["cells"]["q4_0/q4_0"]
+    assert {"pair": "q4_0/q4_0", "matched": 10.0, "difference": -10.0} == grid["worst"]
+    assert ("WORSE", "q4_0/q4_0", 17.4167) == (grid["word"], grid["low"], grid["mean"])
+    assert (24, 23, 1) == (found["items"], found["answered"], found["errors"])
+    assert "Does q4_0 cost recall here?" in grid["sentences"][0]
+    assert found == json.loads(json.dumps(found, allow_nan=False))
+
+
+def test_no_cell_is_lower_than_the_reference(tmp_path: Path) -> None:
+    """Then there is no worst one; nor is there where the reference alone was asked."""
+    assert summary(tmp_path, {"bf16/bf16": [20] * 6, "q4_0/q4_0": [20] * 6})["grids"][0]["worst"] is None
+    assert summary(tmp_path, {"bf16/bf16": [20] * 6})["grids"][0]["worst"] is None
+
+
+def test_a_run_without_answers_has_a_summary_too(tmp_path: Path) -> None:
+    """A sweep whose servers did not come up."""
+    found = summary(tmp_path, {"bf16/bf16": [None], "q4_0/q4_0": [None]})
+
+    assert (2, 0, {}, None) == (found["items"], found["answered"], found["first_answers"], found["grids"][0]["mean"])
+
+
+@pytest.mark.parametrize(
+    ("started", "seconds"),
+    [
+        pytest.param("1970-01-01T01:00:00+0000", 3600, id="UTC"),
+        pytest.param("1970-01-01T01:00:00+0200", -3600, id="zone"),
+        pytest.param("1970-01-01T01:00:00", 3600, id="no zone, which is the same on every machine"),
+        pytest.param("yesterday", None, id="no time"),
+        pytest.param(None, None, id="nothing"),
+    ],
+)
+def test_when_it_began(tmp_path: Path, started: str | None, seconds: float | None) -> None:
+    """In seconds since 1970, for runs of machines in several zones stand in one order."""
+    assert seconds == summary(tmp_path, started=started)["seconds"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param({"server_build": "b6123-ab12cd3", "server_version": "version: 6123"}, "b6123-ab12cd3"),
+        pytest.param({"server_build": "b0-unknown", "server_version": "xllamacpp 2026.10"}, "xllamacpp 2026.10"),
+        pytest.param({"server_build": None, "server_version": None}, "", id="an endpoint"),
+    ],
+)
+def test_what_a_build_is_called(facts: dict[str, Any], expected: str) -> None:
+    """The embedded server's own number says nothing."""
+    assert expected == build_of(facts)
