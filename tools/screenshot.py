@@ -22,7 +22,7 @@ from playwright.sync_api import sync_playwright
 
 from pytest_codeneedle.cli import main as codeneedle
 
-_WIDTH, _HEIGHT = 1280, 1000
+_WIDTH, _HEIGHT = 1280, 930
 _MOST_BYTES = 200_000
 
 
