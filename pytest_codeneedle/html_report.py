@@ -236,8 +236,8 @@ def item_key(row: Mapping[str, Any]) -> str:
 
 def _name(report: pytest.TestReport) -> str:
     """As pytest-html has it, but the packaged test without its folder, and an answer's error under its own name."""
-    packaged = test_of(report.nodeid) == PACKAGED
-    name = PACKAGED + report.nodeid[report.nodeid.index("[") :] if packaged else report.nodeid
+    _, bracket, label = report.nodeid.partition("[")
+    name = f"{PACKAGED}{bracket}{label}" if test_of(report.nodeid) == PACKAGED else report.nodeid
     return name if report.when == "call" or hasattr(report, REPORT_FIELD) else f"{name}::{report.when}"
 
 
