@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from pytest_codeneedle.record import Item
     from pytest_codeneedle.session import GridSession
 
-#: So many questions at most are rows of pytest-html's table.
-MOST_ROWS = 2000
+#: So many questions at most are rows of pytest-html's table: at every click it takes a millisecond or two for each.
+MOST_ROWS = 1000
 #: With more rows that have anything to show none is open at first.
 _MOST_OPEN = 10
 _RESULT, _TEST = 0, 1

@@ -147,7 +147,7 @@ def _machine(about: About) -> str:
         machine.get("architecture"),
         counted(machine["cores"], "core") if machine.get("cores") else "",
         _with("Python {}", machine.get("python")),
-        f"{counted(len(about['hosts']), 'host')}" if about.get("hosts") else "",
+        f"{len(about['hosts'])} hosts" if len(about.get("hosts") or ()) > 1 else "",  # -n alone is on this one
     )
 
 

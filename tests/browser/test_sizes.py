@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .runs import LINES, PAIRS, report, source, write_run
+from .runs import LINES, PAIRS, report, session_page, source, write_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from playwright.sync_api import Page
@@ -20,21 +20,28 @@ if TYPE_CHECKING:
     from .conftest import Opened
 
 _MB = 1_000_000
+_GENERATED = """[generate]
+kind = "random-bodies"
+functions = 16
+value_len = 8
+body_lines = 20
+[sample]
+k = 16
+"""
 _SWEEP = source(16)
 _MANY = source(556)
 
 
-def _nothing_right(pair: KVPair, at: int) -> str:
+def _nothing_right(pair: KVPair, at: int, _: Sequence[str]) -> str:
     """Twenty lines, none as expected and none like another's: nothing repeats that could be told once."""
     seed = f"{pair} {at}".encode()
     return "\n".join(f'    x = "{hashlib.sha256(seed + bytes([line])).hexdigest()[:48]}"' for line in range(LINES))
 
 
-def _some_lost(pair: KVPair, at: int) -> str:
+def _some_lost(pair: KVPair, at: int, lines: Sequence[str]) -> str:
     """K of four bits loses most lines of every third function, and makes some up."""
-    lines = list(_MANY[f"parse_{at}"])
     if pair.ctk.startswith("q4") and at % 3 == 0:
-        lines[5:] = [f"    made_up_{at}_{line}" for line in range(10)]
+        lines = [*lines[:5], *(f"    made_up_{at}_{line}" for line in range(10))]
     return "\n".join(lines)
 
 
@@ -50,7 +57,7 @@ def test_a_sweep_that_fails_everywhere(opened: Opened, tmp_path: Path, arguments
     if arguments:
         shown.get_by_role("combobox", name="cell").select_option("q4_0/q4_0")
         shown.locator(".cn-list td > button").last.click()
-        (first, *_) = _nothing_right(PAIRS[-1], 15).split("\n")
+        (first, *_) = _nothing_right(PAIRS[-1], 15, ()).split("\n")
         assert first.strip() in shown.get_by_role("group", name="Diff of parse_15 at q4_0/q4_0").inner_text()
 
 
@@ -85,3 +92,15 @@ def test_twenty_thousand_questions(opened: Opened, large: Path, keep: Callable[[
     page.locator(".cn-list td > button").first.click()
     assert "made_up_555_0" in table.nth(1).inner_text()
     keep(page, "report-20000")
+
+
+def test_a_session_that_fails_everywhere(opened: Opened, tmp_path: Path, keep: Callable[[Page, str], Path]) -> None:
+    """pytest-html's page of 576 failures stays under 2 MB, too, and has a row for each."""
+    (tmp_path / "corpora").mkdir()
+    (tmp_path / "corpora" / "made.toml").write_text(_GENERATED, encoding="utf-8")
+    path = session_page(tmp_path, _nothing_right, "--corpus", "made")
+    page = opened(path)
+
+    assert path.stat().st_size < 2 * _MB
+    assert 576 == page.locator("#results-table .results-table-row").count()
+    keep(page, "pytest-html-576-failures")
