@@ -47,9 +47,9 @@ def _notes(run: Mapping[str, Any]) -> list[str]:
 
 
 def _tone(word: str) -> str:
-    """The class that colours a verdict's word."""
-    tones = {str(WORSE): " cn-bad", str(NOT_WORSE): " cn-good", FLOORED: " cn-odd"}
-    return tones.get(word, "")
+    """The classes of a verdict's word."""
+    tones = {str(WORSE): "cn-verdict cn-bad", str(NOT_WORSE): "cn-verdict cn-good", FLOORED: "cn-verdict cn-odd"}
+    return tones.get(word, "cn-verdict" if word else "cn-soft")
 
 
 def _figure(value: float | None) -> str:

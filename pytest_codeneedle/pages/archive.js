@@ -402,10 +402,11 @@
       draw("line", { x1: 0, x2: 30, y1: 7, y2: 7, class: `cn-l cn-s${at}` }), mark(at, 15, 7, false)), make("span", { class: "cn-mono" }, `${pair}${told(track, pair)}`))));
     const points = pointsOf(track);
     const open = points.some((point) => pairs.some((pair) => isOpen(point, cellOf(point.grid, pair))));
-    const old = data.runs.filter((run) => run.superseded).length;
+    const old = data.runs.filter((run) => run.superseded && run.model === track.model && run.corpus === track.corpus).length;
     note.textContent = [
       "Runs stand in the order of their builds.",
       open ? "Open marks: not every function was answered, or the model is floored." : "",
+      pairs.some((pair) => points.some((point) => cellOf(point.grid, pair) === null)) ? "Dotted lines pass runs that did not ask the pair." : "",
       old ? `Not drawn: ${counted(old, "run")} that went on later.` : "",
     ].filter(Boolean).join(" ");
     drawCharts();
@@ -484,8 +485,12 @@
     });
     lines.forEach((line, series) => {
       if (!line.length) return;
-      const path = line.map(({ at, cell }, place) => `${place ? "L" : "M"}${x(at).toFixed(1)} ${y(cell[of]).toFixed(1)}`).join("");
-      picture.append(draw("path", { d: path, class: `cn-l cn-s${series}` }));
+      const place = ({ at, cell }) => `${x(at).toFixed(1)} ${y(cell[of]).toFixed(1)}`;
+      for (const gap of [false, true]) { // across runs that have none, the line is broken
+        const path = line.slice(1).map((next, before) => (
+          (next.at - line[before].at > 1) === gap ? `M${place(line[before])}L${place(next)}` : "")).join("");
+        if (path) picture.append(draw("path", { d: path, class: `cn-l cn-s${series}${gap ? " cn-gap" : ""}` }));
+      }
     });
     lines.forEach((line, series) => {
       for (const { at, point, pair, cell } of line) {

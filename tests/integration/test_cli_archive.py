@@ -82,18 +82,20 @@ def test_nothing_of_private_code_is_kept(lab: Lab, tmp_path: Path, capsys: pytes
     assert not json.loads((bare / "summary.json").read_text(encoding="utf-8"))["answers"]
 
 
-def test_what_is_kept_is_not_gone_on_with(lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_kept_is_not_gone_on_with(
+    small_run: SmallRun, lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A run that is broken off is kept as a part; it grows in its own folder, and is a run of its own then."""
-    once = ("--kv-model", "control:robust", "--kv-out", "out", "--kv-resume")
-    lab.grid(*once, "--kv-pairs", "q8_0/q8_0")
-    archive = tmp_path / "archive"
-    first = said(capsys, "archive", "add", lab.path / "out", "--to", archive).split()[1]
-    assert "is kept in an archive, and no more is written into it" in lab.refused(
-        *("--corpus", "tiny", "--kv-model", "control:robust", "--kv-out", str(archive / "runs" / first), "--kv-resume")
-    )
-    lab.grid(*once, "--kv-pairs", "q8_0/q8_0,q4_0/q4_0")
-    said(capsys, "archive", "add", lab.path / "out", "--to", archive)
-    page = (archive / "index.html").read_text(encoding="utf-8")
+    own, archive = tmp_path / "own", tmp_path / "archive"
+    shutil.copytree(small_run.folder, own)
+    whole = (own / "results.jsonl").read_text(encoding="utf-8")
+    (own / "results.jsonl").write_text("".join(whole.splitlines(keepends=True)[:5]), encoding="utf-8")
+    told = said(capsys, "archive", "add", own, "--to", archive)
+    assert "partial: 5 of 8 answers" in told
+    part = archive / "runs" / told.split()[1]
+    assert "is kept in an archive, and no more is written into it" in lab.refused("--kv-out", str(part), "--kv-resume")
+    (own / "results.jsonl").write_text(whole, encoding="utf-8")
+    said(capsys, "archive", "add", own, "--to", archive)
 
-    assert "superseded: it went on" in page
-    assert "every file is what its hash says" in said(capsys, "archive", "check", archive)
+    assert "superseded: it went on, partial: 5 of 8 answers" in (archive / "index.html").read_text(encoding="utf-8")
+    assert "2 runs, every file is what its hash says" in said(capsys, "archive", "check", archive)

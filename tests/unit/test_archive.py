@@ -60,7 +60,7 @@ def test_adding_is_idempotent(archive: Archive, runs: list[Path]) -> None:
     assert [] == archive.check()
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=3), min_size=1, max_size=4))
 def test_the_same_runs_are_the_same_archive(steps: list[list[int]]) -> None:
     """A law: however they came into it."""
