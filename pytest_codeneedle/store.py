@@ -119,7 +119,7 @@ class RunFolder:
     def write_about(self, about: Mapping[str, Any]) -> None:
         """Write run.json whole, through a file beside it. Raises RunFolderError."""
         try:
-            self._replace(RUN, (json.dumps(about, indent=1, ensure_ascii=False) + "\n").encode())
+            self._replace(RUN, _encoded(about, indent=1))
         except OSError as error:
             with contextlib.suppress(OSError):
                 (self.path / f".{RUN}.part").unlink(missing_ok=True)
@@ -150,7 +150,7 @@ class RunFolder:
 
         Raises OSError where it cannot be written, with the file as it was: half a line is taken back.
         """
-        line = (json.dumps(row, ensure_ascii=False) + "\n").encode()
+        line = _encoded(row)
         # Not buffered: what a buffer still holds would be written when the file is closed, behind what was taken back.
         with open(self.path / RESULTS, "ab", buffering=0, opener=self._opener()) as results:
             before = results.seek(0, os.SEEK_END)
@@ -166,8 +166,8 @@ class RunFolder:
     def extend(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add many results at once. Raises RunFolderError."""
         try:
-            with self._open(RESULTS, "a") as results:
-                results.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            with open(self.path / RESULTS, "ab", opener=self._opener()) as results:
+                results.writelines(map(_encoded, rows))
                 results.flush()
                 os.fsync(results.fileno())
         except OSError as error:
@@ -281,6 +281,14 @@ def current(about: Mapping[str, Any], rows: list[dict[str, Any]]) -> list[dict[s
     kept = [row for row in of_asked if row.get("key") == about.get("key")]
     last = {_cell(row): row.get("added_args") for row in kept}
     return [row for row in kept if row.get("added_args") == last[_cell(row)]]
+
+
+def _encoded(value: Mapping[str, Any], indent: int | None = None) -> bytes:
+    """As JSON. Half a surrogate pair, which UTF-8 has no bytes for, stays the escape that it was read from."""
+    try:
+        return (json.dumps(value, indent=indent, ensure_ascii=False) + "\n").encode()
+    except UnicodeEncodeError:
+        return (json.dumps(value, indent=indent) + "\n").encode()
 
 
 def _cell(row: Mapping[str, Any]) -> tuple[Any, ...]:

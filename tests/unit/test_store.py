@@ -111,6 +111,17 @@ def test_a_row_behind_a_torn_line_is_damage(tmp_path: Path) -> None:
         run.rows()
 
 
+def test_half_a_surrogate_pair_comes_back(tmp_path: Path) -> None:
+    """From a record that was edited: it is no UTF-8, and is written as an escape; other lines stay readable."""
+    rows = [{"response": "\ud800", "function": "ä"}, {"function": "ä"}]
+    run = RunFolder.create(tmp_path / "run", {"model": "\udfff"})
+    run.append(rows[0])
+    run.extend(rows)
+    assert [rows[0], *rows] == run.rows()
+    assert {"model": "\udfff"} == run.about()
+    assert '{"function": "ä"}' == (run.path / RESULTS).read_text(encoding="utf-8").splitlines()[2]
+
+
 def test_no_results_yet(tmp_path: Path) -> None:
     """A run that was killed before its first row has none."""
     run = RunFolder.create(tmp_path, {})
