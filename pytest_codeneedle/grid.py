@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.cells import place_of
+from pytest_codeneedle.figures import counted
 from pytest_codeneedle.kvtypes import KVPair, by_precision
 
 if TYPE_CHECKING:
@@ -184,9 +185,10 @@ def error_line(grid: Grid) -> str | None:
     unasked = sum(not cell.matched and not cell.errors for cell in grid.cells.values())
     parts = []
     if erring:
-        parts.append(f"{sum(cell.errors for cell in erring)} items in {len(erring)} cells gave no answer to score")
+        items = counted(sum(cell.errors for cell in erring), "item")
+        parts.append(f"{items} in {counted(len(erring), 'cell')} gave no answer to score")
     if unasked:
-        parts.append(f"{unasked} cells were not asked")
+        parts.append(f"{counted(unasked, 'cell')} {'was' if unasked == 1 else 'were'} not asked")
     return f"{NO_ANSWER}: {'; '.join(parts)}" if parts else None
 
 
@@ -200,7 +202,8 @@ def limit_line(grid: Grid, *, lines: int) -> str | None:
     if not functions or any(count < lines for cell in grid.answered for count in cell.matched):
         return None
     share = 1 - (1 - CONFIDENCE) ** (1 / functions)
-    return f"no line was lost; {functions} functions leave open up to {100 * share:.0f} % that lose some (95 %)"
+    left = f"{counted(functions, 'function')} leave{'s' * (functions == 1)} open"
+    return f"no line was lost; {left} up to {100 * share:.0f} % that lose some (95 %)"
 
 
 def _mean_sd(values: Sequence[float]) -> str:

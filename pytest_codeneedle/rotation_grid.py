@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle.figures import p_is, signed, span, wrapped
+from pytest_codeneedle.figures import counted, p_is, signed, span, wrapped
 from pytest_codeneedle.grid import Cell, Grid, table
 from pytest_codeneedle.kvtypes import is_quantized
 
@@ -77,15 +77,17 @@ def rotation_said(on: Figures, off: Figures) -> tuple[str, dict[str, str]]:
         return "rotation: no quantized cell has answers both ways", {}
     from pytest_codeneedle.power import least_for_family  # noqa: PLC0415 - as above
 
-    how = f"paired by function, exact sign-flip, Holm over {len(found)} cell{'s' * (len(found) > 1)}"
+    cells = counted(len(found), "cell")
+    how = f"paired by function, exact sign-flip, Holm over {cells}"
     differing = {str(pair): _told(one.contrast, one.adjusted) for pair, one in found.items() if one.differs}
     if differing:
-        return f"rotation: {len(differing)} of {len(found)} cells differ, on - off ({how}):", differing
+        differ = f"{len(differing)} of {cells} differ{'s' * (len(found) == 1)}"
+        return f"rotation: {differ}, on - off ({how}):", differing
     most = max(one.contrast.n for one in found.values())
     needed = least_for_family(len(found))
     if most < needed:
         too_few = (
-            f"rotation: {most} function{'s' * (most > 1)} cannot show a difference in one of {len(found)} cells: "
+            f"rotation: {counted(most, 'function')} cannot show a difference in one of {cells}: "
             f"{needed} are needed ({how})"
         )
         return too_few, {}

@@ -57,7 +57,7 @@ def _cost(verdict: Verdict) -> str:
     found = f"{cell.pair} is {cell.verdict}"
     if cell.verdict == WORSE:
         told = f"Yes: {found} than {verdict.reference}, {_lines(cell.contrast)}."
-        told = f"{told} {_could_see(verdict)}; it saw {signed(cell.contrast.mean)}."
+        told = f"{told} {_could_see(verdict)}; it saw {-cell.contrast.mean:.2f}."
     elif cell.verdict == NOT_WORSE:
         told = f"No: {found} than {verdict.reference} by {lines_of(verdict.delta)} or more, {_lines(cell.contrast)}."
         saw = "none" if cell.saturated else "none that is significant"

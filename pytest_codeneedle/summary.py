@@ -72,7 +72,7 @@ def why_not_judged(grid: Grid) -> str:
     functions = max((len(cell.matched) for cell in grid.answered), default=0)
     if len(grid.answered) < _CELLS or can_be_judged(grid):
         return ""
-    return f"no verdict: {counted(functions, 'function')} cannot settle it, {_FUNCTIONS} are needed (--kv-functions)"
+    return f"No verdict: {counted(functions, 'function')} cannot settle it, {_FUNCTIONS} are needed (--kv-functions)"
 
 
 def run_verdicts(rows: Sequence[Mapping[str, Any]], frame: Frame) -> dict[View, Judged]:

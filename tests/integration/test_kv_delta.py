@@ -52,5 +52,5 @@ def test_no_loss_of_lines(lab: Lab) -> None:
 def test_few_functions_are_no_verdict(lab: Lab) -> None:
     """Two functions settle nothing, and no test of theirs is made."""
     result = lab.grid("--kv-pairs", "bf16/bf16,q4_0/q4_0")
-    assert "no verdict: 2 functions cannot settle it, 6 are needed (--kv-functions)" in result.outlines
+    assert "No verdict: 2 functions cannot settle it, 6 are needed (--kv-functions)" in result.outlines
     assert [] == lab.about()["verdicts"]

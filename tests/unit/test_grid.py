@@ -188,7 +188,7 @@ def test_figures_are_means_over_the_passes() -> None:
     assert ["q8_0      11.83       -", "q4_0          -   20.00"] == matched_lines(grid)[1:]
     assert ["q8_0       2.50       -", "q4_0          -       1"] == pass_lines(grid)[1:]
     assert summary_line(grid).startswith("combos 2 | pass 1.75 +/- 0.75 | matched 15.92")
-    assert error_line(grid) == "err: 2 items in 1 cells gave no answer to score"
+    assert error_line(grid) == "err: 2 items in 1 cell gave no answer to score"
 
 
 def test_a_view_is_of_one_rotation() -> None:
@@ -281,10 +281,10 @@ def test_a_reference_that_was_not_planned_has_no_line() -> None:
             [row(Q8, "f", 20), error(Q8, "g"), error(Q4, "f"), error(Q4, "g")],
             "err: 3 items in 2 cells gave no answer to score",
         ),
-        ([row(Q8, "f", 20)], "err: 1 cells were not asked"),
+        ([row(Q8, "f", 20)], "err: 1 cell was not asked"),
         (
             [error(Q8, "f")],
-            "err: 1 items in 1 cells gave no answer to score; 1 cells were not asked",
+            "err: 1 item in 1 cell gave no answer to score; 1 cell was not asked",
         ),
     ],
 )
@@ -297,7 +297,8 @@ def test_what_has_no_answer_is_said(rows: list[dict[str, Any]], expected: str | 
 def test_a_flawless_grid_says_what_it_leaves_open(functions: int, share: int) -> None:
     """The exact upper limit for no loss in n functions, 1 - 0.05 ** (1 / n)."""
     rows = [row(pair, f"f{i}", 20) for pair in (Q8, Q4) for i in range(functions)]
-    expected = f"no line was lost; {functions} functions leave open up to {share} % that lose some (95 %)"
+    open_to = "1 function leaves" if functions == 1 else f"{functions} functions leave"
+    expected = f"no line was lost; {open_to} open up to {share} % that lose some (95 %)"
 
     assert share == round(100 * (1 - 0.05 ** (1 / functions)))
     assert expected == limit_line(make_grid(rows, [Q8, Q4]), lines=20)
@@ -309,7 +310,7 @@ def test_the_limit_is_that_of_the_exact_interval(functions: int) -> None:
     rows = [row(Q8, f"f{i}", 20) for i in range(functions)]
     share = 100 * betaincinv(1, functions, 0.95)
 
-    assert f"{functions} functions leave open up to {share:.0f} % that" in str(
+    assert f"leave{'s' * (functions == 1)} open up to {share:.0f} % that" in str(
         limit_line(make_grid(rows, []), lines=20)
     )
 
@@ -344,7 +345,7 @@ def test_everything_in_its_order() -> None:
         "",
         "combos 2 | pass 0.50 +/- 0.50 | matched 12.50 +/- 7.50 | range 5.00 - 20.00",
         "reference bf16/bf16 20.00 | lowest q4_0/q4_0 -15.00",
-        "err: 1 items in 1 cells gave no answer to score",
+        "err: 1 item in 1 cell gave no answer to score",
     ] == render(grid, lines=20, functions=2, reference=BF16)
 
 
@@ -353,7 +354,7 @@ def test_a_flawless_grid_ends_with_its_limit() -> None:
     *_, reference, limit = render(make_grid([row(BF16, "f", 20)], [BF16]), lines=20, functions=1, reference=BF16)
 
     assert "reference bf16/bf16 20.00" == reference
-    assert limit.startswith("no line was lost; 1 functions")
+    assert limit.startswith("no line was lost; 1 function leaves")
 
 
 def test_an_empty_grid_can_be_drawn() -> None:

@@ -39,6 +39,13 @@ def test_one_cell_differs() -> None:
     ] == rotation_lines(on, off)
 
 
+def test_one_of_one_is_one() -> None:
+    """Its sentence is no plural."""
+    said = " ".join(rotation_lines({Q4: lines(MANY, 20)}, {Q4: lines(MANY, 16)}))
+    assert "rotation: 1 of 1 cell differs, on - off (paired by function, exact sign-flip," in said
+    assert "Holm over 1 cell):" in said
+
+
 def test_pairs_are_functions() -> None:
     """A function that was answered one way only is left out; a cell without any says so in the grid alone."""
     on = {Q8: {"f": 20.0, "g": 3.0}, Q4: {"h": 20.0}}
