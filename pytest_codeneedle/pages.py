@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -36,6 +37,7 @@ _STEPS = 9  # of a scale that is drawn
 WORSE, NOT_WORSE, INCONCLUSIVE = "WORSE", "NOT WORSE", "INCONCLUSIVE"
 #: Columns whose names are longer stand upright.
 _SHORT_NAME = 6
+_PERCENT = re.compile(r"(?<=\d) %")
 
 
 def run_page(
@@ -151,8 +153,8 @@ def _environment() -> Environment:
 
 
 def _shown(value: Any) -> Any:  # noqa: ANN401 - whatever a template prints
-    """Text of others without control and bidirectional characters; mark-up of ours as it is."""
-    return printable_lines(value) if type(value) is str else value
+    """Text of others without control and bidirectional characters, no line ending within `95 %`; mark-up as it is."""
+    return _PERCENT.sub("\N{NO-BREAK SPACE}%", printable_lines(value)) if type(value) is str else value
 
 
 def _values(sections: Sequence[Section], *, with_items: bool, all_diffs: bool) -> Mapping[str, Any]:

@@ -94,6 +94,13 @@ def test_a_heatmap_is_a_table() -> None:
     assert ["no answer", "not asked"] * 4 == [one["title"] for one in read.named("td") if one.get("class") == "cn-none"]
 
 
+def test_a_percent_sign_stays_with_its_number() -> None:
+    """On a page, where a line may end anywhere."""
+    html = run_page([pages_made.section(gate="8 functions leave open up to 31 % (95 %); % alone")], title="a run")
+    assert "up to 31\N{NO-BREAK SPACE}% (95\N{NO-BREAK SPACE}%); % alone" in html
+    assert "95&nbsp;% interval" in html
+
+
 def test_pictures_have_words_and_a_table() -> None:
     """An SVG is named by its title, and the figures follow in `details`."""
     html = run_page([pages_made.section()], title="a run")
