@@ -135,7 +135,9 @@ def _add_heatmap(commands: _Commands) -> None:
 def _add_report(commands: _Commands) -> None:
     report = commands.add_parser("report", help="write the HTML page of stored runs, complete or partial")
     report.add_argument("run_folders", metavar="RUN", type=Path, nargs="+")
-    report.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="index.html is written into it")
+    report.add_argument(
+        "-o", "--output", metavar="DIR", type=_folder, required=True, help="index.html is written into it"
+    )
     code = report.add_mutually_exclusive_group()
     code.add_argument("--redact", action="store_true", help="no code at all")
     code.add_argument("--embed-source", action="store_true", help="of private code also lines that were not asked for")
@@ -270,6 +272,13 @@ def _indent_arguments(command: argparse.ArgumentParser) -> None:
     indent = command.add_mutually_exclusive_group()
     indent.add_argument("--relax-indent", action="store_true", default=None, help="ignore indentation")
     indent.add_argument("--strict-indent", action="store_false", dest="relax_indent", help="compare indentation too")
+
+
+def _folder(text: str) -> Path:
+    if not text:  # of a variable that was not set; the Path of it would be the folder one is in
+        msg = "it is empty; name a folder"
+        raise argparse.ArgumentTypeError(msg)
+    return Path(text)
 
 
 def _one_or_more(text: str) -> int:

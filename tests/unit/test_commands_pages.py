@@ -62,6 +62,17 @@ def test_a_run_becomes_a_page(tmp_path: Path, capsys: Captured) -> None:
     assert 2 == (output / "index.html").read_text(encoding="utf-8").count('class="cn-run"')
 
 
+def test_a_folder_without_a_name_is_refused(tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that was not set is not the folder one is in."""
+    run = stored(tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(["report", str(run), "-o", ""])
+    assert 2 == ended.value.code
+    assert "argument -o/--output: it is empty; name a folder" in capsys.readouterr().err
+    assert not (tmp_path / "index.html").exists()
+
+
 @pytest.mark.parametrize(
     ("option", "seen"), [(None, (True, False)), ("--redact", (False, False)), ("--embed-source", (True, True))]
 )
