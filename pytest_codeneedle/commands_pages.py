@@ -23,14 +23,16 @@ def report(flags: argparse.Namespace) -> None:
 
     Raises ConfigurationError where another page is there, or nothing can be written.
     """
-    from pytest_codeneedle.pages import run_page  # noqa: PLC0415 - each command pays for its own imports
+    from pytest_codeneedle.page_parts import page_title  # noqa: PLC0415 - each command pays for its own imports
+    from pytest_codeneedle.pages import run_page  # noqa: PLC0415 - as above
 
     target = flags.output / INDEX
     refuse_foreign(target)
     _refuse_kept(flags.output)
     folders = [RunFolder.open(path) for path in flags.run_folders]
     sections = [stored_section(one, redact=flags.redact, embed_source=flags.embed_source) for one in folders]
-    html = run_page(sections, title=page_title(sections), all_diffs=flags.all_diffs)
+    title = page_title((one.corpus for one in sections), (one.model for one in sections))
+    html = run_page(sections, title=title, all_diffs=flags.all_diffs)
     private = any(one.private for one in folders)
     _make(flags.output, private=private)
     if target.exists() and private:
@@ -58,13 +60,6 @@ def stored_section(folder: RunFolder, *, redact: bool = False, embed_source: boo
     }
     frame = Frame.of(about)
     return section(about, rows, frame, run_verdicts(rows, frame), hidden=hidden_of(about))
-
-
-def page_title(sections: list[Section]) -> str:
-    """`KV-cache recall: CORPUS, MODEL`; of several runs what they share."""
-    corpora = list(dict.fromkeys(one.corpus for one in sections))
-    models = list(dict.fromkeys(one.model for one in sections))
-    return f"KV-cache recall: {' and '.join(corpora)}, {' and '.join(models)}"
 
 
 def said(section: Section) -> list[str]:

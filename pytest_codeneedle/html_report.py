@@ -16,7 +16,7 @@ from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.grid import ERROR, PASSED
 from pytest_codeneedle.html_columns import header_cells, one_cell, plain_cell, row_cells
 from pytest_codeneedle.packed import printable_lines
-from pytest_codeneedle.page_parts import hidden_of, section
+from pytest_codeneedle.page_parts import hidden_of, page_title, section
 from pytest_codeneedle.pages import asset, run_fragment
 from pytest_codeneedle.plan import Ask
 from pytest_codeneedle.printable import printable
@@ -69,7 +69,7 @@ class HtmlReport:
         """What was measured; a conftest of the user's may say it otherwise."""
         plan = self._grid.plan
         self._page, self._paged = report, len(plan.items) > MOST_ROWS
-        report.title = f"KV-cache recall: {', '.join(plan.corpora)}, {plan.model.name}"
+        report.title = page_title(plan.corpora, [plan.model.name])
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Know the order of the items."""

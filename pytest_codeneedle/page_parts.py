@@ -23,7 +23,7 @@ from pytest_codeneedle.shown_diff import hidden_kinds
 from pytest_codeneedle.summary import rotation_figures, why_not_judged
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_codeneedle.floored import Calibration
     from pytest_codeneedle.frame import Frame
@@ -66,6 +66,11 @@ def section(  # noqa: PLR0913 - a run as it is stored, and what is known of it b
         facts=run_facts(about),
         items=page_items(about, rows, frame.rotations, hidden),
     )
+
+
+def page_title(corpora: Iterable[str], models: Iterable[str]) -> str:
+    """`KV-cache recall: CORPUS and CORPUS, MODEL`, each named once."""
+    return f"KV-cache recall: {', '.join(' and '.join(dict.fromkeys(names)) for names in (corpora, models))}"
 
 
 def hidden_of(about: Mapping[str, Any]) -> tuple[Tag, ...] | None:

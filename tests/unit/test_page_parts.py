@@ -17,7 +17,7 @@ from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.grid import make_grid, matched_lines
 from pytest_codeneedle.kvtypes import AS_SERVED, KVPair
 from pytest_codeneedle.page_model import CellLine, Mark, Section
-from pytest_codeneedle.page_parts import hidden_of, section
+from pytest_codeneedle.page_parts import hidden_of, page_title, section
 from pytest_codeneedle.summary import run_verdicts
 
 if TYPE_CHECKING:
@@ -78,6 +78,11 @@ def test_a_whole_run() -> None:
     assert 64 == len(found.items)
     assert ("corpus", "tiny, sha256 cccccccccccc") == found.facts[0]
     assert ("", "", ()) == (found.calibration, found.gate, found.cautions)
+
+
+def test_a_title_tells_corpora_from_models() -> None:
+    """Several are joined by another word than the two kinds."""
+    assert "KV-cache recall: a and b, model" == page_title(["a", "b", "a"], ["model", "model"])
 
 
 def test_what_the_session_knows_besides() -> None:
@@ -155,7 +160,7 @@ def test_a_run_without_its_reference() -> None:
             "No verdict: as-served is the only cell with an answer, and nothing is there to",
         ),
         ({REFERENCE: {}, LOW: {}}, "No verdict: no cell has an answer."),
-        (sweep(on_k, pairs=(REFERENCE, LOW), functions=3), "no verdict: 3 functions cannot settle it, 6 are needed"),
+        (sweep(on_k, pairs=(REFERENCE, LOW), functions=3), "No verdict: 3 functions cannot settle it, 6 are needed"),
     ],
 )
 def test_what_cannot_be_judged_says_why(cells: dict[KVPair, dict[str, float]], said: str) -> None:
