@@ -80,7 +80,8 @@ class GridPart:
 
     `title` is empty where there is but one. `word` is the verdict on the declared low pair, `floored`, or nothing where
     none can be given; `sentences` say it in full, or why there is none. `summary` are the lines that stand below the
-    grids of a terminal: how many cells, the mean, the range, what is missing.
+    grids of a terminal: how many cells, the mean, the range, what is missing. `family` says what the p of `cells` are
+    adjusted for.
     """
 
     title: str
@@ -90,6 +91,7 @@ class GridPart:
     sides: tuple[SidePicture, ...]
     cells: tuple[CellLine, ...]
     summary: tuple[str, ...] = ()
+    family: str = ""
 
 
 @dataclass(frozen=True)

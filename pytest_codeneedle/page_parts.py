@@ -122,6 +122,7 @@ def _part(rows: Rows, frame: Frame, view: View, judged: Judged | None) -> GridPa
         word=_word(verdict),
         sides=tuple(_side(side) for side in (verdict.k, verdict.v) if len(side.types) > 1),
         cells=tuple(map(_cell, verdict.cells)),
+        family=_family(verdict),
         summary=(*part.summary, *_beside(judged)),
     )
 
@@ -139,6 +140,12 @@ def _word(verdict: Verdict) -> str:
     """That on the declared low pair."""
     low = None if verdict.low is None else verdict.cell(verdict.low)
     return "" if low is None or low.verdict is None else low.verdict
+
+
+def _family(verdict: Verdict) -> str:
+    from pytest_codeneedle.verdict_lines import family_sentence  # noqa: PLC0415 - with scipy, which is there by now
+
+    return family_sentence(verdict)
 
 
 def _beside(judged: Judged) -> list[str]:

@@ -68,6 +68,13 @@ def _counted(judged: Sequence[CellVerdict], verdict: Verdict) -> str:
     """How many cells have which verdict, and by which test."""
     words = [cell.verdict for cell in judged]
     counts = ", ".join(f"{words.count(word)} {word}" for word in (WORSE, NOT_WORSE, INCONCLUSIVE) if word in words)
+    told = family_sentence(verdict)
+    return f"{counts or 'no cell has a verdict'}: {told}" if told else counts
+
+
+def family_sentence(verdict: Verdict) -> str:
+    """`q4_0/q4_0 was declared, 34 other cells share one level (Holm)`: what the p of each cell is adjusted for."""
+    judged = [cell for cell in verdict.cells if cell.verdict is not None]
     others = [cell for cell in judged if not cell.declared]
     told = [f"{verdict.low} was declared"] if len(others) < len(judged) else []
     if others:
@@ -76,7 +83,7 @@ def _counted(judged: Sequence[CellVerdict], verdict: Verdict) -> str:
         # What 8 functions lose in each of 34 cells cannot be significant, whatever it is: that is no doubt.
         if max(cell.contrast.n for cell in others) < needed:
             told[-1] += f", for which {needed} functions are needed"
-    return f"{counts or 'no cell has a verdict'}: {', '.join(told)}" if told else counts
+    return ", ".join(told)
 
 
 def _sides(verdict: Verdict) -> list[str]:

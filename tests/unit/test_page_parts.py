@@ -75,6 +75,7 @@ def test_a_whole_run() -> None:
     assert Mark("q4_0", 17.25, 0.0, None, None) == v.marks[1]
     assert CellLine("bf16/q4_0", "NOT WORSE", "0.00", "all tied", "1.000") == only.cells[0]
     assert CellLine("q4_0/q4_0", "WORSE", "-5.50", "-5.78 to -5.22", "< 0.001 (declared)") == only.cells[2]
+    assert "q4_0/q4_0 was declared, 2 other cells share one level (Holm)" == only.family
     assert 64 == len(found.items)
     assert ("corpus", "tiny, sha256 cccccccccccc") == found.facts[0]
     assert ("", "", ()) == (found.calibration, found.gate, found.cautions)
@@ -119,6 +120,16 @@ def test_each_rotation_has_a_part() -> None:
     assert "+4.50" == off.heats[-1].rows[1][1][1].text
     assert off.summary[-1].startswith("rotation: 3 of 3 cells differ, on - off (paired by function,")
     assert "; q4_0/q4_0 +4.50 lines (95 %" in off.summary[-1]
+
+
+def test_too_few_functions_for_many_cells_are_said_at_their_table() -> None:
+    """As at a terminal: what 8 functions lose in each of 34 cells cannot be significant."""
+    cells = sweep(on_k, functions=8)
+    only = part(rows_of(cells), frame_of(cells))
+    told = "q4_0/q4_0 was declared, 34 other cells share one level (Holm), for which 11 functions are needed"
+    assert told == only.family
+    two = sweep(on_k, pairs=(REFERENCE, LOW))
+    assert "q4_0/q4_0 was declared" == part(rows_of(two), frame_of(two)).family
 
 
 def test_of_a_floored_model_nothing_else_is_said() -> None:

@@ -101,6 +101,15 @@ def test_a_percent_sign_stays_with_its_number() -> None:
     assert "95&nbsp;% interval" in html
 
 
+def test_p_is_called_by_what_it_is_adjusted_for() -> None:
+    """At the table of cells; of a single declared pair it is the test's own."""
+    family = "q4_0/q4_0 was declared, 34 other cells share one level (Holm)"
+    html = run_page([pages_made.section(parts=(pages_made.part(family=family),))], title="a run")
+    assert f'<p class="cn-note">{family}</p>' in html
+    assert ">p (Holm)</th>" in html
+    assert ">p</th>" in run_page([pages_made.section()], title="a run")
+
+
 def test_pictures_have_words_and_a_table() -> None:
     """An SVG is named by its title, and the figures follow in `details`."""
     html = run_page([pages_made.section()], title="a run")
