@@ -202,6 +202,9 @@ def _calibrated(about: Mapping[str, Any], rows: Rows, frame: Frame) -> str:
     if facts.get("passed") is None:
         return shown_text(f"not calibrated: {facts.get('reason')}")
     first = [row for row in rows if place_of(row).pair == frame.reference and place_of(row).replicate == 0]
+    planned = len(about.get("asked") or about["functions"]) * len(frame.views)
+    if len({(place_of(row), row["function"]) for row in first}) < planned:
+        return "not calibrated: the reference was not asked completely"
     return _calibration(first, frame, float(facts["minimum"])).sentence
 
 

@@ -206,6 +206,17 @@ def test_the_calibration_is_said(calibration: dict[str, Any] | None, said: str) 
     assert bool(found) == bool(said)
 
 
+@pytest.mark.parametrize("asked", [0, 6, 15])
+def test_a_reference_that_was_not_asked_completely_is_not_calibrated(asked: int) -> None:
+    """Nothing was measured that an exit status could stand for, whatever run.json says; nor where a rotation lacks."""
+    rows, passed = rows_of(FOUR), {"passed": True, "share": 1.0, "minimum": 0.8}
+    rows = [row for row in rows if row["ctk"] + row["ctv"] != "bf16bf16" or int(row["function"][1:]) < asked]
+    told = "not calibrated: the reference was not asked completely"
+    assert told == drawn(rows, frame_of(FOUR), calibration=passed).calibration
+    one_way = placed(rows_of(FOUR, rotation="on"))
+    assert told == drawn(one_way, frame_of(FOUR, rotations=("on", "off")), calibration=passed).calibration
+
+
 @pytest.mark.parametrize(
     ("facts", "hidden"),
     [
