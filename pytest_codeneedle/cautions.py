@@ -78,8 +78,10 @@ def _incomplete(about: Mapping[str, Any], rows: Rows) -> list[str]:
         lines.append(f"{left}: {few(list(dict.fromkeys(unasked)))}")
     if about.get("problem"):
         lines.append(f"no server came up: {first_line(str(about['problem']))}")
-    if settled := (about.get("quick") or {}).get("settled"):
-        lines.append(f"--kv-quick left out what the answer did not need: {settled}")
+    quick = about.get("quick") or {}
+    if settled := quick.get("settled"):
+        older = f"settled after {counted(len(about['pairs']), 'cell')}: {settled}"
+        lines.append(f"--kv-quick: {quick.get('said') or older}")
     if about.get("shard"):
         lines.append(f"part {about['shard']} of a sweep: codeneedle merge joins it with the others")
     return lines

@@ -128,7 +128,7 @@ class QuickStop:
             else:
                 said = f"all {len(pairs)} cells were asked"
             self._grid.said.setdefault(name, []).extend(wrapped(f"--kv-quick: {said}"))
-            self._note(name, pairs, {"stage": stage, "settled": reason})
+            self._note(name, pairs, {"stage": stage, "settled": reason, "said": said})
 
     def _note(self, name: str, pairs: tuple[KVPair, ...], facts: dict[str, object]) -> None:
         run, gone = (

@@ -47,6 +47,7 @@ def test_settled(six: Lab) -> None:
     assert [*FIRST, "bf16/bf16#2"] == about["cells"]
     assert sorted(FIRST) == sorted(about["pairs"])
     assert 1 == about["quick"]["stage"]
+    assert f"--kv-quick: {about['quick']['said']}" == said(result)
     assert "trend over K: not tested, --kv-quick was settled by its first stage" in result.outlines
     stored = six.pytester.run(sys.executable, "-m", "pytest_codeneedle.cli", "grid", six.folder)
     assert "trend over V: not tested, --kv-quick was settled by its first stage" in stored.outlines

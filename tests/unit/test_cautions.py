@@ -110,8 +110,10 @@ def test_types_that_no_log_confirms() -> None:
 def test_parts_of_a_sweep() -> None:
     """A shard, and a quick run that was settled."""
     assert ["part 2/4 of a sweep: codeneedle merge joins it with the others"] == said(rows(), shard="2/4")
-    quick = {"stage": 1, "settled": "q4_0/q4_0 WORSE"}
-    assert ["--kv-quick left out what the answer did not need: q4_0/q4_0 WORSE"] == said(rows(), quick=quick)
+    told = "settled after 2 of 7 cells: q4_0/q4_0 WORSE"
+    quick = {"stage": 1, "settled": "q4_0/q4_0 WORSE", "said": told}
+    assert [f"--kv-quick: {told}"] == said(rows(), quick=quick)
+    assert ["--kv-quick: settled after 2 cells: q4_0/q4_0 WORSE"] == said(rows(), quick={**quick, "said": None})
     assert [] == said(rows(), quick={"stage": 3, "settled": None})
 
 
