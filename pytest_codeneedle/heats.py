@@ -170,7 +170,8 @@ def _mean(of_pair: Mapping[str, float], column: _Column) -> float | None:
 
 def _deep(pair: KVPair, column: _Column, mean: float | None, lines: int) -> HeatCell:
     if mean is None:
-        return HeatCell(NOT_PLANNED, None, f"{pair}, {column.told}: no score")
+        text = NO_ANSWER if column.functions else NOT_PLANNED
+        return HeatCell(text, None, f"{pair}, {column.told}: no score")
     shown = f"{mean:.1f}".removesuffix(".0")
     return HeatCell(shown, mean, f"{pair}, {column.told}: {shown} of {lines} lines")
 
@@ -196,7 +197,7 @@ def _field(grid: Grid, pair: KVPair, field: Callable[[Cell], HeatCell]) -> HeatC
         return field(cell)
     if cell.errors:
         return HeatCell(NO_ANSWER, None, f"{pair}: no answer to score, {counted(cell.errors, 'error')}")
-    return HeatCell(NOT_PLANNED, None, f"{pair}: not asked")
+    return HeatCell(NO_ANSWER, None, f"{pair}: not asked")
 
 
 def _errors(cell: Cell) -> str:

@@ -49,15 +49,17 @@ def test_figures_are_those_of_a_terminal() -> None:
 
 
 def test_fields_without_a_figure_say_why() -> None:
-    """No answer, not asked, no part of the run: neither has a colour."""
+    """No answer, not asked, no part of the run, by the words of a terminal's grid: none has a colour."""
     rows = rows_of(sweep(on_k, pairs=(REFERENCE, LOW), functions=2))
     for row in rows[2:]:
         row |= {"outcome": "error", "primary_matched": None}
-    heat = matched_heat(make_grid(rows, [REFERENCE, LOW, MIXED]), 20)
+    grid = make_grid(rows, [REFERENCE, LOW, MIXED])
+    heat = matched_heat(grid, 20)
+    assert [line.split() for line in matched_lines(grid)] == texts(heat)
     found = {cell.told: (cell.text, cell.value) for _, cells in heat.rows for cell in cells}
     assert ("20.00", 20.0) == found["bf16/bf16: 20.00 of 20 lines on average over 2 functions"]
     assert ("err", None) == found["q4_0/q4_0: no answer to score, 2 errors"]
-    assert ("-", None) == found["q8_0/q4_0: not asked"]
+    assert ("err", None) == found["q8_0/q4_0: not asked"]
     assert ("-", None) == found["q8_0/bf16: not part of this run"]
 
 
@@ -123,12 +125,12 @@ def test_heatmaps_of_one_key_share_a_scale() -> None:
 
 
 def test_depth_has_a_column_for_each_function() -> None:
-    """In the order of the text, cells in that of the grid; a field without a score is empty."""
+    """In the order of the text, cells in that of the grid; a field without a score says so."""
     rows = placed(rows_of(sweep(on_k, pairs=(LOW, REFERENCE), functions=4)), 4)[::-1]
     rows[0] |= {"outcome": "error", "primary_matched": None}
     heat = depth_heat(rows, frame_of(SWEEP), View())
     assert ["ctk/ctv", "0 %", "25 %", "50 %", "75 %"] == texts(heat)[0]
-    assert ["bf16/bf16", "20", "20", "20", "-"] == texts(heat)[1]
+    assert ["bf16/bf16", "20", "20", "20", "err"] == texts(heat)[1]
     assert ["q4_0/q4_0", "15", "14", "15", "14"] == texts(heat)[-1]
     assert "bf16/bf16, f1 at 25 %: 20 of 20 lines" == heat.rows[0][1][1].told
     assert "bf16/bf16, f3 at 75 %: no score" == heat.rows[0][1][3].told
