@@ -25,35 +25,48 @@ _LEAST_LINES, _LEAST_FUNCTIONS, _LEAST_NATS = 2, 2, 1.0
 #: With more functions than these the text is parted into as many parts as `_PARTS`.
 _MOST_COLUMNS, _PARTS = 20, 10
 _CORNER = "ctk\\ctv"
+#: Behind the figure of a cell that has fewer answers than questions.
+PARTLY = "*"
+#: What a field of `-` lacks, where that is not the cell alone.
+_EMPTY = {"margins": "not in this run, or no log-probabilities", "depth": "no function lies there"}
 
 
-def matched_heat(grid: Grid, lines: int) -> Heat:
-    """The mean primary_matched of each cell; `lines` were asked for of each function."""
+def matched_heat(grid: Grid, lines: int, functions: int | None = None) -> Heat:
+    """The mean primary_matched of each cell; `lines` were asked for of each of `functions`.
+
+    With `functions` a figure of fewer has a mark (`12.00*`), which the note explains.
+    """
     means = [mean for cell in grid.answered if (mean := cell.mean_matched) is not None]
     scale = _up_to(lines, means, _LEAST_LINES)
 
     def field(cell: Cell) -> HeatCell:
         mean = cell.mean_matched or 0.0
-        told = f"{cell.pair}: {mean:.2f} of {lines} lines on average over {counted(len(cell.matched), 'function')}"
-        return HeatCell(f"{mean:.2f}", mean, told + _errors(cell))
+        told = f"{cell.pair}: {mean:.2f} of {lines} lines on average over {_answered(cell, functions)}"
+        return HeatCell(f"{mean:.2f}{_mark(cell, functions)}", mean, told + _errors(cell))
 
     return _of_grid(grid, ("matched", "matched lines", f"mean of {counted(lines, 'line')}"), scale, field)
 
 
 def passes_heat(grid: Grid, functions: int) -> Heat:
-    """How many functions passed in each cell, the mean over its passes; `functions` were asked for."""
-    scale = _up_to(functions, [cell.passed for cell in grid.answered], _LEAST_FUNCTIONS)
+    """How many functions passed in each cell, the mean over its passes; `functions` were asked for.
+
+    Where fewer have a score the figure is `4/4`, coloured by its share of all functions: what was not asked is no loss.
+    """
+    scale = _up_to(functions, [_passing(cell, functions) for cell in grid.answered], _LEAST_FUNCTIONS)
 
     def field(cell: Cell) -> HeatCell:
         shown = passed_text(cell.passed)
-        told = f"{cell.pair}: {shown} of {counted(len(cell.matched), 'function')} passed"
-        return HeatCell(shown, cell.passed, told + _errors(cell))
+        scored = len(cell.matched)
+        told = f"{cell.pair}: {shown} of {counted(scored, 'function')} passed"
+        if scored < functions:
+            shown, told = f"{shown}/{scored}", f"{told}, {scored} of {functions} answered"
+        return HeatCell(shown, _passing(cell, functions), told + _errors(cell))
 
     return _of_grid(grid, ("passes", "functions passed", f"of {counted(functions, 'function')}"), scale, field)
 
 
-def margins_heat(grid: Grid, margins_by_pair: Mapping[KVPair, CellMargins]) -> Heat:
-    """The mean log-probability margin of each cell, in nats."""
+def margins_heat(grid: Grid, margins_by_pair: Mapping[KVPair, CellMargins], functions: int | None = None) -> Heat:
+    """The mean log-probability margin of each cell, in nats; marked as `matched_heat`'s."""
     means = [one.mean for one in margins_by_pair.values()]
     highest = max(means, default=0.0)
     scale = Scale(min([*means, highest - _LEAST_NATS]), highest)
@@ -62,9 +75,10 @@ def margins_heat(grid: Grid, margins_by_pair: Mapping[KVPair, CellMargins]) -> H
         found = margins_by_pair.get(cell.pair)
         if found is None:
             return HeatCell(NOT_PLANNED, None, f"{cell.pair}: no log-probabilities")
-        told = f"{cell.pair}: mean margin {found.mean:.2f} nats over {counted(found.tokens, 'token')}"
+        tokens = f"{counted(found.tokens, 'token')} of {_answered(cell, functions)}"
+        told = f"{cell.pair}: mean margin {found.mean:.2f} nats over {tokens}"
         more = f", 1st percentile {found.p1:.2f}, {100 * found.under_1:.1f} % under 1 nat"
-        return HeatCell(f"{found.mean:.2f}", found.mean, told + more)
+        return HeatCell(f"{found.mean:.2f}{_mark(cell, functions)}", found.mean, told + more)
 
     return _of_grid(grid, ("margins", "log-probability margins", "mean, nats"), scale, field)
 
@@ -87,7 +101,7 @@ def on_one_scale(heats: Sequence[Heat]) -> list[Heat]:
     for heat in heats:
         known = scales.get(heat.key, heat.scale)
         scales[heat.key] = Scale(min(known.low, heat.scale.low), max(known.high, heat.scale.high))
-    return [replace(heat, scale=scales[heat.key], note=_note(scales[heat.key])) for heat in heats]
+    return [_noted(replace(heat, scale=scales[heat.key])) for heat in heats]
 
 
 @dataclass(frozen=True)
@@ -111,21 +125,23 @@ def depth_heat(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View) -> H
     columns = _columns(depths(rows))
     means = {pair: [_mean(of_pair, column) for column in columns] for pair, of_pair in lines.items()}
     scale = _up_to(frame.lines, [one for row in means.values() for one in row if one is not None], _LEAST_LINES)
-    return Heat(
-        key="depth",
-        title="lines by depth",
-        unit=f"of {counted(frame.lines, 'line')}",
-        corner="ctk/ctv",
-        columns=tuple(column.head for column in columns),
-        rows=tuple(
-            (
-                str(pair),
-                tuple(_deep(pair, one, mean, frame.lines) for one, mean in zip(columns, means[pair], strict=True)),
-            )
-            for pair in in_grid_order(lines)
-        ),
-        scale=scale,
-        note=_note(scale),
+    return _noted(
+        Heat(
+            key="depth",
+            title="lines by depth",
+            unit=f"of {counted(frame.lines, 'line')}",
+            corner="ctk/ctv",
+            columns=tuple(column.head for column in columns),
+            rows=tuple(
+                (
+                    str(pair),
+                    tuple(_deep(pair, one, mean, frame.lines) for one, mean in zip(columns, means[pair], strict=True)),
+                )
+                for pair in in_grid_order(lines)
+            ),
+            scale=scale,
+            note="",
+        )
     )
 
 
@@ -179,13 +195,15 @@ def _deep(pair: KVPair, column: _Column, mean: float | None, lines: int) -> Heat
 def _of_grid(grid: Grid, names: tuple[str, str, str], scale: Scale, field: Callable[[Cell], HeatCell]) -> Heat:
     """`names` are key, title and unit."""
     ctks, ctvs = by_precision(pair.ctk for pair in grid.cells), by_precision(pair.ctv for pair in grid.cells)
-    return Heat(
-        *names,
-        corner=_CORNER,
-        columns=ctvs,
-        rows=tuple((ctk, tuple(_field(grid, KVPair(ctk, ctv), field) for ctv in ctvs)) for ctk in ctks),
-        scale=scale,
-        note=_note(scale),
+    return _noted(
+        Heat(
+            *names,
+            corner=_CORNER,
+            columns=ctvs,
+            rows=tuple((ctk, tuple(_field(grid, KVPair(ctk, ctv), field) for ctv in ctvs)) for ctk in ctks),
+            scale=scale,
+            note="",
+        )
     )
 
 
@@ -204,12 +222,42 @@ def _errors(cell: Cell) -> str:
     return f", {counted(cell.errors, 'error')}" if cell.errors else ""
 
 
+def _answered(cell: Cell, functions: int | None) -> str:
+    """`8 functions`; `4 of 8 functions` where fewer have a score than were asked for."""
+    scored = len(cell.matched)
+    if functions is None or scored >= functions:
+        return counted(scored, "function")
+    return f"{scored} of {counted(functions, 'function')}"
+
+
+def _mark(cell: Cell, functions: int | None) -> str:
+    return PARTLY if functions is not None and len(cell.matched) < functions else ""
+
+
+def _passing(cell: Cell, functions: int) -> float:
+    """On the scale of all functions, what those say that have a score."""
+    scored = len(cell.matched)
+    return cell.passed * functions / scored if scored < functions else cell.passed
+
+
 def _up_to(top: float, values: Iterable[float], least: float) -> Scale:
     """From the lowest value, but not too near to the top, up to it."""
     return Scale(min([*values, max(0.0, top - least)]), top)
 
 
-def _note(scale: Scale) -> str:
-    """What the colours mean."""
-    low, high = (f"{end:.2f}".rstrip("0").removesuffix(".") for end in (scale.low, scale.high))
-    return f"Colours run from {low} (dark) to {high} (light)."
+def _noted(heat: Heat) -> Heat:
+    """With a note of what its colours and its signs mean, as far as it has them."""
+    texts = {cell.text for _, cells in heat.rows for cell in cells}
+    said = []
+    if heat.is_scaled:
+        low, high = (f"{end:.2f}".rstrip("0").removesuffix(".") for end in (heat.scale.low, heat.scale.high))
+        said.append(f"Colours run from {low} (dark) to {high} (light).")
+    if any(text.endswith(PARTLY) for text in texts):
+        said.append(f"{PARTLY} not all questions answered.")
+    if any("/" in text for text in texts):
+        said.append("4/4: passed of those that answered, where not all did.")
+    if NO_ANSWER in texts:
+        said.append(f"{NO_ANSWER}: no answer.")
+    if NOT_PLANNED in texts:
+        said.append(f"{NOT_PLANNED}: {_EMPTY.get(heat.key, 'not in this run')}.")
+    return replace(heat, note=" ".join(said))

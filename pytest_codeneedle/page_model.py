@@ -39,6 +39,11 @@ class Heat:
     scale: Scale
     note: str
 
+    @property
+    def is_scaled(self) -> bool:
+        """Whether there are two figures or more for colours to compare."""
+        return sum(cell.value is not None for _, cells in self.rows for cell in cells) > 1
+
 
 @dataclass(frozen=True)
 class Mark:

@@ -161,9 +161,9 @@ def _heats(rows: Rows, frame: Frame, view: View, grid: Grid, judged: Judged | No
     margins = judged.margins_by_pair if judged else cell_margins(rows, frame.pairs, view)
     deep = depth_heat(rows, frame, view)
     return (
-        matched_heat(grid, frame.lines),
+        matched_heat(grid, frame.lines, frame.functions),
         passes_heat(grid, frame.functions),
-        *([margins_heat(grid, margins)] if margins else []),
+        *([margins_heat(grid, margins, frame.functions)] if margins else []),
         *([deep] if len(deep.columns) > 1 else []),
     )
 

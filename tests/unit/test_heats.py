@@ -71,7 +71,7 @@ def test_some_errors_are_told_beside_the_figure() -> None:
     told = [heat.rows[0][1][0].told for heat in (matched_heat(grid, 20), passes_heat(grid, 3))]
     assert [
         "bf16/bf16: 20.00 of 20 lines on average over 2 functions, 1 error",
-        "bf16/bf16: 2 of 2 functions passed, 1 error",
+        "bf16/bf16: 2 of 2 functions passed, 2 of 3 answered, 1 error",
     ] == told
 
 
@@ -85,6 +85,44 @@ def test_a_scale_does_not_dramatise_noise() -> None:
     assert Scale(0, 1) == matched_heat(Grid({}), 1).scale
 
 
+def test_a_cell_that_was_partly_asked_is_no_failure() -> None:
+    """All of the functions that answered passed: the field has the colour of all, and says of how many it is."""
+    rows = rows_of(sweep(lambda _pair, _at: 0, pairs=(REFERENCE, LOW), functions=8))
+    grid = make_grid(rows[:12], [REFERENCE, LOW])
+    passes, matched = passes_heat(grid, 8), matched_heat(grid, 20, 8)
+    full, partly = passes.rows[0][1][0], passes.rows[1][1][1]
+    assert ("8", 8, "4/4", 8) == (full.text, full.value, partly.text, partly.value)
+    assert Scale(6, 8) == passes.scale
+    assert "q4_0/q4_0: 4 of 4 functions passed, 4 of 8 answered" == partly.told
+    assert "4/4: passed of those that answered, where not all did." in passes.note
+    assert ["20.00", "20.00*"] == [matched.rows[at][1][at].text for at in (0, 1)]
+    assert "q4_0/q4_0: 20.00 of 20 lines on average over 4 of 8 functions" == matched.rows[1][1][1].told
+    margins = margins_heat(grid, {pair: CellMargins(6.0, 0.5, 0.0125, 400) for pair in (REFERENCE, LOW)}, 8)
+    assert ["6.00", "6.00*"] == [margins.rows[at][1][at].text for at in (0, 1)]
+    assert margins.rows[1][1][1].told.startswith("q4_0/q4_0: mean margin 6.00 nats over 400 tokens of 4 of 8 functions")
+    assert all("* not all questions answered." in heat.note for heat in (matched, margins, *on_one_scale([matched])))
+    assert "*" not in matched_heat(make_grid(rows, [REFERENCE, LOW]), 20, 8).note
+
+
+def test_notes_explain_the_signs_that_are_there() -> None:
+    """And no others; with fewer than two figures there is nothing that a colour could tell."""
+    rows = placed(rows_of(sweep(on_k, pairs=(REFERENCE, LOW), functions=2)), 2)
+    for row in rows[2:]:
+        row |= {"outcome": "error", "primary_matched": None}
+    grid = make_grid(rows, [REFERENCE, LOW])
+    assert "err: no answer. -: not in this run." == matched_heat(grid, 20).note
+    assert (
+        "-: not in this run, or no log-probabilities." == margins_heat(grid, {}).note.partition("err: no answer. ")[2]
+    )
+    assert not matched_heat(grid, 20).is_scaled
+    deep = depth_heat(rows, frame_of({REFERENCE: {}, LOW: {}}), View())
+    assert "Colours run from 18 (dark) to 20 (light). err: no answer." == deep.note
+    many = [
+        {**one, "depth": at / 50} for at, one in enumerate(rows_of({REFERENCE: {f"f{at}": 20 for at in range(25)}}))
+    ]
+    assert depth_heat(many, frame_of({REFERENCE: {}}), View()).note.endswith("-: no function lies there.")
+
+
 def test_margins_span_a_nat_at_least() -> None:
     """Cells without any have no figure."""
     margins = {REFERENCE: CellMargins(6.0, 0.5, 0.0125, 400), LOW: CellMargins(5.75, -1.0, 0.25, 1)}
@@ -94,7 +132,10 @@ def test_margins_span_a_nat_at_least() -> None:
         heat
     )
     told = [cell.told for _, cells in heat.rows for cell in cells]
-    assert told[0] == "bf16/bf16: mean margin 6.00 nats over 400 tokens, 1st percentile 0.50, 1.2 % under 1 nat"
+    assert (
+        told[0]
+        == "bf16/bf16: mean margin 6.00 nats over 400 tokens of 16 functions, 1st percentile 0.50, 1.2 % under 1 nat"
+    )
     assert "q8_0/q4_0: no log-probabilities" in told
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
 
@@ -13,6 +14,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from pytest_codeneedle.colours import Scale
+from pytest_codeneedle.page_model import HeatCell
 from pytest_codeneedle.pages import asset, is_ours, page, policy, run_fragment, run_page
 
 SCRIPTS = sorted(path.name for path in files("pytest_codeneedle").joinpath("pages").iterdir() if ".js" in path.name)
@@ -108,6 +110,15 @@ def test_p_is_called_by_what_it_is_adjusted_for() -> None:
     assert f'<p class="cn-note">{family}</p>' in html
     assert ">p (Holm)</th>" in html
     assert ">p</th>" in run_page([pages_made.section()], title="a run")
+
+
+def test_a_scale_is_drawn_where_there_are_figures_to_compare() -> None:
+    """None of an empty table, none of a single figure."""
+    one = pages_made.heat("matched", "matched lines", "mean of 20", Scale(18, 20))
+    single = replace(one, rows=(("bf16", (HeatCell("20.00", 20.0, "all"), HeatCell("err", None, "no answer"))),))
+    for heat, scales in ((one, 1), (single, 0), (replace(one, rows=()), 0)):
+        html = run_page([pages_made.section(parts=(pages_made.part(heats=(heat,)),))], title="a run")
+        assert scales == html.count('<p class="cn-scale"')
 
 
 def test_pictures_have_words_and_a_table() -> None:
