@@ -1,4 +1,7 @@
-"""The colours of a heatmap: cividis, which colour-blind eyes read as others do, and the ink that is read on it."""
+"""The colours of a heatmap: cividis, which colour-blind eyes read as others do, and the ink that is read on it.
+
+Of differences, PuOr: brown and purple, which colour-blind eyes tell apart, on either side of a neutral zero.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,18 @@ _CIVIDIS = (
     "60646f656870696b716d6f727272747676767a7a787e7d788381798885788d8878928c789690779b9476a09875a59c74aaa073afa471b5a86f"
     "baac6dbfb06bc4b468c9b965cfbd62d4c15fdac65bdfca57e5cf52ead34cf0d846f6dd3ffce236fee838"
 )
-_ANCHORS = tuple(
-    tuple(int(_CIVIDIS[at + channel : at + channel + 2], 16) for channel in (0, 2, 4))
-    for at in range(0, len(_CIVIDIS), 6)
-)
+#: Harrower and Brewer (2003), ColorBrewer.org: PuOr of eleven classes without its two darkest ends.
+_PUOR = "b35806e08214fdb863fee0b6f7f7f7d8daebb2abd28073ac542788"
+
+
+def _anchors(colours: str) -> tuple[tuple[int, ...], ...]:
+    return tuple(
+        tuple(int(colours[at + channel : at + channel + 2], 16) for channel in (0, 2, 4))
+        for at in range(0, len(colours), 6)
+    )
+
+
+_ANCHORS, _DIVERGING = _anchors(_CIVIDIS), _anchors(_PUOR)
 
 #: sRGB's curve begins as a straight line.
 _LINEAR_UP_TO = 0.04045
@@ -24,10 +35,14 @@ Ink = Literal["#000", "#fff"]
 
 @dataclass(frozen=True)
 class Scale:
-    """Values from `low`, the dark end, to `high`, the light one; what is beyond an end has its colour."""
+    """Values from `low`, the dark end, to `high`, the light one; what is beyond an end has its colour.
+
+    One that is `diverging` goes from brown to purple, and the middle has no hue.
+    """
 
     low: float
     high: float
+    diverging: bool = False
 
     def share(self, value: float) -> float:
         """Where the value lies between the ends, 0 to 1; in the middle where the ends are one."""
@@ -37,9 +52,10 @@ class Scale:
 
     def colour(self, value: float) -> str:
         """`#rrggbb`."""
-        place = self.share(value) * (len(_ANCHORS) - 1)
-        at = min(int(place), len(_ANCHORS) - 2)
-        mixed = (round(a + (b - a) * (place - at)) for a, b in zip(_ANCHORS[at], _ANCHORS[at + 1], strict=True))
+        anchors = _DIVERGING if self.diverging else _ANCHORS
+        place = self.share(value) * (len(anchors) - 1)
+        at = min(int(place), len(anchors) - 2)
+        mixed = (round(a + (b - a) * (place - at)) for a, b in zip(anchors[at], anchors[at + 1], strict=True))
         return "#" + "".join(f"{channel:02x}" for channel in mixed)
 
 

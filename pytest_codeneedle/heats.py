@@ -92,7 +92,9 @@ def rotation_heat(grid: Grid) -> Heat:
         functions = counted(len(cell.matched), "function")
         return HeatCell(signed(mean), mean, f"{cell.pair}: {signed(mean)} lines with rotation, {functions}")
 
-    return _of_grid(grid, ("rotation", "rotation on - off", "mean difference in lines"), Scale(-most, most), field)
+    return _of_grid(
+        grid, ("rotation", "rotation on - off", "mean difference in lines"), Scale(-most, most, diverging=True), field
+    )
 
 
 def on_one_scale(heats: Sequence[Heat]) -> list[Heat]:
@@ -251,7 +253,10 @@ def _noted(heat: Heat) -> Heat:
     said = []
     if heat.is_scaled:
         low, high = (f"{end:.2f}".rstrip("0").removesuffix(".") for end in (heat.scale.low, heat.scale.high))
-        said.append(f"Colours run from {low} (dark) to {high} (light).")
+        if heat.scale.diverging:
+            said.append(f"Colours run from {low} (brown: less) over 0 (white) to {high} (purple: more).")
+        else:
+            said.append(f"Colours run from {low} (dark) to {high} (light).")
     if any(text.endswith(PARTLY) for text in texts):
         said.append(f"{PARTLY} not all questions answered.")
     if any("/" in text for text in texts):

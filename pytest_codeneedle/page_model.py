@@ -132,7 +132,7 @@ class PageItem:
 
 @dataclass(frozen=True)
 class Section:
-    """One corpus of one run."""
+    """One corpus of one run. `parts` are its grids; `rotation` is what two of them, on and off, differ in."""
 
     corpus: str
     model: str
@@ -143,3 +143,4 @@ class Section:
     cautions: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
     items: tuple[PageItem, ...]
+    rotation: GridPart | None = None

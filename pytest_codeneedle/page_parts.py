@@ -60,6 +60,7 @@ def section(  # noqa: PLR0913 - a run as it is stored, and what is known of it b
         model=shown_text(str(about.get("model_name") or about.get("model") or "")),
         lines=frame.lines,
         parts=_parts(rows, frame, judged),
+        rotation=_rotated(rows, frame),
         calibration=_calibrated(about, rows, frame),
         gate=shown_text(gate),
         cautions=tuple(map(shown_text, (*found_cautions(about, rows, frame), *cautions))),
@@ -83,17 +84,26 @@ def hidden_of(about: Mapping[str, Any]) -> tuple[Tag, ...] | None:
 
 
 def _parts(rows: Rows, frame: Frame, judged: Mapping[View, Judged]) -> tuple[GridPart, ...]:
-    """One for each rotation; the last says what the rotation is worth, where both were asked for."""
+    """One for each rotation."""
     parts = [_part(rows, frame, view, judged.get(view)) for view in frame.views]
     heats = iter(on_one_scale([heat for part in parts for heat in part.heats]))
-    parts = [replace(part, heats=tuple(islice(heats, len(part.heats)))) for part in parts]
+    return tuple(replace(part, heats=tuple(islice(heats, len(part.heats)))) for part in parts)
+
+
+def _rotated(rows: Rows, frame: Frame) -> GridPart | None:
+    """What the rotation is worth, where cells were asked with it and without."""
     figures = rotation_figures(rows, frame)
-    if figures is not None:
-        sentence, cells = rotation_said(*figures)
-        said = f"{sentence} {'; '.join(f'{pair} {told}' for pair, told in cells.items())}".rstrip()
-        heat = rotation_heat(rotation_grid(*figures))
-        parts[-1] = replace(parts[-1], heats=(*parts[-1].heats, heat), summary=(*parts[-1].summary, said))
-    return tuple(parts)
+    if figures is None:
+        return None
+    sentence, cells = rotation_said(*figures)
+    return GridPart(
+        title="rotation: on - off",
+        word="",
+        sentences=(sentence, *(f"{pair} {told}" for pair, told in cells.items())),
+        heats=(rotation_heat(rotation_grid(*figures)),),
+        sides=(),
+        cells=(),
+    )
 
 
 def _part(rows: Rows, frame: Frame, view: View, judged: Judged | None) -> GridPart:

@@ -27,9 +27,10 @@ def test_colours_are_those_of_cividis(place: int, colour: str) -> None:
 @given(FINITE, FINITE, FINITE)
 def test_every_figure_can_be_read(low: float, high: float, value: float) -> None:
     """WCAG 2.2 asks text for a contrast of 4.5 to what is behind it."""
-    colour = Scale(low, high).colour(value)
-    full = {"#000": BLACK, "#fff": WHITE}[ink(colour)]
-    assert 4.5 <= contrast(colour, full)
+    for diverging in (False, True):
+        colour = Scale(low, high, diverging).colour(value)
+        full = {"#000": BLACK, "#fff": WHITE}[ink(colour)]
+        assert 4.5 <= contrast(colour, full)
 
 
 @given(st.integers(0, 0xFFFFFF))
@@ -37,6 +38,16 @@ def test_ink_is_readable_on_any_colour(colour: int) -> None:
     """Not only on those of the scale."""
     background = f"#{colour:06x}"
     assert 4.5 <= contrast(background, {"#000": BLACK, "#fff": WHITE}[ink(background)])
+
+
+def test_differences_diverge_from_a_neutral_zero() -> None:
+    """Less has more red than blue, more has more blue than red: no colour-blind eye takes one for the other."""
+    scale = Scale(-4, 4, diverging=True)
+    assert ("#f7f7f7", "#b35806", "#542788") == tuple(map(scale.colour, (0, -4, 4)))
+    for size in (0.5, 1, 2, 4):
+        less, more = scale.colour(-size), scale.colour(size)
+        assert int(less[1:3], 16) > int(less[5:], 16) + 10
+        assert int(more[5:], 16) > int(more[1:3], 16) + 5
 
 
 @given(FINITE, st.floats(0.001, 1e6), FINITE, FINITE)

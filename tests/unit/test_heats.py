@@ -147,12 +147,13 @@ def test_an_endpoint_is_one_field() -> None:
 
 
 def test_the_rotation_is_coloured_around_zero() -> None:
-    """What it takes away is dark, what it adds is light."""
+    """What it takes away is brown, what it adds is purple, nothing is white."""
     grid = Grid({REFERENCE: Cell(REFERENCE, (0.0, 0.0), 0, 0), LOW: Cell(LOW, (-6.0, -7.0), 0, 0)})
     heat = rotation_heat(grid)
     assert [["ctk\\ctv", "bf16", "q4_0"], ["bf16", "0.00", "-"], ["q4_0", "-", "-6.50"]] == texts(heat)
-    assert Scale(-6.5, 6.5) == heat.scale
-    assert Scale(-2, 2) == rotation_heat(Grid({REFERENCE: Cell(REFERENCE, (0.5,), 0, 0)})).scale
+    assert Scale(-6.5, 6.5, diverging=True) == heat.scale
+    assert "Colours run from -6.5 (brown: less) over 0 (white) to 6.5 (purple: more)." in heat.note
+    assert Scale(-2, 2, diverging=True) == rotation_heat(Grid({REFERENCE: Cell(REFERENCE, (0.5,), 0, 0)})).scale
 
 
 def test_heatmaps_of_one_key_share_a_scale() -> None:

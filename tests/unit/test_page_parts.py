@@ -109,17 +109,22 @@ def test_the_noise_floor_and_margins_are_said() -> None:
 
 
 def test_each_rotation_has_a_part() -> None:
-    """The two share their scales, and the last one says what the rotation is worth."""
+    """The two share their scales; what the rotation is worth is part of neither."""
     flat = sweep(lambda _pair, _at: 1, pairs=tuple(FOUR))
     rows = placed(rows_of(flat, rotation="on")) + placed(rows_of(FOUR, rotation="off"))
-    on, off = drawn(rows, frame_of(FOUR, rotations=("on", "off"))).parts
+    found = drawn(rows, frame_of(FOUR, rotations=("on", "off")))
+    on, off = found.parts
     assert ("rotation on", "rotation off") == (on.title, off.title)
     assert on.heats[0].scale == off.heats[0].scale
     assert ["matched", "passes", "depth"] == [heat.key for heat in on.heats]
-    assert ["matched", "passes", "depth", "rotation"] == [heat.key for heat in off.heats]
-    assert "+4.50" == off.heats[-1].rows[1][1][1].text
-    assert off.summary[-1].startswith("rotation: 3 of 3 cells differ, on - off (paired by function,")
-    assert "; q4_0/q4_0 +4.50 lines (95 %" in off.summary[-1]
+    assert ["matched", "passes", "depth"] == [heat.key for heat in off.heats]
+    both = found.rotation
+    assert both is not None
+    (heat,) = both.heats
+    assert ("rotation: on - off", "rotation", "+4.50") == (both.title, heat.key, heat.rows[1][1][1].text)
+    assert both.sentences[0].startswith("rotation: 3 of 3 cells differ, on - off (paired by function,")
+    assert both.sentences[-1].startswith("q4_0/q4_0 +4.50 lines (95 %")
+    assert drawn(rows_of(FOUR), frame_of(FOUR)).rotation is None
 
 
 def test_too_few_functions_for_many_cells_are_said_at_their_table() -> None:

@@ -121,6 +121,19 @@ def test_a_scale_is_drawn_where_there_are_figures_to_compare() -> None:
         assert scales == html.count('<p class="cn-scale"')
 
 
+def test_what_a_rotation_is_worth_is_a_part_of_its_own() -> None:
+    """Behind those of the two rotations, and no verdict is missed there."""
+    heat = pages_made.heat("rotation", "rotation on - off", "lines", Scale(-2, 2, diverging=True))
+    both = pages_made.part(title="rotation: on - off", word="", heats=(heat,), sides=(), cells=())
+    parts = (pages_made.part(title="rotation on"), pages_made.part(title="rotation off"))
+    html = run_page([pages_made.section(parts=parts, rotation=both)], title="a run")
+    titles = re.findall(r"<h2 class=.cn-word .*?</h2>", html)
+    told = [re.sub("<.*?>", "", title) for title in titles]
+    assert ["rotation on: NOT WORSE", "rotation off: NOT WORSE", "rotation: on - off"] == told
+    assert 'class="cn-heat cn-heat-rotation' in html
+    assert "#f7f7f7" in html
+
+
 def test_pictures_have_words_and_a_table() -> None:
     """An SVG is named by its title, and the figures follow in `details`."""
     html = run_page([pages_made.section()], title="a run")
