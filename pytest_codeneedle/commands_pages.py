@@ -39,6 +39,9 @@ def report(flags: argparse.Namespace) -> None:
         target.unlink()  # it may have been readable for all
     write_text(target, html, private=private)
     print(f"report: {target}")
+    for folder in folders if flags.embed_source else ():
+        if folder.about().get("redact"):
+            print(f"report: {folder.path} was made with --kv-redact and stays so: no lines are shown")
     for section in sections:
         print("\n".join(said(section)))
 
@@ -56,6 +59,7 @@ def stored_section(folder: RunFolder, *, redact: bool = False, embed_source: boo
     about = {
         **about,
         "redact": about.get("redact") or redact,
+        "redacted_by": "--kv-redact" if about.get("redact") else "--redact",
         "embed_source": about.get("embed_source") or embed_source,
     }
     frame = Frame.of(about)

@@ -10,7 +10,7 @@ from pytest_codeneedle.answers import runs_on
 from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.grid import ERROR, FAILED
 from pytest_codeneedle.kvtypes import in_grid_order
-from pytest_codeneedle.page_model import PageItem
+from pytest_codeneedle.page_model import PageItem, ShownDiff
 from pytest_codeneedle.printable import cut, printable
 from pytest_codeneedle.shareable import shareable
 from pytest_codeneedle.shown_diff import shown_diff
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_codeneedle.cells import Place, Rotation
-    from pytest_codeneedle.page_model import ShownDiff
     from pytest_codeneedle.scoring import Tag
 
 _MS = 1000.0
@@ -36,7 +35,7 @@ def page_items(
     """The items, cells in the order of the grid and functions by depth; of several rows for one item the last counts.
 
     The order of the rows does not matter: with workers they arrive as they come. `about` is run.json, `hidden` as in
-    `page_parts.section`.
+    `page_parts.section`; where it is None, `redacted_by` of `about` names the option that said so (--kv-redact).
     """
     last = {(place_of(row), str(row["function"])): row for row in rows}
     pairs = {pair: at for at, pair in enumerate(in_grid_order(place.pair for place, _ in last))}
@@ -51,6 +50,7 @@ def page_items(
         functions={str(function["name"]): function for function in about.get("functions") or ()},
         relax_indent=bool(about.get("relax_indent")),
         hidden=hidden,
+        redacted_by=str(about.get("redacted_by") or "--kv-redact"),
     )
     return tuple(made.item(last[item]) for item in sorted(last, key=order))
 
@@ -81,6 +81,7 @@ class _Items:
     functions: Mapping[str, Mapping[str, Any]]
     relax_indent: bool
     hidden: tuple[Tag, ...] | None
+    redacted_by: str
     errors: dict[str, str] = field(default_factory=dict)  # a cell's error is that of all its items: shown once, kept
 
     def item(self, row: Mapping[str, Any]) -> PageItem:
@@ -122,8 +123,10 @@ class _Items:
         return None if expected is None else runs_on(expected[0], expected[2])
 
     def _diff(self, row: Mapping[str, Any]) -> ShownDiff | None:
+        if self.hidden is None:
+            return ShownDiff((), f"lines are not shown: {self.redacted_by}")
         expected = self._expected(row)
-        if expected is None or self.hidden is None:
+        if expected is None:
             return None
         return shown_diff(*expected, relax_indent=self.relax_indent, hidden=self.hidden)
 

@@ -101,7 +101,10 @@ class GridPart:
 
 @dataclass(frozen=True)
 class ShownDiff:
-    """An aligned diff as far as it may be shown. `lines` are fit to be seen; `left_out` says what is not there."""
+    """An aligned diff as far as it may be shown. `lines` are fit to be seen; `left_out` says what is not there.
+
+    Where nothing may be shown there are no lines, and it says why.
+    """
 
     lines: tuple[DiffLine, ...]
     left_out: str

@@ -73,6 +73,21 @@ def test_a_folder_without_a_name_is_refused(tmp_path: Path, capsys: Captured, mo
     assert not (tmp_path / "index.html").exists()
 
 
+def test_what_was_redacted_stays_so(tmp_path: Path, capsys: Captured) -> None:
+    """Whatever is asked for now; it is said, and a failure says why it shows nothing."""
+    run, output = stored(tmp_path / "run"), tmp_path / "page"
+    folder = RunFolder.open(run)
+    folder.write_about({**folder.about(), "redact": True})
+    assert 0 == main(["report", str(run), "-o", str(output), "--embed-source"])
+    told = f"report: {run} was made with --kv-redact and stays so: no lines are shown"
+    assert told == capsys.readouterr().out.splitlines()[1]
+    page = (output / "index.html").read_text(encoding="utf-8")
+    assert "lines are not shown: --kv-redact" in page
+    assert ASKED[0] not in page
+    main(["report", str(stored(tmp_path / "open")), "-o", str(output), "--redact"])
+    assert "lines are not shown: --redact" in (output / "index.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("option", "seen"), [(None, (True, False)), ("--redact", (False, False)), ("--embed-source", (True, True))]
 )

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_codeneedle.page_items import page_items, shown_text
+from pytest_codeneedle.page_model import ShownDiff
 from pytest_codeneedle.printable import printable
 from pytest_codeneedle.scoring import DiffLine
 
@@ -82,13 +83,14 @@ def test_a_failed_item_has_a_diff() -> None:
 
 
 def test_what_is_hidden_is_in_no_diff() -> None:
-    """Of private code; redacted there is none at all."""
+    """Of private code; redacted there is no line at all, and it says why."""
     failed = row("q8_0/q4_0", "f1", "failed", response="line 1\nsecret")
     hidden = one(failed, ("hallucinated", "bonus"))
     assert hidden.diff is not None
     assert "secret" not in str(hidden.diff)
     assert "1 hallucinated line not shown" in hidden.diff.left_out
-    assert one(failed, None).diff is None
+    assert ShownDiff((), "lines are not shown: --kv-redact") == one(failed, None).diff
+    assert ShownDiff((), "lines are not shown: --redact") == one(failed, None, redacted_by="--redact").diff
 
 
 @pytest.mark.parametrize(
