@@ -102,10 +102,10 @@ class _Pack:
     def plain(self) -> dict[str, Any]:
         """Lists, and for each item one entry in every column; None where an item has none."""
         items, texts = self._items, _Seen[str]()
-        cells, functions = _Seen[tuple[str, str, str]](), _Seen[tuple[str, float | None]]()
+        cells, functions = _Seen[tuple[str, str, str, str]](), _Seen[tuple[str, float | None]]()
         columns = {
             "outcome": [texts[item.outcome] for item in items],
-            "cell": [cells[item.ctk, item.ctv, item.place] for item in items],
+            "cell": [cells[item.ctk, item.ctv, item.place, item.turn] for item in items],
             "function": [functions[item.function, item.depth] for item in items],
             "matched": [item.matched for item in items],
             "hallucinated": [item.hallucinated for item in items],

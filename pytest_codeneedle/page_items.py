@@ -100,6 +100,7 @@ class _Items:
             seconds=_seconds(row),
             error="" if scored else self._error(str(row.get("error") or "")),
             diff=self._diff(row) if row["outcome"] == FAILED else None,
+            turn=_turn(place_of(row)),
         )
 
     def _error(self, text: str) -> str:
@@ -129,6 +130,11 @@ class _Items:
         if expected is None:
             return None
         return shown_diff(*expected, relax_indent=self.relax_indent, hidden=self.hidden)
+
+
+def _turn(place: Place) -> str:
+    rotation = "" if place.rotation == "default" else f"rotation {place.rotation}, "
+    return f"{rotation}pass {place.replicate + 1}"
 
 
 def _seconds(row: Mapping[str, Any]) -> float | None:

@@ -115,7 +115,7 @@ class PageItem:
     """One question of one cell. `depth` is a share of the text, None where no row says it; `seconds` the answer's time.
 
     `matched`, `hallucinated` and `run_on` are None without a score. `error` is what was said where there is none;
-    `diff` is there for failed ones alone.
+    `diff` is there for failed ones alone. `turn` tells the rotation and the pass: `rotation on, pass 2`.
     """
 
     outcome: str
@@ -131,6 +131,7 @@ class PageItem:
     seconds: float | None
     error: str
     diff: ShownDiff | None
+    turn: str = ""
 
 
 @dataclass(frozen=True)

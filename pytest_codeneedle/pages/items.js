@@ -23,11 +23,11 @@
   /** What is known of the item with that number, in words and numbers. */
   function itemOf(pack, at) {
     const columns = pack.columns;
-    const [ctk, ctv, place] = pack.cells[columns.cell[at]];
+    const [ctk, ctv, place, turn] = pack.cells[columns.cell[at]];
     const [name, depth] = pack.functions[columns.function[at]];
     const text = (column) => (columns[column][at] === null ? "" : pack.texts[columns[column][at]]);
     return {
-      ctk, ctv, place, name, depth,
+      ctk, ctv, place, turn, name, depth,
       outcome: text("outcome"), label: text("label"), error: text("error"),
       matched: columns.matched[at], hallucinated: columns.hallucinated[at],
       runOn: columns.run_on[at], seconds: columns.seconds[at], diff: columns.diff[at],
@@ -143,14 +143,15 @@
 
   // ---- all items ------------------------------------------------------------------------------------------------
 
-  const percent = (share) => `${Math.round(100 * share)} %`;
+  const percent = (share) => `${(100 * share).toFixed(1)} %`; // as in pytest-html's table
   const dash = (value) => (value === null ? "-" : String(value));
 
   /** name, whether it is a figure, what is printed, what is sorted by (a number or a text). */
   const COLUMNS = [
     ["outcome", false, (item) => item.outcome, (item) => item.outcome],
     ["ctk", false, (item) => item.ctk, (item, types) => types.indexOf(item.ctk)],
-    ["ctv", false, (item) => item.ctv + item.place.replace(`${item.ctk}/${item.ctv}`, ""), (item, types) => types.indexOf(item.ctv)],
+    ["ctv", false, (item) => item.ctv, (item, types) => types.indexOf(item.ctv)],
+    ["pass", false, (item) => item.turn, (item) => item.turn], // only where there is more than one
     ["function", false, (item) => item.name, (item) => item.name],
     ["depth", true, (item) => (item.depth === null ? "-" : percent(item.depth)), (item) => item.depth],
     ["matched", true, (item) => dash(item.matched), (item) => item.matched],
@@ -159,7 +160,6 @@
     ["label", false, (item) => item.label, (item) => item.label],
     ["seconds", true, (item) => (item.seconds === null ? "-" : item.seconds.toFixed(2)), (item) => item.seconds],
   ];
-  const NAME = 3;
   const collator = new Intl.Collator("en", { numeric: true });
 
   /** Negative, zero or positive; what has no value comes last in either direction. */
@@ -180,6 +180,8 @@
     constructor(host, pack) {
       this.pack = pack;
       this.items = pack.columns.cell.map((_, at) => itemOf(pack, at));
+      const turns = new Set(this.items.map((item) => item.turn));
+      this.columns = COLUMNS.filter(([name]) => name !== "pass" || turns.size > 1);
       this.order = this.items.map((_, at) => at);
       this.shown = this.order;
       this.page = 0;
@@ -230,7 +232,7 @@
     }
 
     heads() {
-      this.headers = COLUMNS.map(([name, figure], column) => {
+      this.headers = this.columns.map(([name, figure], column) => {
         const button = made("button", { type: "button" }, name);
         button.addEventListener("click", () => this.sort(column));
         return made("th", { scope: "col", "aria-sort": "none", ...(figure ? { class: "cn-figure" } : {}) }, button);
@@ -245,7 +247,7 @@
         const way = this.sign > 0 ? "ascending" : "descending";
         head.setAttribute("aria-sort", at === column ? way : "none");
       });
-      const value = COLUMNS[column][3];
+      const value = this.columns[column][3];
       const values = this.items.map((item) => value(item, this.pack.types));
       this.order = this.items.map((_, at) => at);
       this.order.sort((one, other) => compared(values[one], values[other], this.sign) || one - other);
@@ -292,10 +294,10 @@
     row(at) {
       const item = this.items[at];
       const row = made("tr");
-      COLUMNS.forEach(([, figure, shown], column) => {
+      this.columns.forEach(([name, figure, shown], column) => {
         const cell = made("td", figure ? { class: "cn-figure" } : {});
         if (column === 0) cell.className = `cn-outcome-${item.outcome.replace(/[^a-z]/g, "-")}`;
-        if (column !== NAME) cell.textContent = shown(item);
+        if (name !== "function") cell.textContent = shown(item);
         else cell.append(item.error || item.diff !== null ? this.opener(at, row) : made("span", {}, item.name));
         row.append(cell);
       });
@@ -322,7 +324,7 @@
     detail(at) {
       const host = made("div", { class: "cn-detail" });
       draw(host, this.pack, at);
-      return made("tr", { class: "cn-open" }, made("td", { colspan: String(COLUMNS.length) }, host));
+      return made("tr", { class: "cn-open" }, made("td", { colspan: String(this.columns.length) }, host));
     }
   }
 

@@ -57,7 +57,21 @@ def test_a_column_is_sorted(opened: Opened, report: Path) -> None:
     head(page, "ctv").click()
     assert ["bf16"] * 96 + ["q8_0"] * 4 == column(page, 3)
     head(page, "depth").click()
-    assert {"0 %", "6 %", "13 %"} == set(column(page, 5))
+    assert {"0.0 %", "6.2 %", "12.5 %"} == set(column(page, 5))
+
+
+def test_passes_have_a_column_where_there_are_several(opened: Opened, tmp_path: Path) -> None:
+    """Beside the types, whose names they are no part of; it sorts, and names still open."""
+    items = [
+        pages_made.item(1, pages_made.PAIRS[0], "failed", place=f"bf16/bf16{suffix}", turn=turn)
+        for suffix, turn in (("#2", "pass 2"), ("", "pass 1"))
+    ]
+    page = opened(written(tmp_path, run_page([pages_made.section(items=tuple(items))], title="passes")))
+    assert (["bf16"] * 2, ["pass 2", "pass 1"]) == (column(page, 3), column(page, 4))
+    head(page, "pass").click()
+    assert ["pass 1", "pass 2"] == column(page, 4)
+    page.locator(".cn-list tbody button").first.click()
+    assert "11" == page.locator(".cn-open td").first.get_attribute("colspan")
 
 
 def test_items_are_found(opened: Opened, report: Path) -> None:

@@ -60,7 +60,7 @@ def test_items_point_into_lists() -> None:
     assert {len(section.items)} == {len(column) for column in columns.values()}
     at = next(at for at, item in enumerate(section.items) if item.outcome == "failed")
     item = section.items[at]
-    assert [item.ctk, item.ctv, item.place] == pack["cells"][columns["cell"][at]]
+    assert [item.ctk, item.ctv, item.place, item.turn] == pack["cells"][columns["cell"][at]]
     assert [item.function, item.depth] == pack["functions"][columns["function"][at]]
     assert "wrong-lines" == pack["texts"][columns["label"][at]]
     lines, left_out = pack["diffs"][columns["diff"][at]]

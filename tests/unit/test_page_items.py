@@ -65,6 +65,15 @@ def test_items_come_in_the_order_of_the_grid(shuffled: random.Random) -> None:
     assert ["f0", "f1", "f2"] * len(places) == [item.function for item in found]
 
 
+def test_rotation_and_pass_stand_by_themselves() -> None:
+    """Not within the name of a type."""
+    found = page_items(ABOUT, EVERY, ("on", "off"), ())
+    turns = [f"rotation {rotation}, pass {number}" for rotation in ("on", "off") for number in (1, 2)]
+    assert {"bf16", "q8_0", "q4_0"} == {item.ctv for item in found}
+    assert turns == sorted({item.turn for item in found}, key=turns.index)
+    assert "pass 1" == one(row("q8_0/q4_0", "f1")).turn
+
+
 def test_a_failed_item_has_a_diff() -> None:
     """And no other."""
     failed = one(row("q8_0/q4_0", "f1", "failed", label="garbled", response="line 1\nwrong", predicted_ms=1500.0))
