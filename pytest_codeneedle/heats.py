@@ -260,7 +260,7 @@ def _noted(heat: Heat) -> Heat:
     if any(text.endswith(PARTLY) for text in texts):
         said.append(f"{PARTLY} not all questions answered.")
     if any("/" in text for text in texts):
-        said.append("4/4: passed of those that answered, where not all did.")
+        said.append("n/m: passed of those that answered, where not all did.")
     if NO_ANSWER in texts:
         said.append(f"{NO_ANSWER}: no answer.")
     if NOT_PLANNED in texts:
