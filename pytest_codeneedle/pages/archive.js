@@ -31,11 +31,19 @@
   }
 
   function figure(value, digits = 2) {
-    return value === null || value === undefined ? "-" : value.toFixed(digits);
+    return value === null || value === undefined ? "-" : rounded(value, digits);
+  }
+
+  // As Python prints it: what lies halfway goes to the even figure (19.125 is 19.12), where toFixed goes from zero.
+  function rounded(value, digits) {
+    const text = value.toFixed(digits);
+    if (Math.abs(value * 2 ** (digits + 1)) % 2 !== 1) return text;
+    const cut = value.toFixed(digits + 1).slice(0, -1);
+    return Number(cut.slice(-1)) % 2 ? text : cut;
   }
 
   function signed(value, digits = 2) {
-    const text = value.toFixed(digits);
+    const text = rounded(value, digits);
     return Number(text) === 0 ? (0).toFixed(digits) : value > 0 ? `+${text}` : text;
   }
 

@@ -10,6 +10,7 @@ import pytest
 from stored_runs import run_folder
 
 from pytest_codeneedle.archive import Archive
+from pytest_codeneedle.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -163,6 +164,41 @@ def test_two_runs_side_by_side(opened: Opened, archive: Path, keep: Keep) -> Non
     assert 3 == heats.count()
     page.get_by_role("button", name="Clear").click()
     assert panel.is_hidden()
+
+
+def test_figures_are_those_of_a_terminal(opened: Opened, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whichever way a half is rounded: eighths, in the comparison, the history and the table of runs."""
+    names = ("bf16", "q8_0", "q4_0")
+    cells = {f"{ctk}/{ctv}": 2 * at for at, (ctk, ctv) in enumerate((k, v) for k in names for v in names)}
+    runs = [
+        run_folder(
+            tmp_path / f"run{at}", {pair: [20] * 7 + [13 + eighths % 8] for pair, eighths in cells.items()}, started=day
+        )
+        for at, day in enumerate(("2026-03-01T10:00:00+0100", "2026-03-02T10:00:00+0100"))
+    ]
+    Archive(tmp_path / "archive").add(runs)
+    assert 0 == main(["grid", str(runs[0])])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    at = next(number for number, words in enumerate(lines) if words[:1] == ["ctk\\ctv"])
+    printed = [figure for words in lines[at + 1 : at + 4] for figure in words[1:]]
+    page = opened(tmp_path / "archive" / "index.html")
+    for date in ("01", "02"):
+        pick(page, date).check()
+    page.get_by_role("button", name="Compare").click()
+
+    assert {"19.12", "19.38", "19.62", "19.88"} < set(printed)
+    assert printed == page.locator(".cn-compared .cn-heat").first.locator("td").all_inner_texts()
+    for pair in list(cells)[1:5]:
+        box = page.locator(f".cn-boxes input[value='{pair}']")
+        page.locator(".cn-pairs").evaluate("details => { details.open = true; }")
+        if not box.is_checked():
+            box.check()
+    page.locator(".cn-behind").evaluate("details => { details.open = true; }")
+    heads = page.locator(".cn-behind thead th").all_inner_texts()[3:]
+    drawn = page.locator(".cn-behind tbody tr").first.locator("td").all_inner_texts()[2:]
+    known = dict(zip(cells, printed, strict=True))
+    assert [known[head.removesuffix(" lines")] for head in heads] == drawn
+    assert 4 < len(drawn)
 
 
 def test_by_keyboard_alone(opened: Opened, archive: Path) -> None:
