@@ -66,11 +66,16 @@
   // ---- State: what is looked at, as it stands in the address ---------------------------------------------------
 
   const KEYS = ["q", "model", "corpus", "build", "sort", "all", "history", "pairs", "compare"];
+  const FILTERS = ["model", "corpus", "build"];
   let state = read();
 
   function read() {
     const found = new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
-    return Object.fromEntries(KEYS.map((key) => [key, found.get(key) || ""]));
+    const told = Object.fromEntries(KEYS.map((key) => [key, found.get(key) || ""]));
+    for (const key of FILTERS) { // of what no run has, none would be left
+      if (!data.runs.some((run) => run[key] === told[key])) told[key] = "";
+    }
+    return told;
   }
 
   function go(changes, { replace = false } = {}) {
@@ -99,16 +104,16 @@
   const choices = { model: one(".cn-model"), corpus: one(".cn-corpus"), build: one(".cn-build") };
   const boxes = [];
 
-  const SORTED = {
-    started: (run) => run.seconds,
-    model: (run) => run.model,
-    corpus: (run) => run.corpus,
-    build: (run) => run.order,
-    word: (run) => run.grids[0].word,
-    mean: (run) => run.grids[0].mean,
-    worst: (run) => (run.grids[0].worst ? run.grids[0].worst.matched : null),
-    note: (run) => run.notes.join(", "),
-  };
+  const SORTED = new Map([
+    ["started", (run) => run.seconds],
+    ["model", (run) => run.model],
+    ["corpus", (run) => run.corpus],
+    ["build", (run) => run.order],
+    ["word", (run) => run.grids[0].word],
+    ["mean", (run) => run.grids[0].mean],
+    ["worst", (run) => (run.grids[0].worst ? run.grids[0].worst.matched : null)],
+    ["note", (run) => run.notes.join(", ")],
+  ]);
 
   function compared(a, b) {
     if (a === b) return 0;
@@ -156,12 +161,12 @@
     const kept = data.runs.map((run, at) => at).filter((at) => {
       const run = data.runs[at];
       const told = `${run.started} ${run.model} ${run.corpus} ${run.build} ${run.grids.map((grid) => grid.word).join(" ")} ${run.notes.join(" ")} ${run.id}`.toLowerCase();
-      return Object.keys(choices).every((key) => !state[key] || run[key] === state[key]) && wanted.every((word) => told.includes(word));
+      return FILTERS.every((key) => !state[key] || run[key] === state[key]) && wanted.every((word) => told.includes(word));
     });
-    const down = state.sort === "" || state.sort.startsWith("-");
-    const key = state.sort.replace("-", "") in SORTED ? state.sort.replace("-", "") : "started";
+    const named = state.sort.replace("-", ""), key = SORTED.has(named) ? named : "started", by = SORTED.get(key);
+    const down = !SORTED.has(named) || state.sort.startsWith("-");
     kept.sort((a, b) => {
-      const [x, y] = [SORTED[key](data.runs[a]), SORTED[key](data.runs[b])];
+      const [x, y] = [by(data.runs[a]), by(data.runs[b])];
       const unknown = [x, y].some((value) => value === null || value === "");
       return (down && !unknown ? -1 : 1) * compared(x, y) || a - b;
     });
@@ -181,7 +186,7 @@
   const bar = one(".cn-chosen"), goButton = one(".cn-go"), panel = one(".cn-compare");
 
   function chosen() {
-    return state.compare.split(".").filter((id) => runOf.has(id)).slice(0, 2);
+    return Array.from(new Set(state.compare.split("."))).filter((id) => runOf.has(id)).slice(0, 2);
   }
 
   function choose(id, yes) {
@@ -215,8 +220,9 @@
   function differing(a, b) {
     const [before, now] = [data.facts[a.facts], data.facts[b.facts]];
     const keys = Array.from(new Set([...Object.keys(before), ...Object.keys(now)]));
-    return keys.filter((key) => JSON.stringify(before[key] ?? null) !== JSON.stringify(now[key] ?? null))
-      .map((key) => [key, showValue(before[key]), showValue(now[key])]);
+    const of = (facts, key) => (Object.hasOwn(facts, key) ? facts[key] ?? null : null);
+    return keys.filter((key) => JSON.stringify(of(before, key)) !== JSON.stringify(of(now, key)))
+      .map((key) => [key, showValue(of(before, key)), showValue(of(now, key))]);
   }
 
   function askedOtherwise(a, b) {
@@ -376,7 +382,7 @@
   function pairsNow(track) {
     const known = new Set(pointsOf(track).flatMap((point) => point.grid.cells.map((cell) => cell[0])));
     const every = data.pairs.map((pair, at) => at).filter((at) => known.has(at)).map((at) => data.pairs[at][2]);
-    const asked = state.pairs.split(",").filter((pair) => every.includes(pair));
+    const asked = Array.from(new Set(state.pairs.split(","))).filter((pair) => every.includes(pair));
     return [every, (asked.length ? asked : track.pairs).slice(0, MOST_LINES)];
   }
 
