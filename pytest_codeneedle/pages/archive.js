@@ -65,7 +65,7 @@
 
   // ---- State: what is looked at, as it stands in the address ---------------------------------------------------
 
-  const KEYS = ["q", "model", "corpus", "build", "sort", "all", "history", "pairs", "compare"];
+  const KEYS = ["q", "model", "corpus", "build", "sort", "all", "history", "pairs", "chosen", "compare"];
   const FILTERS = ["model", "corpus", "build"];
   let state = read();
 
@@ -75,12 +75,14 @@
     for (const key of FILTERS) { // of what no run has, none would be left
       if (!data.runs.some((run) => run[key] === told[key])) told[key] = "";
     }
+    if (!found.has("chosen")) told.chosen = told.compare;
     return told;
   }
 
   function go(changes, { replace = false } = {}) {
     state = { ...state, ...changes };
-    const told = new URLSearchParams(Object.entries(state).filter(([, value]) => value !== ""));
+    const told = new URLSearchParams(Object.entries(state).filter(([key, value]) => (
+      value !== "" && (key !== "chosen" || value !== state.compare))));
     const hash = `#${told}`;
     if (hash !== (location.hash || "#")) {
       if (replace) history.replaceState(null, "", hash);
@@ -185,25 +187,39 @@
 
   const bar = one(".cn-chosen"), goButton = one(".cn-go"), panel = one(".cn-compare");
 
-  function chosen() {
-    return Array.from(new Set(state.compare.split("."))).filter((id) => runOf.has(id)).slice(0, 2);
+  function idsOf(told) {
+    return Array.from(new Set(told.split("."))).filter((id) => runOf.has(id)).slice(0, 2);
   }
 
-  function choose(id, yes) {
-    const others = chosen().filter((other) => other !== id);
-    const now = yes ? [...others.slice(-1), id] : others;
-    go({ compare: now.join(".") });
+  function called(id) {
+    const run = data.runs[runOf.get(id)];
+    return `${run.started} ${run.model} ${run.short}`;
   }
+
+  let letGo = "";
+
+  // What is ticked is in the address, but no step back of its own: the comparison is one.
+  function choose(id, yes) {
+    const others = idsOf(state.chosen).filter((other) => other !== id);
+    letGo = yes && others.length === 2 ? others[0] : "";
+    go({ chosen: (yes ? [...others.slice(-1), id] : others).join(".") }, { replace: true });
+    letGo = "";
+  }
+
+  let comparisonShown = "";
 
   function showChosen() {
-    const ids = chosen();
+    const ids = idsOf(state.chosen), shown = idsOf(state.compare);
     boxes.forEach((box, at) => { box.checked = ids.includes(data.runs[at].id); });
-    bar.hidden = ids.length === 0;
+    bar.hidden = ids.length === 0 && shown.length < 2;
     goButton.disabled = ids.length < 2;
-    const told = ids.map((id) => data.runs[runOf.get(id)]).map((run) => `${run.started} ${run.model} ${run.short}`);
-    bar.querySelector("span").textContent = ids.length === 1 ? `${told[0]}: choose another run to compare it with` : told.join(" and ");
-    panel.hidden = ids.length < 2;
-    if (ids.length === 2) showComparison(...ids.map((id) => data.runs[runOf.get(id)]).sort((a, b) => a.seconds - b.seconds));
+    const said = ["No run is chosen", `${ids.map(called)}: choose another run to compare it with`, ids.map(called).join(" and ")][ids.length];
+    bar.querySelector("span").textContent = letGo ? `${said}. Two are compared: ${called(letGo)} is no longer chosen` : said;
+    panel.hidden = shown.length < 2;
+    if (shown.length === 2 && comparisonShown !== shown.join(".")) {
+      showComparison(...shown.map((id) => data.runs[runOf.get(id)]).sort((a, b) => a.seconds - b.seconds));
+      comparisonShown = shown.join(".");
+    }
   }
 
   // ---- A comparison -------------------------------------------------------------------------------------------
@@ -543,11 +559,12 @@
   prepareList();
   prepareHistory();
   goButton.addEventListener("click", () => {
+    go({ compare: idsOf(state.chosen).join(".") });
     panel.scrollIntoView();
     one("#cn-compare").focus({ preventScroll: true });
   });
   one(".cn-clear").addEventListener("click", () => {
-    go({ compare: "" });
+    go({ chosen: "", compare: "" }, { replace: idsOf(state.compare).length < 2 });
     text.focus({ preventScroll: true });
   });
   addEventListener("popstate", returned);

@@ -58,6 +58,13 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path / "archive" / "index.html"
 
 
+def compare(page: Page, *days: str) -> None:
+    """Tick the runs of these days, and have them compared."""
+    for date in days:
+        pick(page, date).check()
+    page.get_by_role("button", name="Compare").click()
+
+
 def column(page: Page, number: int) -> list[str]:
     """The texts of one column of the runs, from 1; the first has the boxes."""
     return page.locator(f".cn-list tbody tr > :nth-child({number})").all_inner_texts()
@@ -170,7 +177,7 @@ def test_two_runs_side_by_side(opened: Opened, archive: Path, keep: Keep) -> Non
     assert 0 == panel.locator(".cn-warn").count()
     keep(page, "archive-compare")
 
-    pick(page, "06").check()
+    compare(page, "06")
     assert "different texts" in panel.locator(".cn-warn").inner_text()
     assert 2 == heats.count()
     assert 0 == panel.locator("pre").count()
@@ -178,6 +185,31 @@ def test_two_runs_side_by_side(opened: Opened, archive: Path, keep: Keep) -> Non
     assert 3 == heats.count()
     page.get_by_role("button", name="Clear").click()
     assert panel.is_hidden()
+
+
+def test_two_runs_are_chosen(opened: Opened, archive: Path) -> None:
+    """A third takes the place of the first, which is said; ticks are no steps back, the comparison is one."""
+    page = opened(archive)
+    before = page.evaluate("history.length")
+    said = page.get_by_role("status")
+    for date in ("01", "02"):
+        pick(page, date).check()
+    assert "2026-03-01 09:00 model b990 and 2026-03-02 09:00 model b997" == said.last.inner_text()
+    pick(page, "03").check()
+
+    assert said.last.inner_text().endswith(". Two are compared: 2026-03-01 09:00 model b990 is no longer chosen")
+    assert [False, True, True] == [pick(page, date).is_checked() for date in ("01", "02", "03")]
+    assert before == page.evaluate("history.length")
+    assert page.locator(".cn-compare").is_hidden()
+    page.get_by_role("button", name="Compare").click()
+    assert before + 1 == page.evaluate("history.length")
+    pick(page, "02").uncheck()
+    assert page.locator(".cn-compare").is_visible()
+    page.go_back()
+    assert page.locator(".cn-compare").is_hidden()
+    assert [True, True] == [pick(page, date).is_checked() for date in ("02", "03")]
+    page.get_by_role("button", name="Clear").click()
+    assert page.locator(".cn-chosen").is_hidden()
 
 
 def test_figures_are_those_of_a_terminal(opened: Opened, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -196,9 +228,7 @@ def test_figures_are_those_of_a_terminal(opened: Opened, tmp_path: Path, capsys:
     at = next(number for number, words in enumerate(lines) if words[:1] == ["ctk\\ctv"])
     printed = [figure for words in lines[at + 1 : at + 4] for figure in words[1:]]
     page = opened(tmp_path / "archive" / "index.html")
-    for date in ("01", "02"):
-        pick(page, date).check()
-    page.get_by_role("button", name="Compare").click()
+    compare(page, "01", "02")
 
     assert {"19.12", "19.38", "19.62", "19.88"} == set(printed)
     assert printed == page.locator(".cn-compared .cn-heat").first.locator("td").all_inner_texts()
@@ -242,8 +272,7 @@ def test_it_is_fit_for_everybody(  # noqa: PLR0917 - four fixtures and two knobs
 ) -> None:
     """No rule of accessibility is broken, and a narrow screen scrolls within boxes alone."""
     page = opened(archive, dark=dark, width=width)
-    for date in ("01", "05"):
-        pick(page, date).check()
+    compare(page, "01", "05")
     page.get_by_text("The figures as a table").click()
     page.locator(".cn-pairs summary").click()
 
@@ -259,8 +288,7 @@ def test_words_of_others_stay_words(opened: Opened, archive: Path) -> None:
     assert "<script>alert(1)</script>" in row.inner_text()
     assert "\\u202egnirts\\u2066\\x1b[31m<b>" in row.inner_text()
     assert "\u202e" not in page.content()
-    for date in ("07", "08"):
-        pick(page, date).check()
+    compare(page, "07", "08")
     assert "<img src=x onerror=alert(1)>" in page.locator(".cn-compared").inner_text()
     row.locator("a").click()
     page.wait_for_url("**/runs/*/index.html")
