@@ -42,6 +42,11 @@
     return Number(cut.slice(-1)) % 2 ? text : cut;
   }
 
+  // As `codeneedle grid` prints it: `-` is not in the run, `err` is, and has no answer.
+  function shownCell(cell, of) {
+    return cell && cell[MATCHED] === null ? "err" : figure(cell && cell[of]);
+  }
+
   function signed(value, digits = 2) {
     const text = rounded(value, digits);
     return Number(text) === 0 ? (0).toFixed(digits) : value > 0 ? `+${text}` : text;
@@ -53,6 +58,11 @@
 
   function address(run) {
     return `runs/${run.id}/index.html`;
+  }
+
+  // By what a filter calls it.
+  function filed(run, key) {
+    return run[key] || "not told";
   }
 
   function calledBuild(run) {
@@ -73,7 +83,7 @@
     const found = new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
     const told = Object.fromEntries(KEYS.map((key) => [key, found.get(key) || ""]));
     for (const key of FILTERS) { // of what no run has, none would be left
-      if (!data.runs.some((run) => run[key] === told[key])) told[key] = "";
+      if (!data.runs.some((run) => filed(run, key) === told[key])) told[key] = "";
     }
     if (!found.has("chosen")) told.chosen = told.compare;
     return told;
@@ -110,7 +120,7 @@
     ["started", (run) => run.seconds],
     ["model", (run) => run.model],
     ["corpus", (run) => run.corpus],
-    ["build", (run) => run.order],
+    ["build", (run) => (run.build ? run.order : null)],
     ["word", (run) => run.grids[0].word],
     ["mean", (run) => run.grids[0].mean],
     ["worst", (run) => (run.grids[0].worst ? run.grids[0].worst.matched : null)],
@@ -130,10 +140,10 @@
     one(".cn-filter").addEventListener("submit", (event) => event.preventDefault());
     text.addEventListener("input", () => go({ q: text.value }, { replace: true }));
     for (const [key, select] of Object.entries(choices)) {
-      const order = new Map(data.runs.map((run) => [run[key], key === "build" ? run.order : run[key]]));
+      const order = new Map(data.runs.map((run) => [filed(run, key), key === "build" && run.build ? run.order : run[key]]));
       const values = Array.from(order.keys()).sort((a, b) => compared(order.get(a), order.get(b)));
       select.append(make("option", { value: "" }, "all"));
-      select.append(...values.filter(Boolean).map((value) => make("option", { value }, value)));
+      select.append(...values.map((value) => make("option", { value }, value)));
       select.addEventListener("change", () => go({ [key]: select.value }));
     }
     for (const head of list.tHead.rows[0].cells) {
@@ -163,7 +173,7 @@
     const kept = data.runs.map((run, at) => at).filter((at) => {
       const run = data.runs[at];
       const told = `${run.started} ${run.model} ${run.corpus} ${run.build} ${run.grids.map((grid) => grid.word).join(" ")} ${run.notes.join(" ")} ${run.id}`.toLowerCase();
-      return FILTERS.every((key) => !state[key] || run[key] === state[key]) && wanted.every((word) => told.includes(word));
+      return FILTERS.every((key) => !state[key] || filed(run, key) === state[key]) && wanted.every((word) => told.includes(word));
     });
     const named = state.sort.replace("-", ""), key = SORTED.has(named) ? named : "started", by = SORTED.get(key);
     const down = !SORTED.has(named) || state.sort.startsWith("-");
@@ -310,7 +320,7 @@
     const found = new Map(grid.cells.map((cell) => [cell[0], cell]));
     return heat(`${name}: matched lines`, `mean of ${run.lines}${grid.title ? `, ${grid.title}` : ""}`, [grid], (at) => {
       const cell = found.get(at);
-      if (cell[MATCHED] === null) return { text: cell[ERRORS] ? "err" : "-" };
+      if (cell[MATCHED] === null) return { text: shownCell(cell, MATCHED) };
       const told = `${data.pairs[at][2]}: ${figure(cell[MATCHED])} of ${run.lines} lines over ${counted(cell[SCORED], "function")}`;
       return { text: figure(cell[MATCHED]), colours: step(cell[MATCHED], scale), told };
     });
@@ -431,26 +441,36 @@
     legend.replaceChildren(...pairs.map((pair, at) => make("span", {}, draw("svg", { viewBox: "0 0 30 14", "aria-hidden": "true", class: `cn-s${at}` },
       draw("line", { x1: 0, x2: 30, y1: 7, y2: 7, class: `cn-l cn-s${at}` }), mark(at, 15, 7, false)), make("span", { class: "cn-mono" }, `${pair}${told(track, pair)}`))));
     const points = pointsOf(track);
-    const open = points.some((point) => pairs.some((pair) => isOpen(point, cellOf(point.grid, pair))));
+    const lines = pairs.flatMap((pair) => [MATCHED, MARGIN].map((of) => points.map((point) => drawnCell(point, pair, of))));
+    const open = lines.some((line) => line.some((cell, at) => cell && isOpen(points[at], cell)));
+    const dotted = lines.some((line) => line.slice(line.findIndex(Boolean), line.findLastIndex(Boolean)).includes(null));
     const old = data.runs.filter((run) => run.superseded && run.model === track.model && run.corpus === track.corpus).length;
     note.textContent = [
       "Runs stand in the order of their builds.",
       open ? "Open marks: not every function was answered, or the model is floored." : "",
-      pairs.some((pair) => points.some((point) => cellOf(point.grid, pair) === null)) ? "Dotted lines pass runs that did not ask the pair." : "",
+      dotted ? "Dotted lines pass runs that have no figure of the pair." : "",
       old ? `Not drawn: ${counted(old, "run")} that went on later.` : "",
     ].filter(Boolean).join(" ");
     drawCharts();
     drawFigures(points, pairs);
   }
 
+  // Of the newest run's grid: the reference, and what is lowest in it where that is below the reference.
   function told(track, pair) {
-    const newest = data.runs[Math.min(...track.runs.map(([at]) => at))];
-    const grid = newest.grids[track.runs.find(([at]) => data.runs[at] === newest)[1]];
-    return pair === newest.reference ? " (reference)" : grid.worst && grid.worst.pair === pair ? " (lowest of the newest run)" : "";
+    const [at, which] = track.runs.reduce((newest, other) => (other[0] < newest[0] ? other : newest));
+    const grid = data.runs[at].grids[which], cell = cellOf(grid, pair);
+    if (pair === data.runs[at].reference) return " (reference)";
+    const values = grid.cells.map((other) => other[MATCHED]).filter((value) => value !== null);
+    return grid.worst && cell && cell[MATCHED] === Math.min(...values) ? " (lowest of the newest run)" : "";
+  }
+
+  function drawnCell(point, pair, of) {
+    const cell = cellOf(point.grid, pair);
+    return cell !== null && cell[of] !== null ? cell : null;
   }
 
   function isOpen(point, cell) {
-    return cell !== null && (point.grid.word === "floored" || cell[SCORED] < point.run.functions);
+    return point.grid.word === "floored" || cell[SCORED] < point.run.functions;
   }
 
   function drawCharts() {
@@ -489,8 +509,8 @@
   }
 
   function chart(points, pairs, of, title, unit, top) {
-    const lines = pairs.map((pair) => points.map((point, at) => ({ at, point, pair, cell: cellOf(point.grid, pair) }))
-      .filter(({ cell }) => cell !== null && cell[of] !== null));
+    const lines = pairs.map((pair) => points.map((point, at) => ({ at, point, pair, cell: drawnCell(point, pair, of) }))
+      .filter(({ cell }) => cell !== null));
     const values = lines.flat().map(({ cell }) => cell[of]);
     if (!values.length) return null;
     const wide = Math.max(260, charts.clientWidth || 720), [low, high] = rangeOf(values, top), [ticks, digits] = ticksOf(low, high);
@@ -541,7 +561,7 @@
       make("td", {}, grid.word || "no verdict"), ...pairs.flatMap((pair) => {
         const cell = cellOf(grid, pair);
         const part = cell && cell[MATCHED] !== null && cell[SCORED] < run.functions ? ` (${cell[SCORED]} of ${run.functions})` : "";
-        return [make("td", { class: "cn-figure" }, `${figure(cell && cell[MATCHED])}${part}`), ...(margins ? [make("td", { class: "cn-figure" }, figure(cell && cell[MARGIN]))] : [])];
+        return [make("td", { class: "cn-figure" }, `${shownCell(cell, MATCHED)}${part}`), ...(margins ? [make("td", { class: "cn-figure" }, shownCell(cell, MARGIN))] : [])];
       })));
     behind.querySelector(".cn-scroll")?.remove();
     behind.append(make("div", { class: "cn-scroll", tabindex: "0", role: "region", "aria-label": "The figures of the history" },

@@ -157,6 +157,33 @@ def test_a_history(opened: Opened, archive: Path, keep: Keep) -> None:
     page.wait_for_url("**/runs/*/index.html")
 
 
+def test_a_history_says_what_is_drawn(opened: Opened, tmp_path: Path) -> None:
+    """Notes on marks and lines where there are some, the lowest where there is one, builds that nobody told."""
+    few = {"bf16/bf16": [20] * 6, "q4_0/q4_0": [18] * 6}
+    wide = {**few, "q8_0/bf16": [None] * 6, "bf16/q8_0": [18] * 6}
+    runs = [
+        run_folder(tmp_path / f"run{at}", cells, server_build=build, started=f"2026-03-0{at + 1}T10:00:00+0100")
+        for at, (build, cells) in enumerate([("b1", wide), ("b2", few), ("", {**wide, "q8_0/q8_0": [17] * 5 + [None]})])
+    ]
+    Archive(tmp_path / "archive").add(runs)
+    address = (tmp_path / "archive" / "index.html").resolve().as_uri()
+    page = opened(f"{address}#pairs=bf16/bf16,q4_0/q4_0,q8_0/bf16")
+    note = page.locator(".cn-history > .cn-note")
+
+    assert "Runs stand in the order of their builds." == note.inner_text()
+    assert ["bf16/bf16 (reference)", "q4_0/q4_0", "q8_0/bf16"] == page.locator(".cn-legend > span").all_inner_texts()
+    page.locator(".cn-behind summary").click()
+    assert ["err", "err", "-"] == sorted(page.locator(".cn-behind td:nth-child(6)").all_inner_texts(), reverse=True)
+    page.locator(".cn-pairs summary").click()
+    page.locator(".cn-boxes input[value='bf16/q8_0']").check()
+    assert "Dotted lines" in note.inner_text()
+    page.locator(".cn-boxes input[value='q8_0/q8_0']").check()
+    assert "Open marks" in note.inner_text()
+    assert "q8_0/q8_0 (lowest of the newest run)" == page.locator(".cn-legend > span").last.inner_text()
+    page.get_by_role("combobox", name="Build", exact=True).select_option("not told")
+    assert ["03"] == dates(page)
+
+
 def test_two_runs_side_by_side(opened: Opened, archive: Path, keep: Keep) -> None:
     """Both heatmaps on one scale, what became of each cell, what differs, and the command that tests it."""
     page = opened(archive)
