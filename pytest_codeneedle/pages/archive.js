@@ -5,7 +5,7 @@
 
   const data = JSON.parse(document.getElementById("cn-archive").textContent);
   const SVG = "http://www.w3.org/2000/svg";
-  const FIRST_ROWS = 50, MOST_LINES = 6, LEAST_LINES = 2;
+  const FIRST_ROWS = 50, MOST_LINES = 6, LEAST_LINES = 2, LEAST_NATS = 1;
   const MATCHED = 1, SCORED = 2, PASSED = 3, ERRORS = 4, MARGIN = 5;
   const placeOf = new Map(data.pairs.map((pair, at) => [pair[2], at]));
   const runOf = new Map(data.runs.map((run, at) => [run.id, at]));
@@ -243,6 +243,10 @@
     return /^[0-9a-f]{64}$/.test(String(value)) ? value.slice(0, 12) : String(value);
   }
 
+  function words(key) {
+    return key.replace(/_/g, " ");
+  }
+
   function differing(a, b) {
     const [before, now] = [data.facts[a.facts], data.facts[b.facts]];
     const keys = Array.from(new Set([...Object.keys(before), ...Object.keys(now)]));
@@ -258,13 +262,32 @@
         : (before[key] ?? null) !== null && (now[key] ?? null) !== null && before[key] !== now[key]);
   }
 
-  function warnings(a, b, apart) {
-    const said = [];
-    if (apart.includes("corpus_sha256")) said.push("The runs are of different texts: their figures say nothing about each other.");
-    else if (apart.length) said.push(`The questions differ (${apart.join(", ")}): the figures say nothing about each other.`);
-    else if (data.facts[a.facts].functions !== data.facts[b.facts].functions) {
-      said.push("The runs asked for different functions: means over different questions stand side by side. The command below compares those that both have.");
+  // Why `codeneedle compare` would refuse these runs; nothing where it would not.
+  function refusal(a, b, otherwise, pairs) {
+    if (otherwise.includes("corpus_sha256")) return "The runs are of different texts: their figures say nothing about each other.";
+    if (otherwise.length) return `The questions differ (${otherwise.map(words).join(", ")}): the figures say nothing about each other.`;
+    if (!pairs.length) {
+      const [before, now] = [a, b].map((run) => run.grids.map((grid) => grid.title || "rotation as the environment has it").join(" and "));
+      return `No cell is in both: A was asked with ${before}, B with ${now}.`;
     }
+    if (!pairs.some(([before, now]) => before.cells.some((cell) => isAsked(cell) && now.cells.some((other) => other[0] === cell[0] && isAsked(other))))) {
+      return "No cell is in both: they were asked for different pairs of types.";
+    }
+    if (othersAsked(a, b) && a.functions === 1 && b.functions === 1) return "The runs asked for different functions.";
+    return "";
+  }
+
+  function othersAsked(a, b) {
+    return data.facts[a.facts].functions !== data.facts[b.facts].functions;
+  }
+
+  function isAsked(cell) {
+    return cell[MATCHED] !== null || cell[ERRORS] > 0;
+  }
+
+  function warnings(a, b, refused) {
+    const said = refused ? [`${refused} They cannot be compared.`] : [];
+    if (!refused && othersAsked(a, b)) said.push("The runs did not ask for the same functions: means over different questions stand side by side, and no difference of them is drawn.");
     for (const [name, run] of [["A", a], ["B", b]]) {
       if (run.asked[0] < run.asked[1]) said.push(`${name} has ${run.asked[0]} of ${run.asked[1]} answers.`);
       if (run.grids.some((grid) => grid.word === "floored")) said.push(`${name} is of a floored model, which says nothing about its cache.`);
@@ -272,15 +295,21 @@
     return said;
   }
 
-  // The grids that stand side by side: those of one rotation, else the first of each.
+  // The grids that can be held against each other: those of one rotation; where each run has one alone, these.
   function pairsOfGrids(a, b) {
-    const both = a.grids.map((grid) => [grid, b.grids.find((other) => other.rotation === grid.rotation)]).filter(([, other]) => other);
-    return both.length ? both : [[a.grids[0], b.grids[0]]];
+    const [before, now] = [a, b].map((run) => run.grids.filter((grid) => grid.cells.some(isAsked)));
+    const both = before.map((grid) => [grid, now.find((other) => other.rotation === grid.rotation)]).filter(([, other]) => other);
+    return both.length || before.length !== 1 || now.length !== 1 ? both : [[before[0], now[0]]];
   }
 
   function scaleOf(grids, lines) {
     const values = grids.flatMap((grid) => grid.cells.map((cell) => cell[MATCHED])).filter((value) => value !== null);
     return [Math.min(...values, Math.max(0, lines - LEAST_LINES)), lines];
+  }
+
+  function scaleOfMargins(grids) {
+    const values = grids.flatMap((grid) => grid.cells.map((cell) => cell[MARGIN])).filter((value) => value !== null);
+    return [Math.min(...values, Math.max(...values) - LEAST_NATS), Math.max(...values)];
   }
 
   function step(value, [low, high]) {
@@ -326,6 +355,15 @@
     });
   }
 
+  function marginHeat(name, grid, scale) {
+    const found = new Map(grid.cells.map((cell) => [cell[0], cell]));
+    return heat(`${name}: log-probability margins`, `mean, nats${grid.title ? `, ${grid.title}` : ""}`, [grid], (at) => {
+      const cell = found.get(at), text = shownCell(cell, MARGIN);
+      if (cell[MATCHED] === null || cell[MARGIN] === null) return { text };
+      return { text, colours: step(cell[MARGIN], scale), told: `${data.pairs[at][2]}: mean margin ${text} nats` };
+    });
+  }
+
   function differenceHeat(before, now) {
     const old = new Map(before.cells.map((cell) => [cell[0], cell[MATCHED]]));
     const changes = new Map(now.cells.filter((cell) => cell[MATCHED] !== null && (old.get(cell[0]) ?? null) !== null)
@@ -345,24 +383,30 @@
   }
 
   function showComparison(a, b) {
-    const otherwise = askedOtherwise(a, b), said = warnings(a, b, otherwise);
+    const otherwise = askedOtherwise(a, b), pairs = pairsOfGrids(a, b);
+    const refused = refusal(a, b, otherwise, pairs), said = warnings(a, b, refused);
     const parts = [make("div", { class: "cn-two" }, named("A", a), named("B", b))];
     if (said.length) parts.push(make("div", { class: "cn-warn", role: "note" }, ...said.map((line) => make("p", {}, line))));
-    for (const [before, now] of pairsOfGrids(a, b)) {
+    for (const [before, now] of pairs.length ? pairs : [[a.grids[0], b.grids[0]]]) {
       const scales = a.lines === b.lines ? Array(2).fill(scaleOf([before, now], a.lines)) : [scaleOf([before], a.lines), scaleOf([now], b.lines)];
       parts.push(make("div", { class: "cn-two" }, matchedHeat("A", a, before, scales[0]), matchedHeat("B", b, now, scales[1]),
-        otherwise.length ? null : differenceHeat(before, now)));
+        refused || othersAsked(a, b) ? null : differenceHeat(before, now)));
+      if ([before, now].every((grid) => grid.cells.some((cell) => cell[MARGIN] !== null))) {
+        const scale = scaleOfMargins([before, now]);
+        parts.push(make("div", { class: "cn-two" }, marginHeat("A", before, scale), marginHeat("B", now, scale)));
+      }
     }
     const differences = differing(a, b);
     parts.push(make("h3", {}, "What differs beside the figures"));
     if (differences.length) {
       const head = make("tr", {}, ...["", "A", "B"].map((name) => make("th", { scope: "col" }, name || "what")));
-      const lines = differences.map(([key, ...values]) => make("tr", {}, make("th", { scope: "row" }, key.replace(/_/g, " ")), ...values.map((value) => make("td", {}, value))));
+      const lines = differences.map(([key, ...values]) => make("tr", {}, make("th", { scope: "row" }, words(key)), ...values.map((value) => make("td", {}, value))));
       parts.push(make("div", { class: "cn-scroll", tabindex: "0", role: "region", "aria-label": "What differs" },
         make("table", { class: "cn-table cn-what" }, make("thead", {}, head), make("tbody", {}, ...lines))));
     } else parts.push(make("p", {}, "Nothing that was recorded."));
-    if (!otherwise.length) {
-      parts.push(make("h3", {}, "Is B worse?"), make("p", {}, "A test over functions settles it. In the folder of this archive:"),
+    if (!refused) {
+      const over = othersAsked(a, b) ? "the functions that both have, if there are any," : "functions";
+      parts.push(make("h3", {}, "Is B worse?"), make("p", {}, `A test over ${over} settles it. In the folder of this archive:`),
         make("pre", { tabindex: "0" }, `codeneedle compare runs/${a.id} runs/${b.id}`));
     }
     one(".cn-compared").replaceChildren(...parts);

@@ -194,7 +194,8 @@ def test_two_runs_side_by_side(opened: Opened, archive: Path, keep: Keep) -> Non
     panel = page.locator(".cn-compared")
     assert ["A: 2026-03-01 09:00 UTC", "B: 2026-03-03 09:00 UTC"] == panel.locator(".cn-two h3").all_inner_texts()
     heats = panel.locator(".cn-heat")
-    assert [["20.00", "19.83", "12.00", "13.00"], ["20.00", "19.83", "12.00", "13.00"], ["0.00"] * 4] == [
+    lines, margins = ["20.00", "19.83", "12.00", "13.00"], ["5.50"] * 4
+    assert [lines, lines, ["0.00"] * 4, margins, margins] == [
         heat.locator("td").all_inner_texts() for heat in heats.all()
     ]
     assert ["build", "b990-0abc", "b1004-2abc"] == panel.locator(".cn-what tbody tr").first.locator(
@@ -206,12 +207,55 @@ def test_two_runs_side_by_side(opened: Opened, archive: Path, keep: Keep) -> Non
 
     compare(page, "06")
     assert "different texts" in panel.locator(".cn-warn").inner_text()
-    assert 2 == heats.count()
+    assert 4 == heats.count()
     assert 0 == panel.locator("pre").count()
     page.go_back()
-    assert 3 == heats.count()
+    assert 5 == heats.count()
     page.get_by_role("button", name="Clear").click()
     assert panel.is_hidden()
+
+
+@pytest.mark.parametrize(
+    ("facts", "cells", "why"),
+    [
+        (
+            {"rotations": ["on", "off"]},
+            CELLS,
+            "A was asked with rotation as the environment has it, B with rotation on and rotation off.",
+        ),
+        ({}, {"q8_0/q8_0": [20] * 6}, "No cell is in both"),
+        ({"prompt": "bare"}, CELLS, "The questions differ (prompt)"),
+        ({}, {pair: lines[:1] for pair, lines in CELLS.items()}, None),
+        ({"rotations": ["off"]}, CELLS, ""),
+    ],
+    ids=["rotations", "pairs", "questions", "functions", "one rotation each"],
+)
+def test_runs_that_cannot_be_compared(  # noqa: PLR0917 - three fixtures and what differs
+    opened: Opened,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    facts: dict[str, Any],
+    cells: dict[str, list[int]],
+    why: str | None,
+) -> None:
+    """Where `codeneedle compare` refuses, no difference is drawn, no command is given, and the page says why."""
+    old = with_margins(run_folder(tmp_path / "old", CELLS, started="2026-03-01T10:00:00+0100"), ["default"])
+    new = run_folder(tmp_path / "new", cells, started="2026-03-02T10:00:00+0100", **facts)
+    with_margins(new, facts.get("rotations", ["default"]))
+    archive = tmp_path / "archive"
+    Archive(archive).add([old, new])
+    page = opened(archive / "index.html")
+    compare(page, "01", "02")
+    panel = page.locator(".cn-compared")
+    command = " ".join(panel.locator("pre").all_inner_texts())
+
+    main(["compare", str(old), str(new)])
+    assert bool(command) == (not capsys.readouterr().err)
+    if why is None:
+        assert "did not ask for the same functions" in panel.locator(".cn-warn").inner_text()
+    elif why:
+        assert why in panel.locator(".cn-warn").inner_text()
+    assert (not why and why is not None) == (panel.get_by_text("B - A").count() == 1)
 
 
 def test_two_runs_are_chosen(opened: Opened, archive: Path) -> None:
