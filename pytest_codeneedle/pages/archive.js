@@ -154,14 +154,14 @@
         go({ sort: `${down ? "-" : ""}${head.dataset.key}` });
       });
     }
-    list.tHead.rows[0].prepend(make("th", { scope: "col", class: "cn-pick" }, make("span", { class: "cn-unseen" }, "compare")));
+    list.tHead.rows[0].prepend(make("th", { role: "columnheader", scope: "col", class: "cn-pick" }, make("span", { class: "cn-unseen" }, "compare")));
     rows.forEach((row, at) => {
       const run = data.runs[at];
       const label = `compare ${run.started} ${run.model}, ${run.corpus}, ${calledBuild(run)}`;
       const box = make("input", { type: "checkbox", "aria-label": label });
       box.addEventListener("change", () => choose(run.id, box.checked));
       boxes.push(box);
-      row.prepend(make("td", { class: "cn-pick" }, box));
+      row.prepend(make("td", { role: "cell", class: "cn-pick" }, box));
     });
     moreButton.addEventListener("click", () => go({ all: "1" }));
   }
@@ -505,7 +505,8 @@
     const grid = data.runs[at].grids[which], cell = cellOf(grid, pair);
     if (pair === data.runs[at].reference) return " (reference)";
     const values = grid.cells.map((other) => other[MATCHED]).filter((value) => value !== null);
-    return grid.worst && cell && cell[MATCHED] === Math.min(...values) ? " (lowest of the newest run)" : "";
+    const lowest = Math.min(...values), one = grid.worst && cell && cell[MATCHED] === lowest && lowest < Math.max(...values);
+    return one ? " (lowest of the newest run)" : "";
   }
 
   function drawnCell(point, pair, of) {

@@ -162,8 +162,13 @@ def test_a_history_says_what_is_drawn(opened: Opened, tmp_path: Path) -> None:
     few = {"bf16/bf16": [20] * 6, "q4_0/q4_0": [18] * 6}
     wide = {**few, "q8_0/bf16": [None] * 6, "bf16/q8_0": [18] * 6}
     runs = [
-        run_folder(tmp_path / f"run{at}", cells, server_build=build, started=f"2026-03-0{at + 1}T10:00:00+0100")
-        for at, (build, cells) in enumerate([("b1", wide), ("b2", few), ("", {**wide, "q8_0/q8_0": [17] * 5 + [None]})])
+        run_folder(tmp_path / "same", {pair: [20] * 6 for pair in few}, model_name="same"),
+        *(
+            run_folder(tmp_path / f"run{at}", cells, server_build=build, started=f"2026-03-0{at + 1}T10:00:00+0100")
+            for at, (build, cells) in enumerate(
+                [("b1", wide), ("b2", few), ("", {**wide, "q8_0/q8_0": [17] * 5 + [None]})]
+            )
+        ),
     ]
     Archive(tmp_path / "archive").add(runs)
     address = (tmp_path / "archive" / "index.html").resolve().as_uri()
@@ -182,6 +187,8 @@ def test_a_history_says_what_is_drawn(opened: Opened, tmp_path: Path) -> None:
     assert "q8_0/q8_0 (lowest of the newest run)" == page.locator(".cn-legend > span").last.inner_text()
     page.get_by_role("combobox", name="Build", exact=True).select_option("not told")
     assert ["03"] == dates(page)
+    page.locator(".cn-track").select_option(label="same: tiny (1 run)")
+    assert ["bf16/bf16 (reference)", "q4_0/q4_0"] == page.locator(".cn-legend > span").all_inner_texts()
 
 
 def test_two_runs_side_by_side(opened: Opened, archive: Path, keep: Keep) -> None:
@@ -350,6 +357,31 @@ def test_it_is_fit_for_everybody(  # noqa: PLR0917 - four fixtures and two knobs
     assert [] == axe(page)
     assert width == page.evaluate("document.documentElement.scrollWidth")
     keep(page, f"archive-{'dark' if dark else 'light'}-{width}")
+
+
+def test_a_narrow_screen_shows_the_figures(opened: Opened, archive: Path) -> None:
+    """Date, verdict, matched lines and worst cell of a run stand on the screen as it is, above all else of it."""
+    page = opened(archive, width=360)
+    row = page.locator(".cn-list tbody tr").first
+    names = (
+        "th",
+        ".cn-words",
+        "td.cn-figure",
+        ".cn-worst",
+        ".cn-at-model",
+        ".cn-at-corpus",
+        ".cn-at-build",
+        ".cn-pick",
+    )
+    boxes = {name: box for name in names if (box := row.locator(name).bounding_box())}
+    first = max(boxes[name]["y"] + boxes[name]["height"] for name in names[:4])
+
+    assert list(names) == list(boxes)
+    assert all(0 <= box["x"] and box["x"] + box["width"] <= 360 for box in boxes.values())
+    assert all(first <= boxes[name]["y"] for name in names[4:7])
+    assert page.locator(".cn-list").evaluate("table => table.scrollWidth <= table.parentElement.clientWidth")
+    assert 9 == page.get_by_role("row").count()
+    assert 9 == page.get_by_role("columnheader").count()
 
 
 def test_words_of_others_stay_words(opened: Opened, archive: Path) -> None:
