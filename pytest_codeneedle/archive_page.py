@@ -20,7 +20,7 @@ def archive_page(summaries: Sequence[Mapping[str, Any]]) -> str:
     """The whole page of these summaries; the same for the same runs, in whatever order they come."""
     data = index_data(summaries)
     runs = data["runs"]
-    many = [counted(len({run[key] for run in runs}), what) for key, what in (("model", "model"), ("build", "build"))]
+    many = [counted(len({run[key] for run in runs} - {""}), key) for key in ("model", "build")]  # "" is not told
     corpora = len({run["corpus"] for run in runs})
     for run in runs:
         run["notes"] = _notes(run)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import textwrap
 import warnings
 from dataclasses import dataclass
@@ -29,12 +28,15 @@ FIGURES: tuple[Figures, ...] = get_args(Figures)
 #: What it can be written as, by the suffix of the file.
 FORMATS = ("png", "svg")
 
-#: Inches: a field, what stands around the fields of a panel, the bar of colours; the least width, a line, a character.
+#: Inches: a field; what stands left of a panel's fields, above, right and below; the edge; the least width.
 _FIELD = (0.72, 0.46)
-_AROUND = (0.9, 0.95)
-_BAR = 1.1
-_NARROWEST = 3.2
+_LEFT, _ABOVE, _RIGHT, _BELOW = 0.85, 0.5, 0.2, 0.3
+_EDGE, _NARROWEST = 0.12, 3.5
+#: Inches: a line and a character of a title; the bar of colours with its figures and what they are, the bar alone.
 _LINE, _CHARACTER = 0.17, 0.085
+_BAR, _BAR_HIGH = 0.62, 0.11
+#: Characters of a name that are shown: the run's folder has all of it.
+_LONGEST = 160
 #: Pixels of a PNG to the inch.
 _DPI = 160
 _INK, _GREY = "#222222", "#ececec"
@@ -67,8 +69,12 @@ def panels(name: str, about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]
     found = []
     for view in frame.views:
         told = [str(about["corpus"]), asked, frame.title(view), name]
-        found.append(Panel(tuple(shown_line(one) for one in told if one), _heat(rows, frame, view, of)))
+        found.append(Panel(tuple(_short(shown_line(one)) for one in told if one), _heat(rows, frame, view, of)))
     return found
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
 def _heat(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View, of: Figures) -> Heat:
@@ -106,14 +112,15 @@ def picture(drawn: Sequence[Panel], form: str) -> bytes:
         import matplotlib as mpl  # noqa: PLC0415 - an extra: imported where it is used
         from matplotlib.figure import Figure  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
-        msg = f"a picture needs matplotlib ({error.name} is not there): pip install 'pytest-codeneedle[plot]'"
+        msg = f"a picture needs matplotlib ({error.name} is not there): pip install '.[plot]' in its source folder"
+        msg = f"{msg}, pip install 'pytest-codeneedle[plot]' where it came as a wheel"
         raise ConfigurationError(msg) from error
     with mpl.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in letters that the font lacks
         mpl.rcdefaults()  # not as this user likes plots to be
         mpl.rcParams.update(_SETTINGS)
         layout = _Layout.of(drawn)
-        figure = Figure(figsize=layout.inches, dpi=_DPI, layout="constrained")
+        figure = Figure(figsize=layout.inches, dpi=_DPI)
         _draw(figure, drawn, scale, layout)
         written = io.BytesIO()
         figure.savefig(written, format=form, metadata=_metadata(drawn, form))
@@ -122,52 +129,76 @@ def picture(drawn: Sequence[Panel], form: str) -> bytes:
 
 @dataclass(frozen=True)
 class _Layout:
-    """How many fields the largest panel has, along and down: all get its room, and fields are alike in all."""
+    """Where everything stands, in inches from the left and the top: fields are alike in all panels.
 
-    across: int
-    down: int
-    along_fields: int
-    down_fields: int
+    `corners` are the top left ones of each panel's fields, `inches` the size of the whole picture.
+    """
+
     titles: tuple[str, ...]
+    corners: tuple[tuple[float, float], ...]
+    inches: tuple[float, float]
     unit: str
 
     @classmethod
     def of(cls, drawn: Sequence[Panel]) -> _Layout:
-        """Where all figures are of one unit the bar says it, else each title."""
+        """A column is as wide as its widest panel, a row as high as its highest: a small one has no hole beside it.
+
+        Where all figures are of one unit the bar says it, else each title.
+        """
         across = _COLUMNS.get(len(drawn), 3)
-        along, down = (
-            max(map(len, sides)) for sides in zip(*((p.heat.columns, p.heat.rows) for p in drawn), strict=True)
-        )
         units = {panel.heat.unit for panel in drawn}
         unit = units.pop() if len(units) == 1 else ""
-        wide = int(max(_NARROWEST, _AROUND[0] + _FIELD[0] * along) / _CHARACTER)
-        lines = [panel.title if unit else (*panel.title, panel.heat.unit) for panel in drawn]
-        titles = tuple("\n".join(part for line in title for part in textwrap.wrap(line, wide)) for title in lines)
-        return cls(across, math.ceil(len(drawn) / across), along, down, titles, unit)
+        needed = [_LEFT + _FIELD[0] * len(panel.heat.columns) + _RIGHT for panel in drawn]
+        wide = [max(_NARROWEST, *needed[at::across]) for at in range(across)]
+        titles = [
+            _wrapped(panel.title if unit else (*panel.title, panel.heat.unit), wide[at % across] - _RIGHT)
+            for at, panel in enumerate(drawn)
+        ]
+        corners: list[tuple[float, float]] = []
+        top = _EDGE
+        for first in range(0, len(drawn), across):
+            row = range(first, min(first + across, len(drawn)))
+            top += _LINE * max(titles[at].count("\n") + 1 for at in row) + _ABOVE
+            corners += [(_EDGE + sum(wide[: at - first]) + _LEFT, top) for at in row]
+            top += _FIELD[1] * max(len(drawn[at].heat.rows) for at in row) + _BELOW
+        return cls(tuple(titles), tuple(corners), (2 * _EDGE + sum(wide), top + _BAR), unit)
 
-    @property
-    def inches(self) -> tuple[float, float]:
-        """Of the whole picture."""
-        wide = max(_NARROWEST, _AROUND[0] + _FIELD[0] * self.along_fields)
-        high = _AROUND[1] + _LINE * (1 + max(title.count("\n") for title in self.titles))
-        return self.across * wide + _BAR, self.down * (high + _FIELD[1] * self.down_fields)
+    def box(self, left: float, top: float, wide: float, high: float) -> tuple[float, float, float, float]:
+        """The same in shares of the picture from its left and its bottom, as matplotlib counts."""
+        all_wide, all_high = self.inches
+        return left / all_wide, 1 - (top + high) / all_high, wide / all_wide, high / all_high
+
+
+def _wrapped(title: Sequence[str], wide: float) -> str:
+    return "\n".join(part for line in title for part in textwrap.wrap(line, int(wide / _CHARACTER)))
 
 
 def _draw(figure: Any, drawn: Sequence[Panel], scale: Scale, layout: _Layout) -> None:  # noqa: ANN401 - matplotlib's
+    for panel, title, (left, top) in zip(drawn, layout.titles, layout.corners, strict=True):
+        along, down = max(1, len(panel.heat.columns)), max(1, len(panel.heat.rows))
+        axes = figure.add_axes(layout.box(left, top, _FIELD[0] * along, _FIELD[1] * down))
+        x, y, _, _ = layout.box(left - _LEFT, top - _ABOVE, 0, 0)
+        figure.text(x, y, title, fontsize=10, va="bottom")
+        _draw_fields(axes, panel.heat, scale)
+        _label(axes, panel.heat)
+    _draw_bar(figure, drawn[0].heat, scale, layout)
+
+
+def _draw_bar(figure: Any, heat: Heat, scale: Scale, layout: _Layout) -> None:  # noqa: ANN401 - as above
+    """Below all panels, from the first one's fields on: what it says has room there, however few the fields are."""
     from matplotlib.cm import ScalarMappable  # noqa: PLC0415 - as above
     from matplotlib.colors import ListedColormap, Normalize  # noqa: PLC0415 - as above
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - as above
 
-    places = figure.subplots(layout.down, layout.across, squeeze=False).flatten()
-    for axes, panel, title in zip(places, drawn, layout.titles, strict=False):
-        axes.set_title(title, fontsize=10, loc="left")
-        _draw_fields(axes, panel.heat, scale)
-        _label(axes, panel.heat, layout)
-    for axes in places[len(drawn) :]:
-        axes.set_axis_off()
     shades = ListedColormap([Scale(0, 255).colour(at) for at in range(256)])
     low, high = (scale.low, scale.high) if scale.high > scale.low else (scale.low - 0.5, scale.high + 0.5)
-    bar = figure.colorbar(ScalarMappable(Normalize(low, high), shades), ax=list(places), pad=0.02, aspect=30)
-    bar.set_label(", ".join(filter(None, (drawn[0].heat.title, layout.unit))))
+    left, wide = layout.corners[0][0], max(_NARROWEST - _LEFT - _RIGHT, _FIELD[0] * len(heat.columns))
+    place = figure.add_axes(layout.box(left, layout.inches[1] - _BAR, wide, _BAR_HIGH))
+    ticks = MaxNLocator(5, integer=heat.key == "passes", steps=[1, 2, 5, 10])
+    bar = figure.colorbar(
+        ScalarMappable(Normalize(low, high), shades), cax=place, orientation="horizontal", ticks=ticks
+    )
+    bar.set_label(", ".join(filter(None, (heat.title, layout.unit))))
     bar.outline.set_visible(False)
 
 
@@ -184,15 +215,14 @@ def _draw_fields(axes: Any, heat: Heat, scale: Scale) -> None:  # noqa: ANN401 -
             axes.text(along + 0.5, down + 0.5, cell.text, ha="center", va="center_baseline", color=colour)
 
 
-def _label(axes: Any, heat: Heat, layout: _Layout) -> None:  # noqa: ANN401 - as above
+def _label(axes: Any, heat: Heat) -> None:  # noqa: ANN401 - as above
     """The types of V above, as in the printed grid, those of K on the left."""
-    axes.set(xlim=(0, layout.along_fields), ylim=(layout.down_fields, 0), xlabel="ctv", ylabel="ctk")
+    along, down = max(1, len(heat.columns)), max(1, len(heat.rows))
+    axes.set(xlim=(0, along), ylim=(down, 0), xlabel="ctv", ylabel="ctk")
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
     axes.set_xticks([at + 0.5 for at in range(len(heat.columns))], heat.columns)
     axes.set_yticks([at + 0.5 for at in range(len(heat.rows))], [label for label, _ in heat.rows])
-    axes.xaxis.label.set_x(len(heat.columns) / layout.along_fields / 2)
-    axes.yaxis.label.set_y(1 - len(heat.rows) / layout.down_fields / 2)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
 

@@ -5,7 +5,7 @@
 
   const data = JSON.parse(document.getElementById("cn-archive").textContent);
   const SVG = "http://www.w3.org/2000/svg";
-  const FIRST_ROWS = 50, MOST_LINES = 6, LEAST_LINES = 2;
+  const FIRST_ROWS = 50, MOST_LINES = 6, LEAST_LINES = 2, LEAST_NATS = 1;
   const MATCHED = 1, SCORED = 2, PASSED = 3, ERRORS = 4, MARGIN = 5;
   const placeOf = new Map(data.pairs.map((pair, at) => [pair[2], at]));
   const runOf = new Map(data.runs.map((run, at) => [run.id, at]));
@@ -31,11 +31,24 @@
   }
 
   function figure(value, digits = 2) {
-    return value === null || value === undefined ? "-" : value.toFixed(digits);
+    return value === null || value === undefined ? "-" : rounded(value, digits);
+  }
+
+  // As Python prints it: what lies halfway goes to the even figure (19.125 is 19.12), where toFixed goes from zero.
+  function rounded(value, digits) {
+    const text = value.toFixed(digits);
+    if (Math.abs(value * 2 ** (digits + 1)) % 2 !== 1) return text;
+    const cut = value.toFixed(digits + 1).slice(0, -1);
+    return Number(cut.slice(-1)) % 2 ? text : cut;
+  }
+
+  // As `codeneedle grid` prints it: `-` is not in the run, `err` is, and has no answer.
+  function shownCell(cell, of) {
+    return cell && cell[MATCHED] === null ? "err" : figure(cell && cell[of]);
   }
 
   function signed(value, digits = 2) {
-    const text = value.toFixed(digits);
+    const text = rounded(value, digits);
     return Number(text) === 0 ? (0).toFixed(digits) : value > 0 ? `+${text}` : text;
   }
 
@@ -45,6 +58,11 @@
 
   function address(run) {
     return `runs/${run.id}/index.html`;
+  }
+
+  // By what a filter calls it.
+  function filed(run, key) {
+    return run[key] || "not told";
   }
 
   function calledBuild(run) {
@@ -57,17 +75,24 @@
 
   // ---- State: what is looked at, as it stands in the address ---------------------------------------------------
 
-  const KEYS = ["q", "model", "corpus", "build", "sort", "all", "history", "pairs", "compare"];
+  const KEYS = ["q", "model", "corpus", "build", "sort", "all", "history", "pairs", "chosen", "compare"];
+  const FILTERS = ["model", "corpus", "build"];
   let state = read();
 
   function read() {
     const found = new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
-    return Object.fromEntries(KEYS.map((key) => [key, found.get(key) || ""]));
+    const told = Object.fromEntries(KEYS.map((key) => [key, found.get(key) || ""]));
+    for (const key of FILTERS) { // of what no run has, none would be left
+      if (!data.runs.some((run) => filed(run, key) === told[key])) told[key] = "";
+    }
+    if (!found.has("chosen")) told.chosen = told.compare;
+    return told;
   }
 
   function go(changes, { replace = false } = {}) {
     state = { ...state, ...changes };
-    const told = new URLSearchParams(Object.entries(state).filter(([, value]) => value !== ""));
+    const told = new URLSearchParams(Object.entries(state).filter(([key, value]) => (
+      value !== "" && (key !== "chosen" || value !== state.compare))));
     const hash = `#${told}`;
     if (hash !== (location.hash || "#")) {
       if (replace) history.replaceState(null, "", hash);
@@ -91,16 +116,16 @@
   const choices = { model: one(".cn-model"), corpus: one(".cn-corpus"), build: one(".cn-build") };
   const boxes = [];
 
-  const SORTED = {
-    started: (run) => run.seconds,
-    model: (run) => run.model,
-    corpus: (run) => run.corpus,
-    build: (run) => run.order,
-    word: (run) => run.grids[0].word,
-    mean: (run) => run.grids[0].mean,
-    worst: (run) => (run.grids[0].worst ? run.grids[0].worst.matched : null),
-    note: (run) => run.notes.join(", "),
-  };
+  const SORTED = new Map([
+    ["started", (run) => run.seconds],
+    ["model", (run) => run.model],
+    ["corpus", (run) => run.corpus],
+    ["build", (run) => (run.build ? run.order : null)],
+    ["word", (run) => run.grids[0].word],
+    ["mean", (run) => run.grids[0].mean],
+    ["worst", (run) => (run.grids[0].worst ? run.grids[0].worst.matched : null)],
+    ["note", (run) => run.notes.join(", ")],
+  ]);
 
   function compared(a, b) {
     if (a === b) return 0;
@@ -115,10 +140,10 @@
     one(".cn-filter").addEventListener("submit", (event) => event.preventDefault());
     text.addEventListener("input", () => go({ q: text.value }, { replace: true }));
     for (const [key, select] of Object.entries(choices)) {
-      const order = new Map(data.runs.map((run) => [run[key], key === "build" ? run.order : run[key]]));
+      const order = new Map(data.runs.map((run) => [filed(run, key), key === "build" && run.build ? run.order : run[key]]));
       const values = Array.from(order.keys()).sort((a, b) => compared(order.get(a), order.get(b)));
       select.append(make("option", { value: "" }, "all"));
-      select.append(...values.filter(Boolean).map((value) => make("option", { value }, value)));
+      select.append(...values.map((value) => make("option", { value }, value)));
       select.addEventListener("change", () => go({ [key]: select.value }));
     }
     for (const head of list.tHead.rows[0].cells) {
@@ -129,14 +154,14 @@
         go({ sort: `${down ? "-" : ""}${head.dataset.key}` });
       });
     }
-    list.tHead.rows[0].prepend(make("th", { scope: "col", class: "cn-pick" }, make("span", { class: "cn-unseen" }, "compare")));
+    list.tHead.rows[0].prepend(make("th", { role: "columnheader", scope: "col", class: "cn-pick" }, make("span", { class: "cn-unseen" }, "compare")));
     rows.forEach((row, at) => {
       const run = data.runs[at];
       const label = `compare ${run.started} ${run.model}, ${run.corpus}, ${calledBuild(run)}`;
       const box = make("input", { type: "checkbox", "aria-label": label });
       box.addEventListener("change", () => choose(run.id, box.checked));
       boxes.push(box);
-      row.prepend(make("td", { class: "cn-pick" }, box));
+      row.prepend(make("td", { role: "cell", class: "cn-pick" }, box));
     });
     moreButton.addEventListener("click", () => go({ all: "1" }));
   }
@@ -148,12 +173,12 @@
     const kept = data.runs.map((run, at) => at).filter((at) => {
       const run = data.runs[at];
       const told = `${run.started} ${run.model} ${run.corpus} ${run.build} ${run.grids.map((grid) => grid.word).join(" ")} ${run.notes.join(" ")} ${run.id}`.toLowerCase();
-      return Object.keys(choices).every((key) => !state[key] || run[key] === state[key]) && wanted.every((word) => told.includes(word));
+      return FILTERS.every((key) => !state[key] || filed(run, key) === state[key]) && wanted.every((word) => told.includes(word));
     });
-    const down = state.sort === "" || state.sort.startsWith("-");
-    const key = state.sort.replace("-", "") in SORTED ? state.sort.replace("-", "") : "started";
+    const named = state.sort.replace("-", ""), key = SORTED.has(named) ? named : "started", by = SORTED.get(key);
+    const down = !SORTED.has(named) || state.sort.startsWith("-");
     kept.sort((a, b) => {
-      const [x, y] = [SORTED[key](data.runs[a]), SORTED[key](data.runs[b])];
+      const [x, y] = [by(data.runs[a]), by(data.runs[b])];
       const unknown = [x, y].some((value) => value === null || value === "");
       return (down && !unknown ? -1 : 1) * compared(x, y) || a - b;
     });
@@ -172,25 +197,39 @@
 
   const bar = one(".cn-chosen"), goButton = one(".cn-go"), panel = one(".cn-compare");
 
-  function chosen() {
-    return state.compare.split(".").filter((id) => runOf.has(id)).slice(0, 2);
+  function idsOf(told) {
+    return Array.from(new Set(told.split("."))).filter((id) => runOf.has(id)).slice(0, 2);
   }
 
-  function choose(id, yes) {
-    const others = chosen().filter((other) => other !== id);
-    const now = yes ? [...others.slice(-1), id] : others;
-    go({ compare: now.join(".") });
+  function called(id) {
+    const run = data.runs[runOf.get(id)];
+    return `${run.started} ${run.model} ${run.short}`;
   }
+
+  let letGo = "";
+
+  // What is ticked is in the address, but no step back of its own: the comparison is one.
+  function choose(id, yes) {
+    const others = idsOf(state.chosen).filter((other) => other !== id);
+    letGo = yes && others.length === 2 ? others[0] : "";
+    go({ chosen: (yes ? [...others.slice(-1), id] : others).join(".") }, { replace: true });
+    letGo = "";
+  }
+
+  let comparisonShown = "";
 
   function showChosen() {
-    const ids = chosen();
+    const ids = idsOf(state.chosen), shown = idsOf(state.compare);
     boxes.forEach((box, at) => { box.checked = ids.includes(data.runs[at].id); });
-    bar.hidden = ids.length === 0;
+    bar.hidden = ids.length === 0 && shown.length < 2;
     goButton.disabled = ids.length < 2;
-    const told = ids.map((id) => data.runs[runOf.get(id)]).map((run) => `${run.started} ${run.model} ${run.short}`);
-    bar.querySelector("span").textContent = ids.length === 1 ? `${told[0]}: choose another run to compare it with` : told.join(" and ");
-    panel.hidden = ids.length < 2;
-    if (ids.length === 2) showComparison(...ids.map((id) => data.runs[runOf.get(id)]).sort((a, b) => a.seconds - b.seconds));
+    const said = ["No run is chosen", `${ids.map(called)}: choose another run to compare it with`, ids.map(called).join(" and ")][ids.length];
+    bar.querySelector("span").textContent = letGo ? `${said}. Two are compared: ${called(letGo)} is no longer chosen` : said;
+    panel.hidden = shown.length < 2;
+    if (shown.length === 2 && comparisonShown !== shown.join(".")) {
+      showComparison(...shown.map((id) => data.runs[runOf.get(id)]).sort((a, b) => a.seconds - b.seconds));
+      comparisonShown = shown.join(".");
+    }
   }
 
   // ---- A comparison -------------------------------------------------------------------------------------------
@@ -204,11 +243,16 @@
     return /^[0-9a-f]{64}$/.test(String(value)) ? value.slice(0, 12) : String(value);
   }
 
+  function words(key) {
+    return key.replace(/_/g, " ");
+  }
+
   function differing(a, b) {
     const [before, now] = [data.facts[a.facts], data.facts[b.facts]];
     const keys = Array.from(new Set([...Object.keys(before), ...Object.keys(now)]));
-    return keys.filter((key) => JSON.stringify(before[key] ?? null) !== JSON.stringify(now[key] ?? null))
-      .map((key) => [key, showValue(before[key]), showValue(now[key])]);
+    const of = (facts, key) => (Object.hasOwn(facts, key) ? facts[key] ?? null : null);
+    return keys.filter((key) => JSON.stringify(of(before, key)) !== JSON.stringify(of(now, key)))
+      .map((key) => [key, showValue(of(before, key)), showValue(of(now, key))]);
   }
 
   function askedOtherwise(a, b) {
@@ -218,13 +262,32 @@
         : (before[key] ?? null) !== null && (now[key] ?? null) !== null && before[key] !== now[key]);
   }
 
-  function warnings(a, b, apart) {
-    const said = [];
-    if (apart.includes("corpus_sha256")) said.push("The runs are of different texts: their figures say nothing about each other.");
-    else if (apart.length) said.push(`The questions differ (${apart.join(", ")}): the figures say nothing about each other.`);
-    else if (data.facts[a.facts].functions !== data.facts[b.facts].functions) {
-      said.push("The runs asked for different functions: means over different questions stand side by side. The command below compares those that both have.");
+  // Why `codeneedle compare` would refuse these runs; nothing where it would not.
+  function refusal(a, b, otherwise, pairs) {
+    if (otherwise.includes("corpus_sha256")) return "The runs are of different texts: their figures say nothing about each other.";
+    if (otherwise.length) return `The questions differ (${otherwise.map(words).join(", ")}): the figures say nothing about each other.`;
+    if (!pairs.length) {
+      const [before, now] = [a, b].map((run) => run.grids.map((grid) => grid.title || "rotation as the environment has it").join(" and "));
+      return `No cell is in both: A was asked with ${before}, B with ${now}.`;
     }
+    if (!pairs.some(([before, now]) => before.cells.some((cell) => isAsked(cell) && now.cells.some((other) => other[0] === cell[0] && isAsked(other))))) {
+      return "No cell is in both: they were asked for different pairs of types.";
+    }
+    if (othersAsked(a, b) && a.functions === 1 && b.functions === 1) return "The runs asked for different functions.";
+    return "";
+  }
+
+  function othersAsked(a, b) {
+    return data.facts[a.facts].functions !== data.facts[b.facts].functions;
+  }
+
+  function isAsked(cell) {
+    return cell[MATCHED] !== null || cell[ERRORS] > 0;
+  }
+
+  function warnings(a, b, refused) {
+    const said = refused ? [`${refused} They cannot be compared.`] : [];
+    if (!refused && othersAsked(a, b)) said.push("The runs did not ask for the same functions: means over different questions stand side by side, and no difference of them is drawn.");
     for (const [name, run] of [["A", a], ["B", b]]) {
       if (run.asked[0] < run.asked[1]) said.push(`${name} has ${run.asked[0]} of ${run.asked[1]} answers.`);
       if (run.grids.some((grid) => grid.word === "floored")) said.push(`${name} is of a floored model, which says nothing about its cache.`);
@@ -232,15 +295,21 @@
     return said;
   }
 
-  // The grids that stand side by side: those of one rotation, else the first of each.
+  // The grids that can be held against each other: those of one rotation; where each run has one alone, these.
   function pairsOfGrids(a, b) {
-    const both = a.grids.map((grid) => [grid, b.grids.find((other) => other.rotation === grid.rotation)]).filter(([, other]) => other);
-    return both.length ? both : [[a.grids[0], b.grids[0]]];
+    const [before, now] = [a, b].map((run) => run.grids.filter((grid) => grid.cells.some(isAsked)));
+    const both = before.map((grid) => [grid, now.find((other) => other.rotation === grid.rotation)]).filter(([, other]) => other);
+    return both.length || before.length !== 1 || now.length !== 1 ? both : [[before[0], now[0]]];
   }
 
   function scaleOf(grids, lines) {
     const values = grids.flatMap((grid) => grid.cells.map((cell) => cell[MATCHED])).filter((value) => value !== null);
     return [Math.min(...values, Math.max(0, lines - LEAST_LINES)), lines];
+  }
+
+  function scaleOfMargins(grids) {
+    const values = grids.flatMap((grid) => grid.cells.map((cell) => cell[MARGIN])).filter((value) => value !== null);
+    return [Math.min(...values, Math.max(...values) - LEAST_NATS), Math.max(...values)];
   }
 
   function step(value, [low, high]) {
@@ -280,9 +349,18 @@
     const found = new Map(grid.cells.map((cell) => [cell[0], cell]));
     return heat(`${name}: matched lines`, `mean of ${run.lines}${grid.title ? `, ${grid.title}` : ""}`, [grid], (at) => {
       const cell = found.get(at);
-      if (cell[MATCHED] === null) return { text: cell[ERRORS] ? "err" : "-" };
+      if (cell[MATCHED] === null) return { text: shownCell(cell, MATCHED) };
       const told = `${data.pairs[at][2]}: ${figure(cell[MATCHED])} of ${run.lines} lines over ${counted(cell[SCORED], "function")}`;
       return { text: figure(cell[MATCHED]), colours: step(cell[MATCHED], scale), told };
+    });
+  }
+
+  function marginHeat(name, grid, scale) {
+    const found = new Map(grid.cells.map((cell) => [cell[0], cell]));
+    return heat(`${name}: log-probability margins`, `mean, nats${grid.title ? `, ${grid.title}` : ""}`, [grid], (at) => {
+      const cell = found.get(at), text = shownCell(cell, MARGIN);
+      if (cell[MATCHED] === null || cell[MARGIN] === null) return { text };
+      return { text, colours: step(cell[MARGIN], scale), told: `${data.pairs[at][2]}: mean margin ${text} nats` };
     });
   }
 
@@ -305,24 +383,30 @@
   }
 
   function showComparison(a, b) {
-    const otherwise = askedOtherwise(a, b), said = warnings(a, b, otherwise);
+    const otherwise = askedOtherwise(a, b), pairs = pairsOfGrids(a, b);
+    const refused = refusal(a, b, otherwise, pairs), said = warnings(a, b, refused);
     const parts = [make("div", { class: "cn-two" }, named("A", a), named("B", b))];
     if (said.length) parts.push(make("div", { class: "cn-warn", role: "note" }, ...said.map((line) => make("p", {}, line))));
-    for (const [before, now] of pairsOfGrids(a, b)) {
+    for (const [before, now] of pairs.length ? pairs : [[a.grids[0], b.grids[0]]]) {
       const scales = a.lines === b.lines ? Array(2).fill(scaleOf([before, now], a.lines)) : [scaleOf([before], a.lines), scaleOf([now], b.lines)];
       parts.push(make("div", { class: "cn-two" }, matchedHeat("A", a, before, scales[0]), matchedHeat("B", b, now, scales[1]),
-        otherwise.length ? null : differenceHeat(before, now)));
+        refused || othersAsked(a, b) ? null : differenceHeat(before, now)));
+      if ([before, now].every((grid) => grid.cells.some((cell) => cell[MARGIN] !== null))) {
+        const scale = scaleOfMargins([before, now]);
+        parts.push(make("div", { class: "cn-two" }, marginHeat("A", before, scale), marginHeat("B", now, scale)));
+      }
     }
     const differences = differing(a, b);
     parts.push(make("h3", {}, "What differs beside the figures"));
     if (differences.length) {
       const head = make("tr", {}, ...["", "A", "B"].map((name) => make("th", { scope: "col" }, name || "what")));
-      const lines = differences.map(([key, ...values]) => make("tr", {}, make("th", { scope: "row" }, key.replace(/_/g, " ")), ...values.map((value) => make("td", {}, value))));
+      const lines = differences.map(([key, ...values]) => make("tr", {}, make("th", { scope: "row" }, words(key)), ...values.map((value) => make("td", {}, value))));
       parts.push(make("div", { class: "cn-scroll", tabindex: "0", role: "region", "aria-label": "What differs" },
         make("table", { class: "cn-table cn-what" }, make("thead", {}, head), make("tbody", {}, ...lines))));
     } else parts.push(make("p", {}, "Nothing that was recorded."));
-    if (!otherwise.length) {
-      parts.push(make("h3", {}, "Is B worse?"), make("p", {}, "A test over functions settles it. In the folder of this archive:"),
+    if (!refused) {
+      const over = othersAsked(a, b) ? "the functions that both have, if there are any," : "functions";
+      parts.push(make("h3", {}, "Is B worse?"), make("p", {}, `A test over ${over} settles it. In the folder of this archive:`),
         make("pre", { tabindex: "0" }, `codeneedle compare runs/${a.id} runs/${b.id}`));
     }
     one(".cn-compared").replaceChildren(...parts);
@@ -368,7 +452,7 @@
   function pairsNow(track) {
     const known = new Set(pointsOf(track).flatMap((point) => point.grid.cells.map((cell) => cell[0])));
     const every = data.pairs.map((pair, at) => at).filter((at) => known.has(at)).map((at) => data.pairs[at][2]);
-    const asked = state.pairs.split(",").filter((pair) => every.includes(pair));
+    const asked = Array.from(new Set(state.pairs.split(","))).filter((pair) => every.includes(pair));
     return [every, (asked.length ? asked : track.pairs).slice(0, MOST_LINES)];
   }
 
@@ -401,26 +485,37 @@
     legend.replaceChildren(...pairs.map((pair, at) => make("span", {}, draw("svg", { viewBox: "0 0 30 14", "aria-hidden": "true", class: `cn-s${at}` },
       draw("line", { x1: 0, x2: 30, y1: 7, y2: 7, class: `cn-l cn-s${at}` }), mark(at, 15, 7, false)), make("span", { class: "cn-mono" }, `${pair}${told(track, pair)}`))));
     const points = pointsOf(track);
-    const open = points.some((point) => pairs.some((pair) => isOpen(point, cellOf(point.grid, pair))));
+    const lines = pairs.flatMap((pair) => [MATCHED, MARGIN].map((of) => points.map((point) => drawnCell(point, pair, of))));
+    const open = lines.some((line) => line.some((cell, at) => cell && isOpen(points[at], cell)));
+    const dotted = lines.some((line) => line.slice(line.findIndex(Boolean), line.findLastIndex(Boolean)).includes(null));
     const old = data.runs.filter((run) => run.superseded && run.model === track.model && run.corpus === track.corpus).length;
     note.textContent = [
       "Runs stand in the order of their builds.",
       open ? "Open marks: not every function was answered, or the model is floored." : "",
-      pairs.some((pair) => points.some((point) => cellOf(point.grid, pair) === null)) ? "Dotted lines pass runs that did not ask the pair." : "",
+      dotted ? "Dotted lines pass runs that have no figure of the pair." : "",
       old ? `Not drawn: ${counted(old, "run")} that went on later.` : "",
     ].filter(Boolean).join(" ");
     drawCharts();
     drawFigures(points, pairs);
   }
 
+  // Of the newest run's grid: the reference, and what is lowest in it where that is below the reference.
   function told(track, pair) {
-    const newest = data.runs[Math.min(...track.runs.map(([at]) => at))];
-    const grid = newest.grids[track.runs.find(([at]) => data.runs[at] === newest)[1]];
-    return pair === newest.reference ? " (reference)" : grid.worst && grid.worst.pair === pair ? " (lowest of the newest run)" : "";
+    const [at, which] = track.runs.reduce((newest, other) => (other[0] < newest[0] ? other : newest));
+    const grid = data.runs[at].grids[which], cell = cellOf(grid, pair);
+    if (pair === data.runs[at].reference) return " (reference)";
+    const values = grid.cells.map((other) => other[MATCHED]).filter((value) => value !== null);
+    const lowest = Math.min(...values), one = grid.worst && cell && cell[MATCHED] === lowest && lowest < Math.max(...values);
+    return one ? " (lowest of the newest run)" : "";
+  }
+
+  function drawnCell(point, pair, of) {
+    const cell = cellOf(point.grid, pair);
+    return cell !== null && cell[of] !== null ? cell : null;
   }
 
   function isOpen(point, cell) {
-    return cell !== null && (point.grid.word === "floored" || cell[SCORED] < point.run.functions);
+    return point.grid.word === "floored" || cell[SCORED] < point.run.functions;
   }
 
   function drawCharts() {
@@ -459,8 +554,8 @@
   }
 
   function chart(points, pairs, of, title, unit, top) {
-    const lines = pairs.map((pair) => points.map((point, at) => ({ at, point, pair, cell: cellOf(point.grid, pair) }))
-      .filter(({ cell }) => cell !== null && cell[of] !== null));
+    const lines = pairs.map((pair) => points.map((point, at) => ({ at, point, pair, cell: drawnCell(point, pair, of) }))
+      .filter(({ cell }) => cell !== null));
     const values = lines.flat().map(({ cell }) => cell[of]);
     if (!values.length) return null;
     const wide = Math.max(260, charts.clientWidth || 720), [low, high] = rangeOf(values, top), [ticks, digits] = ticksOf(low, high);
@@ -511,7 +606,7 @@
       make("td", {}, grid.word || "no verdict"), ...pairs.flatMap((pair) => {
         const cell = cellOf(grid, pair);
         const part = cell && cell[MATCHED] !== null && cell[SCORED] < run.functions ? ` (${cell[SCORED]} of ${run.functions})` : "";
-        return [make("td", { class: "cn-figure" }, `${figure(cell && cell[MATCHED])}${part}`), ...(margins ? [make("td", { class: "cn-figure" }, figure(cell && cell[MARGIN]))] : [])];
+        return [make("td", { class: "cn-figure" }, `${shownCell(cell, MATCHED)}${part}`), ...(margins ? [make("td", { class: "cn-figure" }, shownCell(cell, MARGIN))] : [])];
       })));
     behind.querySelector(".cn-scroll")?.remove();
     behind.append(make("div", { class: "cn-scroll", tabindex: "0", role: "region", "aria-label": "The figures of the history" },
@@ -529,11 +624,12 @@
   prepareList();
   prepareHistory();
   goButton.addEventListener("click", () => {
+    go({ compare: idsOf(state.chosen).join(".") });
     panel.scrollIntoView();
     one("#cn-compare").focus({ preventScroll: true });
   });
   one(".cn-clear").addEventListener("click", () => {
-    go({ compare: "" });
+    go({ chosen: "", compare: "" }, { replace: idsOf(state.compare).length < 2 });
     text.focus({ preventScroll: true });
   });
   addEventListener("popstate", returned);

@@ -10,6 +10,7 @@ import pytest
 from stored_runs import run_folder
 
 from pytest_codeneedle.archive import Archive
+from pytest_codeneedle.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,6 +56,13 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     Archive(path / "archive").add(runs)
     return path / "archive" / "index.html"
+
+
+def compare(page: Page, *days: str) -> None:
+    """Tick the runs of these days, and have them compared."""
+    for date in days:
+        pick(page, date).check()
+    page.get_by_role("button", name="Compare").click()
 
 
 def column(page: Page, number: int) -> list[str]:
@@ -111,6 +119,20 @@ def test_to_a_run_and_back(opened: Opened, archive: Path) -> None:
     assert 8 == len(dates(page))
 
 
+def test_an_address_that_says_nothing_of_this_archive(opened: Opened, archive: Path) -> None:
+    """Names that no run has, and names that every object has, are as if they were not said."""
+    every = ["08", "07", "06", "05", "04", "03", "02", "01"]
+    for said in ("sort=__proto__", "sort=-constructor", "model=nope", "build=toString&corpus=valueOf"):
+        assert every == dates(opened(f"{archive.resolve().as_uri()}#{said}"))
+    page = opened(
+        f"{archive.resolve().as_uri()}#history=__proto__&pairs=__proto__,constructor&compare=__proto__.toString&q=%"
+    )
+
+    assert "all" == page.get_by_role("combobox", name="Model", exact=True).locator("option:checked").inner_text()
+    assert page.locator(".cn-compare").is_hidden()
+    assert "Pairs: bf16/bf16, q4_0/q4_0, q4_0/bf16" == page.locator(".cn-pairs summary").inner_text()
+
+
 def test_a_history(opened: Opened, archive: Path, keep: Keep) -> None:
     """The reference, the low pair and the worst cell over builds; others as chosen; a point leads to its run."""
     page = opened(archive)
@@ -135,6 +157,40 @@ def test_a_history(opened: Opened, archive: Path, keep: Keep) -> None:
     page.wait_for_url("**/runs/*/index.html")
 
 
+def test_a_history_says_what_is_drawn(opened: Opened, tmp_path: Path) -> None:
+    """Notes on marks and lines where there are some, the lowest where there is one, builds that nobody told."""
+    few = {"bf16/bf16": [20] * 6, "q4_0/q4_0": [18] * 6}
+    wide = {**few, "q8_0/bf16": [None] * 6, "bf16/q8_0": [18] * 6}
+    runs = [
+        run_folder(tmp_path / "same", {pair: [20] * 6 for pair in few}, model_name="same"),
+        *(
+            run_folder(tmp_path / f"run{at}", cells, server_build=build, started=f"2026-03-0{at + 1}T10:00:00+0100")
+            for at, (build, cells) in enumerate(
+                [("b1", wide), ("b2", few), ("", {**wide, "q8_0/q8_0": [17] * 5 + [None]})]
+            )
+        ),
+    ]
+    Archive(tmp_path / "archive").add(runs)
+    address = (tmp_path / "archive" / "index.html").resolve().as_uri()
+    page = opened(f"{address}#pairs=bf16/bf16,q4_0/q4_0,q8_0/bf16")
+    note = page.locator(".cn-history > .cn-note")
+
+    assert "Runs stand in the order of their builds." == note.inner_text()
+    assert ["bf16/bf16 (reference)", "q4_0/q4_0", "q8_0/bf16"] == page.locator(".cn-legend > span").all_inner_texts()
+    page.locator(".cn-behind summary").click()
+    assert ["err", "err", "-"] == sorted(page.locator(".cn-behind td:nth-child(6)").all_inner_texts(), reverse=True)
+    page.locator(".cn-pairs summary").click()
+    page.locator(".cn-boxes input[value='bf16/q8_0']").check()
+    assert "Dotted lines" in note.inner_text()
+    page.locator(".cn-boxes input[value='q8_0/q8_0']").check()
+    assert "Open marks" in note.inner_text()
+    assert "q8_0/q8_0 (lowest of the newest run)" == page.locator(".cn-legend > span").last.inner_text()
+    page.get_by_role("combobox", name="Build", exact=True).select_option("not told")
+    assert ["03"] == dates(page)
+    page.locator(".cn-track").select_option(label="same: tiny (1 run)")
+    assert ["bf16/bf16 (reference)", "q4_0/q4_0"] == page.locator(".cn-legend > span").all_inner_texts()
+
+
 def test_two_runs_side_by_side(opened: Opened, archive: Path, keep: Keep) -> None:
     """Both heatmaps on one scale, what became of each cell, what differs, and the command that tests it."""
     page = opened(archive)
@@ -145,7 +201,8 @@ def test_two_runs_side_by_side(opened: Opened, archive: Path, keep: Keep) -> Non
     panel = page.locator(".cn-compared")
     assert ["A: 2026-03-01 09:00 UTC", "B: 2026-03-03 09:00 UTC"] == panel.locator(".cn-two h3").all_inner_texts()
     heats = panel.locator(".cn-heat")
-    assert [["20.00", "19.83", "12.00", "13.00"], ["20.00", "19.83", "12.00", "13.00"], ["0.00"] * 4] == [
+    lines, margins = ["20.00", "19.83", "12.00", "13.00"], ["5.50"] * 4
+    assert [lines, lines, ["0.00"] * 4, margins, margins] == [
         heat.locator("td").all_inner_texts() for heat in heats.all()
     ]
     assert ["build", "b990-0abc", "b1004-2abc"] == panel.locator(".cn-what tbody tr").first.locator(
@@ -155,14 +212,115 @@ def test_two_runs_side_by_side(opened: Opened, archive: Path, keep: Keep) -> Non
     assert 0 == panel.locator(".cn-warn").count()
     keep(page, "archive-compare")
 
-    pick(page, "06").check()
+    compare(page, "06")
     assert "different texts" in panel.locator(".cn-warn").inner_text()
-    assert 2 == heats.count()
+    assert 4 == heats.count()
     assert 0 == panel.locator("pre").count()
     page.go_back()
-    assert 3 == heats.count()
+    assert 5 == heats.count()
     page.get_by_role("button", name="Clear").click()
     assert panel.is_hidden()
+
+
+@pytest.mark.parametrize(
+    ("facts", "cells", "why"),
+    [
+        (
+            {"rotations": ["on", "off"]},
+            CELLS,
+            "A was asked with rotation as the environment has it, B with rotation on and rotation off.",
+        ),
+        ({}, {"q8_0/q8_0": [20] * 6}, "No cell is in both"),
+        ({"prompt": "bare"}, CELLS, "The questions differ (prompt)"),
+        ({}, {pair: lines[:1] for pair, lines in CELLS.items()}, None),
+        ({"rotations": ["off"]}, CELLS, ""),
+    ],
+    ids=["rotations", "pairs", "questions", "functions", "one rotation each"],
+)
+def test_runs_that_cannot_be_compared(  # noqa: PLR0917 - three fixtures and what differs
+    opened: Opened,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    facts: dict[str, Any],
+    cells: dict[str, list[int]],
+    why: str | None,
+) -> None:
+    """Where `codeneedle compare` refuses, no difference is drawn, no command is given, and the page says why."""
+    old = with_margins(run_folder(tmp_path / "old", CELLS, started="2026-03-01T10:00:00+0100"), ["default"])
+    new = run_folder(tmp_path / "new", cells, started="2026-03-02T10:00:00+0100", **facts)
+    with_margins(new, facts.get("rotations", ["default"]))
+    archive = tmp_path / "archive"
+    Archive(archive).add([old, new])
+    page = opened(archive / "index.html")
+    compare(page, "01", "02")
+    panel = page.locator(".cn-compared")
+    command = " ".join(panel.locator("pre").all_inner_texts())
+
+    main(["compare", str(old), str(new)])
+    assert bool(command) == (not capsys.readouterr().err)
+    if why is None:
+        assert "did not ask for the same functions" in panel.locator(".cn-warn").inner_text()
+    elif why:
+        assert why in panel.locator(".cn-warn").inner_text()
+    assert (not why and why is not None) == (panel.get_by_text("B - A").count() == 1)
+
+
+def test_two_runs_are_chosen(opened: Opened, archive: Path) -> None:
+    """A third takes the place of the first, which is said; ticks are no steps back, the comparison is one."""
+    page = opened(archive)
+    before = page.evaluate("history.length")
+    said = page.get_by_role("status")
+    for date in ("01", "02"):
+        pick(page, date).check()
+    assert "2026-03-01 09:00 model b990 and 2026-03-02 09:00 model b997" == said.last.inner_text()
+    pick(page, "03").check()
+
+    assert said.last.inner_text().endswith(". Two are compared: 2026-03-01 09:00 model b990 is no longer chosen")
+    assert [False, True, True] == [pick(page, date).is_checked() for date in ("01", "02", "03")]
+    assert before == page.evaluate("history.length")
+    assert page.locator(".cn-compare").is_hidden()
+    page.get_by_role("button", name="Compare").click()
+    assert before + 1 == page.evaluate("history.length")
+    pick(page, "02").uncheck()
+    assert page.locator(".cn-compare").is_visible()
+    page.go_back()
+    assert page.locator(".cn-compare").is_hidden()
+    assert [True, True] == [pick(page, date).is_checked() for date in ("02", "03")]
+    page.get_by_role("button", name="Clear").click()
+    assert page.locator(".cn-chosen").is_hidden()
+
+
+def test_figures_are_those_of_a_terminal(opened: Opened, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whichever way a half is rounded: eighths, in the comparison, the history and the table of runs."""
+    names = ("bf16", "q8_0", "q4_0")
+    cells = {f"{ctk}/{ctv}": 2 * at for at, (ctk, ctv) in enumerate((k, v) for k in names for v in names)}
+    runs = [
+        run_folder(
+            tmp_path / f"run{at}", {pair: [20] * 7 + [13 + eighths % 8] for pair, eighths in cells.items()}, started=day
+        )
+        for at, day in enumerate(("2026-03-01T10:00:00+0100", "2026-03-02T10:00:00+0100"))
+    ]
+    Archive(tmp_path / "archive").add(runs)
+    assert 0 == main(["grid", str(runs[0])])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    at = next(number for number, words in enumerate(lines) if words[:1] == ["ctk\\ctv"])
+    printed = [figure for words in lines[at + 1 : at + 4] for figure in words[1:]]
+    page = opened(tmp_path / "archive" / "index.html")
+    compare(page, "01", "02")
+
+    assert {"19.12", "19.38", "19.62", "19.88"} == set(printed)
+    assert printed == page.locator(".cn-compared .cn-heat").first.locator("td").all_inner_texts()
+    for pair in list(cells)[1:5]:
+        box = page.locator(f".cn-boxes input[value='{pair}']")
+        page.locator(".cn-pairs").evaluate("details => { details.open = true; }")
+        if not box.is_checked():
+            box.check()
+    page.locator(".cn-behind").evaluate("details => { details.open = true; }")
+    heads = page.locator(".cn-behind thead th").all_inner_texts()[3:]
+    drawn = page.locator(".cn-behind tbody tr").first.locator("td").all_inner_texts()[2:]
+    known = dict(zip(cells, printed, strict=True))
+    assert [known[head.removesuffix(" lines")] for head in heads] == drawn
+    assert 4 < len(drawn)
 
 
 def test_by_keyboard_alone(opened: Opened, archive: Path) -> None:
@@ -192,14 +350,38 @@ def test_it_is_fit_for_everybody(  # noqa: PLR0917 - four fixtures and two knobs
 ) -> None:
     """No rule of accessibility is broken, and a narrow screen scrolls within boxes alone."""
     page = opened(archive, dark=dark, width=width)
-    for date in ("01", "05"):
-        pick(page, date).check()
+    compare(page, "01", "05")
     page.get_by_text("The figures as a table").click()
     page.locator(".cn-pairs summary").click()
 
     assert [] == axe(page)
     assert width == page.evaluate("document.documentElement.scrollWidth")
     keep(page, f"archive-{'dark' if dark else 'light'}-{width}")
+
+
+def test_a_narrow_screen_shows_the_figures(opened: Opened, archive: Path) -> None:
+    """Date, verdict, matched lines and worst cell of a run stand on the screen as it is, above all else of it."""
+    page = opened(archive, width=360)
+    row = page.locator(".cn-list tbody tr").first
+    names = (
+        "th",
+        ".cn-words",
+        "td.cn-figure",
+        ".cn-worst",
+        ".cn-at-model",
+        ".cn-at-corpus",
+        ".cn-at-build",
+        ".cn-pick",
+    )
+    boxes = {name: box for name in names if (box := row.locator(name).bounding_box())}
+    first = max(boxes[name]["y"] + boxes[name]["height"] for name in names[:4])
+
+    assert list(names) == list(boxes)
+    assert all(0 <= box["x"] and box["x"] + box["width"] <= 360 for box in boxes.values())
+    assert all(first <= boxes[name]["y"] for name in names[4:7])
+    assert page.locator(".cn-list").evaluate("table => table.scrollWidth <= table.parentElement.clientWidth")
+    assert 9 == page.get_by_role("row").count()
+    assert 9 == page.get_by_role("columnheader").count()
 
 
 def test_words_of_others_stay_words(opened: Opened, archive: Path) -> None:
@@ -209,8 +391,7 @@ def test_words_of_others_stay_words(opened: Opened, archive: Path) -> None:
     assert "<script>alert(1)</script>" in row.inner_text()
     assert "\\u202egnirts\\u2066\\x1b[31m<b>" in row.inner_text()
     assert "\u202e" not in page.content()
-    for date in ("07", "08"):
-        pick(page, date).check()
+    compare(page, "07", "08")
     assert "<img src=x onerror=alert(1)>" in page.locator(".cn-compared").inner_text()
     row.locator("a").click()
     page.wait_for_url("**/runs/*/index.html")

@@ -30,6 +30,11 @@ def test_every_run_has_a_row() -> None:
     assert is_archive(page)
 
 
+def test_a_build_that_nobody_told_is_none() -> None:
+    """It is not counted as one."""
+    assert "3 runs, 1 model, 1 build, 1 corpus" in archive_page([made("a", "b2"), made("b", ""), made("c", "")])
+
+
 def test_the_data_are_data() -> None:
     """For the script, as JSON that no name can end; an archive without any run is a page too."""
     page = archive_page([made("a", model="</script><script>alert(1)</script>")])

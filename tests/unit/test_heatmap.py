@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -105,6 +106,64 @@ def test_panels_of_different_sizes(count: int) -> None:
     assert {f"run {at}" for at in range(count)} <= set(written(*drawn))
 
 
+def outside(*drawn: Panel) -> list[str]:
+    """Texts of which a part lies beyond the picture's edge, taken 0.6 em for a character."""
+    tree = ET.fromstring(picture(drawn, "svg"))
+    _, _, wide, high = map(float, tree.attrib["viewBox"].split())
+    found = []
+    for one in tree.iter("{http://www.w3.org/2000/svg}text"):
+        said, style = "".join(one.itertext()), one.attrib["style"]
+        (size,) = re.findall(r"font-size: ([\d.]+)px", style)
+        (x, y), length = placed(one), 0.6 * float(size) * len(said)
+        before = length if "text-anchor: end" in style else length / 2 if "text-anchor: middle" in style else 0.0
+        if "rotate(-90" in one.attrib["transform"]:
+            beyond = y + before - length < 0 or y + before > high or not float(size) <= x <= wide
+        else:
+            beyond = x - before < 0 or x - before + length > wide or not float(size) <= y <= high
+        if beyond:
+            found.append(said)
+    return found
+
+
+def placed(text: ET.Element) -> tuple[float, float]:
+    """Where a text of the picture stands, in points."""
+    if "x" in text.attrib:
+        return float(text.attrib["x"]), float(text.attrib["y"])
+    ((x, y),) = re.findall(r"translate\(([\d.-]+) ([\d.-]+)\)", text.attrib["transform"])
+    return float(x), float(y)
+
+
+@pytest.mark.parametrize("of", FIGURES)
+@pytest.mark.parametrize("pairs", [PAIRS[:1], PAIRS[:2], PAIRS], ids=["1x1", "1x2", "2x2"])
+def test_small_grids_have_room_for_what_is_said(of: Any, pairs: list[str]) -> None:
+    """All text lies within the picture, with a rotation and without; so does what stands at the bar of colours."""
+    answers = [row(pair, "f", 20, margins="4:3.5", rotation=way) for pair in pairs for way in ("on", "off")]
+    both = panels("", run(pairs=pairs, rotations=["on", "off"]), answers, of)
+
+    assert [] == outside(*both)
+    assert [] == outside(both[0])
+
+
+def test_a_small_grid_beside_a_large_one() -> None:
+    """It takes the room that it needs, not that of the large one."""
+    large = Panel(("large",), heat(*range(12)))
+    widths = [
+        float(ET.fromstring(picture(drawn, "svg")).attrib["viewBox"].split()[2])
+        for drawn in ([large], [large, Panel(("small",), heat(1))])
+    ]
+
+    assert widths[1] < 1.5 * widths[0]
+
+
+def test_passes_are_counted_in_whole_numbers() -> None:
+    """Also at the bar of colours."""
+    answers = [row(pair, name, 20) for pair in PAIRS for name in "fgh"]
+    (panel,) = panels("", run(functions=[{"name": name} for name in "fgh"]), answers, "passes")
+
+    assert {"1", "2", "3"} <= set(written(panel))
+    assert [] == [one for one in written(panel) if re.fullmatch(r"\d+\.\d+", one)]
+
+
 def test_figures_of_different_units() -> None:
     """Runs that asked for more or fewer lines say so themselves, not the bar."""
     drawn = panels("", run(), rows(20), "matched") + panels("", run(lines=10), rows(9), "matched")
@@ -129,6 +188,15 @@ def test_names_stay_text() -> None:
     assert b"\x89PNG" == picture([panel], "png")[:4]
 
 
+def test_a_name_of_many_characters() -> None:
+    """Its beginning is drawn: the picture keeps its size, and nothing hangs over."""
+    (panel,) = panels("", run(corpus=1500 * "x "), rows(20), "matched")
+
+    assert panel.title[0].endswith("...")
+    assert [] == outside(panel)
+    assert len(written(panel)) < 25
+
+
 @pytest.mark.parametrize("form", ["png", "svg"])
 def test_the_same_bytes(form: str) -> None:
     """Nothing of the day, of the user's settings or of chance is in the file."""
@@ -141,7 +209,7 @@ def test_the_same_bytes(form: str) -> None:
 
 
 def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The extra is named. A fake: matplotlib is there in tests."""
+    """The extra is named, as a source folder has it and as a wheel. A fake: matplotlib is there in tests."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ConfigurationError, match=r"pip install 'pytest-codeneedle\[plot\]'"):
+    with pytest.raises(ConfigurationError, match=r"pip install '\.\[plot\]' .* 'pytest-codeneedle\[plot\]' "):
         picture(panels("", run(), rows(20), "matched"), "png")
