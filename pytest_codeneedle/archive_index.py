@@ -83,12 +83,24 @@ def _start(one: Summary) -> tuple[Any, ...]:
 
 
 def _cells(one: Summary) -> list[tuple[Any, ...]]:
-    return [("cell", cell, first) for cell, (first, _) in one["first_answers"].items()]
+    return [("cell", cell, next(iter(_said(answers)))) for cell, answers in one["first_answers"].items()]
+
+
+def _said(answers: Iterable[object]) -> dict[str, str]:
+    """The hash of each answer -> that of its words, nothing where they are not kept."""
+    return {times: words for times, _, words in (str(answer).partition(":") for answer in answers)}
 
 
 def _goes_on(old: Summary, new: Summary) -> bool:
-    there = new["first_answers"]
-    return _rank(new) > _rank(old) and all(there[cell][1] >= many for cell, (_, many) in old["first_answers"].items())
+    """Whether `new` has every answer of `old`; two that were kept in two ways differ in their words' being there."""
+    if _rank(new) <= _rank(old):
+        return False
+    for cell, answers in old["first_answers"].items():
+        there = _said(new["first_answers"][cell])
+        for answer, words in _said(answers).items():
+            if answer not in there or (words and there[answer] and words != there[answer]):
+                return False
+    return True
 
 
 def _rank(one: Summary) -> tuple[Any, ...]:

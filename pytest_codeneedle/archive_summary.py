@@ -26,13 +26,18 @@ if TYPE_CHECKING:
 
     Rows = Sequence[Mapping[str, Any]]
 
-FORMAT = 1
+FORMAT = 2
 _DIGITS = 4
 _SHORT_HASH = 12
 #: The embedded server's build says nothing; its version does.
 _NO_BUILD = "b0-unknown"
 #: A loss that is shown as 0.00 is none.
 _ROUNDS_TO_ZERO = 0.005
+#: What tells an answer from all others, whether its words are kept or not.
+_OF_AN_ANSWER = (
+    *("at", "function", "load_seconds", "warm_up_ms", "prompt_ms", "predicted_ms"),
+    *("primary_matched", "lcs_matched", "hallucinated", "bonus_matched", "run_on", "tokens"),
+)
 
 
 def archive_summary(
@@ -116,20 +121,21 @@ def _worst(grid: Grid, frame: Frame) -> dict[str, Any] | None:
     return {"pair": str(lowest.pair), "matched": _rounded(lowest.mean_matched), "difference": _rounded(difference)}
 
 
-def _first_answers(rows: Rows) -> dict[str, list[Any]]:
-    """Cell -> a hash of the first answer that was recorded in it, and how many are: what tells that a run has grown.
+def _first_answers(rows: Rows) -> dict[str, list[str]]:
+    """Cell -> a hash of the first answer to each question of it: what tells that a run has grown.
 
-    Times are in it, so that no two runs share one; the words of an answer are not, for they are not always kept.
+    Times and figures are hashed, and behind a colon the words, where they are kept: imported answers have no times.
     """
     found: dict[str, dict[Any, Mapping[str, Any]]] = {}
     for row in rows:
         if row["outcome"] != ERROR:
             found.setdefault(str(place_of(row)), {}).setdefault((row["function"], row.get("test")), row)
-    return {cell: [_hash(_timed(next(iter(items.values())))), len(items)] for cell, items in sorted(found.items())}
+    return {cell: [_answer(row) for row in items.values()] for cell, items in sorted(found.items())}
 
 
-def _timed(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: row.get(key) for key in ("at", "function", "load_seconds", "warm_up_ms", "prompt_ms", "predicted_ms")}
+def _answer(row: Mapping[str, Any]) -> str:
+    of_all = _hash({key: row.get(key) for key in _OF_AN_ANSWER})
+    return of_all if row.get("response") is None else f"{of_all}:{_hash(row['response'])}"
 
 
 def _seconds(started: object) -> float | None:

@@ -127,9 +127,21 @@ def test_shards_that_were_joined_are_replaced() -> None:
 def test_kept_with_and_without_answers_it_is_one_run() -> None:
     """The one with answers to show counts."""
     bare, whole = made("z", answers=False), made("a")
-    whole["first_answers"] = bare["first_answers"]
+    whole["first_answers"] = {cell: [f"{one}:words" for one in said] for cell, said in bare["first_answers"].items()}
 
     assert {"z": "a"} == superseded([bare, whole])
+
+
+def test_runs_with_different_answers_are_two() -> None:
+    """Though the first answers are the same: with imported ones nothing else tells them apart. More of them went on."""
+    one, other, grown = (
+        made(name, answered=len(answers), first_answers={"bf16/bf16": answers})
+        for name, answers in (("one", ["a:x", "b:y"]), ("other", ["a:x", "c:z", "d:z"]), ("grown", ["a:x", "b:y", "c"]))
+    )
+    words = made("words", first_answers={"bf16/bf16": ["a:x", "b:other", "c"]})
+
+    assert {"one": "grown"} == superseded([one, other, grown])
+    assert {} == superseded([one, other, words])
 
 
 def test_a_run_without_an_answer_is_replaced_by_one_that_has_some() -> None:

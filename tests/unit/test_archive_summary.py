@@ -54,6 +54,31 @@ def test_a_run_without_answers_has_a_summary_too(tmp_path: Path) -> None:
     assert (2, 0, {}, None) == (found["items"], found["answered"], found["first_answers"], found["grids"][0]["mean"])
 
 
+def test_answers_without_times_are_told_apart(tmp_path: Path) -> None:
+    """As imported ones are: by their figures, and by their words where they are kept."""
+    made = run_folder(tmp_path / "run", {"bf16/bf16": [20, 20]})
+    frame = Frame.of(RunFolder.open(made).about())
+    rows = [{**row, "at": None} for row in RunFolder.open(made).rows()]
+    for row in rows:
+        del row["prompt_ms"], row["predicted_ms"]
+
+    def answers(**more: Any) -> list[str]:
+        changed = [rows[0], {**rows[1], **more}]
+        about = RunFolder.open(made).about()
+        found = archive_summary("0" * 16, about, changed, run_verdicts(changed, frame), {})["first_answers"]
+        return list(found["bf16/bf16"])
+
+    whole, bare, figures, words = (
+        answers(),
+        answers(response=None),
+        answers(primary_matched=19),
+        answers(response="other"),
+    )
+    assert len({one[1] for one in (whole, bare, figures, words)}) == 4
+    assert {whole[0]} == {one[0] for one in (bare, figures, words)}
+    assert whole[1].partition(":")[0] == bare[1] == words[1].partition(":")[0] != figures[1].partition(":")[0]
+
+
 @pytest.mark.parametrize(
     ("started", "seconds"),
     [
