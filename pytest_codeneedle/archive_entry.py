@@ -74,8 +74,7 @@ def entry(data: Mapping[str, bytes]) -> Entry:
     frame, run_id = Frame.of(about), id_of(data)
     judged = run_verdicts(rows, frame)
     shown = section(about, rows, frame, judged, hidden=hidden_of(about))
-    words = {view: part.word for view, part in zip(frame.views, shown.parts, strict=True)}
-    summary = archive_summary(run_id, about, rows, judged, words)
+    summary = archive_summary(run_id, about, rows, dict(zip(frame.views, shown.parts, strict=True)))
     named = ", ".join(summary[key] for key in ("corpus", "model", "started"))
     page = run_page([shown], title=f"KV-cache recall: {named}", back=_BACK)
     files = {

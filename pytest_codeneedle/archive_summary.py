@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_codeneedle.grid import Grid, View
-    from pytest_codeneedle.verdicts import Judged
+    from pytest_codeneedle.page_model import GridPart
 
     Rows = Sequence[Mapping[str, Any]]
 
@@ -41,11 +41,11 @@ _OF_AN_ANSWER = (
 
 
 def archive_summary(
-    run_id: str, about: Mapping[str, Any], rows: Rows, judged: Mapping[View, Judged], words: Mapping[View, str]
+    run_id: str, about: Mapping[str, Any], rows: Rows, shown: Mapping[View, GridPart]
 ) -> dict[str, Any]:
-    """The summary of the run that is kept under this ID: `rows` are its current ones, `words` its verdicts.
+    """The summary of the run that is kept under this ID.
 
-    Raises KeyError, TypeError and the like where the run is damaged.
+    `rows` are its current ones, `shown` what its page shows of each grid. Raises KeyError, TypeError and the like where the run is damaged.
     """
     frame, stands = Frame.of(about), standing(about, rows)
     run = stored_run(run_id, about, rows, about.get(GPUS) or ())
@@ -72,7 +72,7 @@ def archive_summary(
         "answered": stands.answered,
         "errors": stands.errors,
         "first_answers": _first_answers(rows),
-        "grids": [_grid(rows, frame, view, judged.get(view), words.get(view, "")) for view in frame.views],
+        "grids": [_grid(rows, frame, view, shown[view]) for view in frame.views],
     }
 
 
@@ -82,7 +82,7 @@ def build_of(about: Mapping[str, Any]) -> str:
     return str((build if build and build != _NO_BUILD else version or build) or "")
 
 
-def _grid(rows: Rows, frame: Frame, view: View, judged: Judged | None, word: str) -> dict[str, Any]:
+def _grid(rows: Rows, frame: Frame, view: View, shown: GridPart) -> dict[str, Any]:
     grid = make_grid(rows, frame.pairs, view)
     margins = cell_margins(rows, frame.pairs, view)
     means = [mean for cell in grid.answered if (mean := cell.mean_matched) is not None]
@@ -90,8 +90,8 @@ def _grid(rows: Rows, frame: Frame, view: View, judged: Judged | None, word: str
     return {
         "rotation": view.rotation,
         "title": frame.title(view),
-        "word": word,
-        "sentences": list(judged.said) if judged else [],
+        "word": shown.word,
+        "sentences": list(shown.sentences),
         "mean": _rounded(statistics.fmean(means)) if means else None,
         "worst": _worst(grid, frame),
         "low": None if low is None else str(low),

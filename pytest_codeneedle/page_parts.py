@@ -55,14 +55,17 @@ def section(  # noqa: PLR0913 - a run as it is stored, and what is known of it b
     `hidden` are the kinds of lines that diffs only count (`hidden_of`), None for no diffs. `gate` is the sentence on
     the comparison with a baseline, `cautions` what is to be distrusted besides what rows and run.json tell.
     """
+    calibrated = _calibrated(about, rows, frame)
+    stopped = (about.get("calibration") or {}).get("passed") is False
+    first = (calibrated,) if stopped else ()
     return Section(
         corpus=printable(str(about["corpus"])),
         model=shown_text(str(about.get("model_name") or about.get("model") or "")),
         lines=frame.lines,
-        parts=_parts(rows, frame, judged),
-        calibration=_calibrated(about, rows, frame),
+        parts=_parts(rows, frame, judged, stopped=stopped),
+        calibration=calibrated,
         gate=shown_text(gate),
-        cautions=tuple(map(shown_text, (*found_cautions(about, rows, frame), *cautions))),
+        cautions=tuple(map(shown_text, (*first, *found_cautions(about, rows, frame), *cautions))),
         facts=run_facts(about),
         items=page_items(about, rows, frame.rotations, hidden),
     )
@@ -77,9 +80,12 @@ def hidden_of(about: Mapping[str, Any]) -> tuple[Tag, ...] | None:
     )
 
 
-def _parts(rows: Rows, frame: Frame, judged: Mapping[View, Judged]) -> tuple[GridPart, ...]:
-    """One for each rotation; the last says what the rotation is worth, where both were asked for."""
-    parts = [_part(rows, frame, view, judged.get(view)) for view in frame.views]
+def _parts(rows: Rows, frame: Frame, judged: Mapping[View, Judged], *, stopped: bool) -> tuple[GridPart, ...]:
+    """One for each rotation; the last says what the rotation is worth, where both were asked for.
+
+    A session that `stopped` found its model floored.
+    """
+    parts = [_part(rows, frame, view, judged.get(view), stopped=stopped) for view in frame.views]
     heats = iter(on_one_scale([heat for part in parts for heat in part.heats]))
     parts = [replace(part, heats=tuple(islice(heats, len(part.heats)))) for part in parts]
     figures = rotation_figures(rows, frame)
@@ -91,7 +97,7 @@ def _parts(rows: Rows, frame: Frame, judged: Mapping[View, Judged]) -> tuple[Gri
     return tuple(parts)
 
 
-def _part(rows: Rows, frame: Frame, view: View, judged: Judged | None) -> GridPart:
+def _part(rows: Rows, frame: Frame, view: View, judged: Judged | None, *, stopped: bool) -> GridPart:
     """Where the reference says nothing about the cache nothing is said of other cells; their figures are drawn."""
     grid = make_grid(rows, frame.pairs, view)
     part = GridPart(
@@ -103,13 +109,15 @@ def _part(rows: Rows, frame: Frame, view: View, judged: Judged | None) -> GridPa
         cells=(),
         summary=tuple(below(grid, lines=frame.lines, reference=None if judged else frame.reference)),
     )
+    floored = stopped if judged is None else judged.floored
+    if floored:
+        of_reference = rows_by_pair(rows, (), view).get(frame.reference, [])
+        found = _calibration(of_reference, frame, frame.minimum)
+        said = part.sentences if judged or not found.no_verdict else (found.no_verdict,)
+        return replace(part, word=FLOORED if found.answered and not found.passed else "", sentences=said)
     if judged is None:
         return part
     verdict = judged.verdict
-    if judged.floored:
-        of_reference = rows_by_pair(rows, (), view).get(frame.reference, [])
-        answered = _calibration(of_reference, frame, frame.minimum).answered
-        return replace(part, word=FLOORED if answered else "")
     if verdict.reason is not None or not verdict.cells:
         return part
     return replace(
