@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import math
+import re
 import statistics
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 FORMAT = 2
 _DIGITS = 4
 _SHORT_HASH = 12
-#: The embedded server's build says nothing; its version does.
-_NO_BUILD = "b0-unknown"
+#: What llama.cpp calls a build without git, and the embedded server its build: it says nothing, a version may.
+_NO_BUILD = re.compile(r"\s*(?:version:\s*|b)?0(?:-\S*|\s*\(.*\))?\s*")
 #: A loss that is shown as 0.00 is none.
 _ROUNDS_TO_ZERO = 0.005
 #: What tells an answer from all others, whether its words are kept or not.
@@ -45,7 +46,8 @@ def archive_summary(
 ) -> dict[str, Any]:
     """The summary of the run that is kept under this ID.
 
-    `rows` are its current ones, `shown` what its page shows of each grid. Raises KeyError, TypeError and the like where the run is damaged.
+    `rows` are its current ones, `shown` what its page shows of each grid. Raises KeyError, TypeError and the like
+    where the run is damaged.
     """
     frame, stands = Frame.of(about), standing(about, rows)
     run = stored_run(run_id, about, rows, about.get(GPUS) or ())
@@ -77,9 +79,9 @@ def archive_summary(
 
 
 def build_of(about: Mapping[str, Any]) -> str:
-    """The build of the server as a person calls it; nothing of an endpoint, which does not say it."""
-    build, version = about.get("server_build"), about.get("server_version")
-    return str((build if build and build != _NO_BUILD else version or build) or "")
+    """The build of the server as a person calls it; nothing of one that does not say it, as an endpoint."""
+    told = (str(about.get(key) or "") for key in ("server_build", "server_version"))
+    return next((build for build in told if build and not _NO_BUILD.fullmatch(build)), "")
 
 
 def _grid(rows: Rows, frame: Frame, view: View, shown: GridPart) -> dict[str, Any]:

@@ -114,6 +114,8 @@ def test_when_it_began(tmp_path: Path, started: str | None, seconds: float | Non
         pytest.param({"server_build": "b6123-ab12cd3", "server_version": "version: 6123"}, "b6123-ab12cd3"),
         pytest.param({"server_build": "b0-unknown", "server_version": "xllamacpp 2026.10"}, "xllamacpp 2026.10"),
         pytest.param({"server_build": None, "server_version": None}, "", id="an endpoint"),
+        pytest.param({"server_build": "b0-unknown", "server_version": None}, "", id="nothing is known"),
+        pytest.param({"server_build": None, "server_version": "version: 0 (unknown)"}, "", id="nor here"),
     ],
 )
 def test_what_a_build_is_called(facts: dict[str, Any], expected: str) -> None:
