@@ -119,11 +119,6 @@ def build_order(build: str) -> tuple[str, tuple[int, ...]]:
     return (build, ()) if found is None else (found["name"], tuple(map(int, found["number"].split("."))))
 
 
-def builds(runs: Iterable[Mapping[str, Any]]) -> int:
-    """How many builds these runs are of; those that say none are of none."""
-    return len({order for one in runs if (order := build_order(one["build"])) != ("", ())})
-
-
 def _orders(runs: Sequence[Summary]) -> list[int]:
     """Each run's place among all: builds by their number within their name, names by their first run, then by date."""
     began: dict[str, float] = {}
