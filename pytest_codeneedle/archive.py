@@ -122,20 +122,23 @@ class Archive:
         return len(self._folders())
 
     def _known(self, but: Container[str]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-        """(summaries, what is wrong) of the runs that are there, by ID; one that lost its data has no summary."""
+        """(summaries, what is wrong) of the runs that are there, by ID; one that lost its data has no summary.
+
+        Raises RunFolderError for summaries of another version.
+        """
         known, wrong = {}, {}
         for folder in self._folders():
             if folder.name in but:
                 continue
-            if said := faults(folder):
-                wrong[folder.name] = ", ".join(said)
-            try:
-                known[folder.name] = read_summary(folder)
-            except RunFolderError:  # damaged, or of another version
-                try:
-                    known[folder.name] = dict(self._again(folder).summary)
-                except RunFolderError:
-                    wrong.setdefault(folder.name, "cannot be drawn")
+            said = faults(folder)
+            if not said:
+                known[folder.name] = read_summary(folder)  # of another version all are written anew
+                continue
+            wrong[folder.name] = ", ".join(said)
+            for found in (read_summary, self._redrawn):
+                with contextlib.suppress(RunFolderError):
+                    known[folder.name] = found(folder)
+                    break
         return known, wrong
 
     def _drawn(self, summaries: Mapping[str, Mapping[str, Any]]) -> tuple[bytes, dict[str, str]]:
@@ -184,6 +187,9 @@ class Archive:
         except Exception as error:  # what a damaged run raises is anybody's guess: it is named
             msg = f"{folder} is damaged: {type(error).__name__}: {error}; bring it back from a copy, or delete it"
             raise RunFolderError(msg) from error
+
+    def _redrawn(self, folder: Path) -> dict[str, Any]:
+        return dict(self._again(folder).summary)
 
     def _write_index(self, page: bytes, damaged: Container[str]) -> None:
         """The index and the hashes of all, where they are not so already."""
