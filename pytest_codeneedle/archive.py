@@ -24,21 +24,17 @@ from pytest_codeneedle.archive_entry import (
     made_of,
     read_data,
     read_summary,
-    sha256,
-    sums_text,
+    undrawable,
 )
-from pytest_codeneedle.errors import DAMAGED, RunFolderError
+from pytest_codeneedle.archive_top import ASIDE, BROKEN_OFF, KEPT, all_sums, part, refuse_foreign, top_faults
+from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.lock import FolderLock
-from pytest_codeneedle.store import RUN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
-KEPT = "runs"
-#: What a folder is called while it is written.
-_ASIDE = ".adding-"
 _WAIT_SECONDS, _POLL_SECONDS = 60.0, 0.1
 _SECRET_FILE, _SECRET_FOLDER = 0o600, 0o700
 
@@ -59,19 +55,24 @@ class Archive:
 
     path: Path
 
-    def add(self, runs: Sequence[Path], *, with_answers: bool = False) -> list[Added]:
-        """Keep these run folders. What is there already changes nothing.
+    def add(
+        self, runs: Sequence[Path], *, with_answers: bool = False, say: Callable[[str], object] = str
+    ) -> list[Added]:
+        """Keep these run folders. What is there already changes nothing; `say` is told which of the others is damaged.
 
-        Raises RunFolderError where one of them, or the archive, is in use, damaged, or not to be written: then none
-        is added, but for those before a disk that is full.
+        Raises RunFolderError where one of them is damaged or in use, or the archive is in use or not to be written:
+        then none is added, but for those before a disk that is full.
         """
-        self._refuse_foreign()
+        refuse_foreign(self.path)
         entries = [made_of(run, with_answers=with_answers) for run in runs]
         with self._held():
-            known = self.summaries()
-            added = [self._keep(run, one) for run, one in zip(runs, entries, strict=True)]
+            known, wrong = self._known({one.run_id for one in entries})
             known.update({one.run_id: dict(one.summary) for one in entries})
-            self._write_index(known)
+            page, undrawn = self._drawn(known)
+            added = [self._keep(run, one) for run, one in zip(runs, entries, strict=True)]
+            self._write_index(page, set(wrong))
+        for run_id, what in sorted({**undrawn, **wrong}.items()):
+            say(f"damaged  {run_id}  {what}; see `codeneedle archive check {self.path}`")
         return added
 
     def rebuild(self) -> int:
@@ -79,14 +80,15 @@ class Archive:
 
         Raises RunFolderError, with nothing written, where those of a run are damaged.
         """
-        self._refuse_foreign()
+        refuse_foreign(self.path)
         self._refuse_nothing()
         with self._held():
             entries = [self._again(folder) for folder in self._folders()]
+            page, _ = self._drawn({one.run_id: dict(one.summary) for one in entries})
             for one in entries:
                 for name in sorted(FILES):
                     self._write(self.path / KEPT / one.run_id / name, one.files[name], secret=one.secret)
-            self._write_index({one.run_id: dict(one.summary) for one in entries})
+            self._write_index(page, set())
         return len(entries)
 
     def check(self) -> list[str]:
@@ -101,17 +103,57 @@ class Archive:
         said = []
         for path in sorted(folder.iterdir()):
             name = f"{KEPT}/{path.name}"
-            if path.name.startswith(_ASIDE):
-                said.append(f"{name}: left by an `archive add` that was broken off; the next one takes it away")
+            if path.name.startswith(ASIDE):
+                said.append(f"{name}: {BROKEN_OFF}")
             elif not is_id(path.name) or path.is_symlink() or not path.is_dir():
                 said.append(f"{name}: extra")
             else:
                 said += [f"{name}/{fault}" if ": " in fault else f"{name}: {fault}" for fault in faults(path)]
-        return said + self._top_faults({line.split("/")[1].partition(":")[0] for line in said})
+        damaged = {line.split("/")[1].partition(":")[0] for line in said}
+        return said + top_faults(self.path, self._folders(), damaged)
 
     def summaries(self) -> dict[str, dict[str, Any]]:
         """What the index knows of each run, by its ID. Raises RunFolderError where one is damaged."""
         return {folder.name: read_summary(folder) for folder in self._folders()}
+
+    @property
+    def count(self) -> int:
+        """How many runs are kept."""
+        return len(self._folders())
+
+    def _known(self, but: Container[str]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+        """(summaries, what is wrong) of the runs that are there, by ID; one that lost its data has no summary.
+
+        Raises RunFolderError for summaries of another version.
+        """
+        known, wrong = {}, {}
+        for folder in self._folders():
+            if folder.name in but:
+                continue
+            said = faults(folder)
+            if not said:
+                known[folder.name] = read_summary(folder)  # of another version all are written anew
+                continue
+            wrong[folder.name] = ", ".join(said)
+            for found in (read_summary, self._redrawn):
+                with contextlib.suppress(RunFolderError):
+                    known[folder.name] = found(folder)
+                    break
+        return known, wrong
+
+    def _drawn(self, summaries: Mapping[str, Mapping[str, Any]]) -> tuple[bytes, dict[str, str]]:
+        """The index of these runs, and what is wrong with those that are in no index. Raises RunFolderError."""
+        from pytest_codeneedle.archive_page import archive_page  # noqa: PLC0415 - Jinja2 is loaded where it is drawn
+
+        wrong = {}
+        try:
+            return archive_page(list(summaries.values())).encode(), {}
+        except Exception as error:
+            wrong = {run_id: said for run_id, one in summaries.items() if (said := undrawable(one))}
+            if not wrong:
+                msg = f"the index of {self.path} cannot be drawn: {type(error).__name__}: {error}"
+                raise RunFolderError(msg) from error
+        return self._drawn({run_id: one for run_id, one in summaries.items() if run_id not in wrong})[0], wrong
 
     def _folders(self) -> list[Path]:
         runs = self.path / KEPT
@@ -123,7 +165,7 @@ class Archive:
         there = place.exists() or place.is_symlink()
         if there and not faults(place):
             return Added(run, one.summary, new=False)
-        aside = place.with_name(f"{_ASIDE}{one.run_id}")
+        aside = place.with_name(f"{ASIDE}{one.run_id}")
         try:
             aside.mkdir(mode=_SECRET_FOLDER if one.secret else 0o777)
             for name, content in one.files.items():
@@ -140,40 +182,23 @@ class Archive:
     def _again(self, folder: Path) -> Entry:
         try:
             return entry(read_data(folder))
-        except DAMAGED as error:
+        except RunFolderError:
+            raise
+        except Exception as error:  # what a damaged run raises is anybody's guess: it is named
             msg = f"{folder} is damaged: {type(error).__name__}: {error}; bring it back from a copy, or delete it"
             raise RunFolderError(msg) from error
 
-    def _write_index(self, summaries: Mapping[str, Mapping[str, Any]]) -> None:
+    def _redrawn(self, folder: Path) -> dict[str, Any]:
+        return dict(self._again(folder).summary)
+
+    def _write_index(self, page: bytes, damaged: Container[str]) -> None:
         """The index and the hashes of all, where they are not so already."""
-        from pytest_codeneedle.archive_page import archive_page  # noqa: PLC0415 - Jinja2 is loaded where it is drawn
-
-        page = archive_page(list(summaries.values())).encode()
-        self._write(self.path / PAGE, page)
-        self._write(self.path / SUMS, self._sums(page).encode())
-
-    def _sums(self, page: bytes) -> str:
-        """What `sha256sum -c` reads: the index, and the hashes of every run."""
-        lists = {f"{KEPT}/{folder.name}/{SUMS}": (folder / SUMS).read_bytes() for folder in self._folders()}
-        return sums_text({PAGE: page, **lists})
-
-    def _top_faults(self, told: set[str]) -> list[str]:
-        """What is wrong above the runs; those in `told` are known to be wrong."""
         try:
-            page, listed = ((self.path / name).read_bytes() for name in (PAGE, SUMS))
+            sums = all_sums(self.path, page, self._folders(), damaged)
         except OSError as error:
-            return [f"{os.path.relpath(error.filename, self.path)}: missing"]
-        lines = listed.decode("utf-8", "replace").splitlines(keepends=True)
-        names = {line.rstrip("\n").partition("  ")[2] for line in lines}
-        said = []
-        if f"{sha256(page)}  {PAGE}\n" not in lines:
-            said.append(f"{PAGE}: changed; `codeneedle archive rebuild` writes it anew")
-        there = {f"{KEPT}/{folder.name}/{SUMS}" for folder in self._folders()}
-        said += [f"{name}: missing" for name in sorted(names - there - {PAGE})]
-        said += [f"{name}: not in {SUMS}" for name in sorted(there - names)]
-        if said or told:
-            return said
-        return [] if self._sums(page).encode() == listed else [f"{SUMS}: changed"]
+            raise self._unwritable(error) from error
+        self._write(self.path / PAGE, page)
+        self._write(self.path / SUMS, sums)
 
     @contextlib.contextmanager
     def _held(self) -> Iterator[None]:
@@ -187,11 +212,11 @@ class Archive:
                     msg = f"the archive {self.path} is in use by another command: wait for it, and try again"
                     raise RunFolderError(msg)
                 time.sleep(_POLL_SECONDS)
-            for left in (self.path / KEPT).glob(f"{_ASIDE}*"):
+            for left in (self.path / KEPT).glob(f"{ASIDE}*"):
                 _remove(left)
             for folder in (self.path, *self._folders()):
                 for name in FILES:
-                    _part(folder / name).unlink(missing_ok=True)
+                    part(folder / name).unlink(missing_ok=True)
         except OSError as error:
             lock.release()
             raise self._unwritable(error) from error
@@ -200,27 +225,6 @@ class Archive:
         finally:
             lock.release()
 
-    def _refuse_foreign(self) -> None:
-        """Raise RunFolderError where the folder is something else: nothing of others is written over."""
-        from pytest_codeneedle.pages import is_archive  # noqa: PLC0415 - as above
-
-        page = self.path / PAGE
-        if (self.path / RUN).exists():
-            msg = f"{self.path} is a run folder, not an archive; name another with --to"
-            raise RunFolderError(msg)
-        try:
-            if not page.exists():
-                return
-            ours = is_archive(page.read_text(encoding="utf-8", errors="replace"))
-            if not ours:
-                msg = (
-                    f"{page} is there and is no page of an archive: it is left as it is; name another folder with --to"
-                )
-                raise RunFolderError(msg)
-        except OSError as error:
-            msg = f"{page} cannot be read: {error.strerror}; name another folder with --to"
-            raise RunFolderError(msg) from error
-
     def _refuse_nothing(self) -> None:
         if not (self.path / KEPT).is_dir():
             msg = f"{self.path} is no archive: it has no {KEPT}/; `codeneedle archive add RUN --to DIR` makes one"
@@ -228,24 +232,19 @@ class Archive:
 
     def _write(self, path: Path, content: bytes, *, secret: bool = False) -> None:
         """Write a file whole, through one beside it, where it is not so already. Raises RunFolderError."""
-        part = _part(path)
+        beside = part(path)
         try:
             if not path.is_symlink() and path.is_file() and path.read_bytes() == content:
                 return
-            _write_new(part, content, secret=secret)
-            part.replace(path)
+            _write_new(beside, content, secret=secret)
+            beside.replace(path)
         except OSError as error:
             with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
+                beside.unlink(missing_ok=True)
             raise self._unwritable(error) from error
 
     def _unwritable(self, error: OSError) -> RunFolderError:
         return RunFolderError(f"the archive {self.path} cannot be written: {error.strerror}; name another with --to")
-
-
-def _part(path: Path) -> Path:
-    """What a file is called while it is written anew."""
-    return path.with_name(f".{path.name}.part")
 
 
 def _write_new(path: Path, content: bytes, *, secret: bool) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.archive_summary import FORMAT, archive_summary
 from pytest_codeneedle.baseline import named_devices
-from pytest_codeneedle.errors import DAMAGED, CodeneedleError, RunFolderError
+from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.kept import keeps_answers, kept
 from pytest_codeneedle.lock import holder
@@ -57,7 +58,10 @@ def made_of(path: Path, *, with_answers: bool) -> Entry:
         return entry({RUN: (_json(told, indent=1) + "\n").encode(), RESULTS: lines.encode()})
     except RunFolderError:
         raise
-    except (*DAMAGED, CodeneedleError) as error:
+    except OSError as error:
+        msg = f"{error.filename or path} cannot be read: {error.strerror}; leave {path} out"
+        raise RunFolderError(msg) from error
+    except Exception as error:  # what a damaged run raises is anybody's guess: it is named
         msg = f"{path} is damaged: {type(error).__name__}: {error}; bring it back from a copy, or leave it out"
         raise RunFolderError(msg) from error
 
@@ -65,8 +69,9 @@ def made_of(path: Path, *, with_answers: bool) -> Entry:
 def entry(data: Mapping[str, bytes]) -> Entry:
     """The entry whose run.json and results.jsonl are these bytes: its page and its summary are made of them.
 
-    Raises KeyError, TypeError and the like where they are no run.
+    Raises KeyError, TypeError and the like where they are no run, or one that no index can show.
     """
+    from pytest_codeneedle.archive_page import archive_page  # noqa: PLC0415 - as below
     from pytest_codeneedle.pages import run_page  # noqa: PLC0415 - Jinja2 is loaded where a page is drawn
 
     about = json.loads(data[RUN])
@@ -74,10 +79,10 @@ def entry(data: Mapping[str, bytes]) -> Entry:
     frame, run_id = Frame.of(about), id_of(data)
     judged = run_verdicts(rows, frame)
     shown = section(about, rows, frame, judged, hidden=hidden_of(about))
-    words = {view: part.word for view, part in zip(frame.views, shown.parts, strict=True)}
-    summary = archive_summary(run_id, about, rows, judged, words)
+    summary = archive_summary(run_id, about, rows, dict(zip(frame.views, shown.parts, strict=True)))
     named = ", ".join(summary[key] for key in ("corpus", "model", "started"))
     page = run_page([shown], title=f"KV-cache recall: {named}", back=_BACK)
+    archive_page([summary])  # a run that no index can show is none that is kept
     files = {
         **{name: data[name] for name in _DATA},
         SUMMARY: (_json(summary, indent=1) + "\n").encode(),
@@ -85,6 +90,17 @@ def entry(data: Mapping[str, bytes]) -> Entry:
     }
     sums = sums_text(files).encode()
     return Entry(run_id, {**files, SUMS: sums}, summary, secret=summary["private"] and summary["answers"])
+
+
+def undrawable(summary: Mapping[str, Any]) -> str:
+    """Why the index cannot show the run of this summary; nothing where it can."""
+    from pytest_codeneedle.archive_page import archive_page  # noqa: PLC0415 - Jinja2 is loaded where a page is drawn
+
+    try:
+        archive_page([summary])
+    except Exception as error:  # noqa: BLE001 - whatever it is: it is told of which run
+        return f"cannot be drawn: {type(error).__name__}: {error}"
+    return ""
 
 
 def id_of(data: Mapping[str, bytes]) -> str:
@@ -152,7 +168,7 @@ def faults(folder: Path) -> list[str]:
             return said
         contents = {name: (folder / name).read_bytes() for name in FILES}
     except OSError as error:
-        return [f"cannot be read: {error.strerror}"]
+        return [f"{os.path.relpath(error.filename or folder, folder)}: cannot be read: {error.strerror}"]
     return _changed(folder.name, contents)
 
 

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
     Summary = Mapping[str, Any]
 
-#: The first number of a build with what stands before it: `b` and 6123 of `b6123-ab12cd3`.
-_BUILD = re.compile(r"(?P<name>\D*)(?P<number>\d+(?:\.\d+)*)?")
-_SHORT_BUILD = re.compile(r"[A-Za-z]?\d+(?:\.\d+)*")
+#: A build of llama.cpp, by whichever name: `b5873-abc`, `5873 (abc)`, `version: 5873 (abc)`.
+_LLAMA_CPP = re.compile(r"\s*(?:version:\s*|b)?([0-9]{1,15})(?:-[0-9A-Za-z]+|\s*\(.*\))?\s*", re.DOTALL)
+#: The first number of a build with what stands before it; no number is as long as to be none.
+_BUILD = re.compile(r"(?P<name>[^0-9]*)(?P<number>[0-9]{1,15}(?:\.[0-9]{1,15})*)(?![0-9])")
+_SHORT_BUILD = re.compile(r"[A-Za-z]?[0-9]+(?:\.[0-9]+)*")
 _SHORT, _SHORT_HASH = 14, 8
 #: Names of others are shown up to here; the page of the run has all of it.
 _LONGEST = 80
@@ -83,12 +85,24 @@ def _start(one: Summary) -> tuple[Any, ...]:
 
 
 def _cells(one: Summary) -> list[tuple[Any, ...]]:
-    return [("cell", cell, first) for cell, (first, _) in one["first_answers"].items()]
+    return [("cell", cell, next(iter(_said(answers)))) for cell, answers in one["first_answers"].items()]
+
+
+def _said(answers: Iterable[object]) -> dict[str, str]:
+    """The hash of each answer -> that of its words, nothing where they are not kept."""
+    return {times: words for times, _, words in (str(answer).partition(":") for answer in answers)}
 
 
 def _goes_on(old: Summary, new: Summary) -> bool:
-    there = new["first_answers"]
-    return _rank(new) > _rank(old) and all(there[cell][1] >= many for cell, (_, many) in old["first_answers"].items())
+    """Whether `new` has every answer of `old`; two that were kept in two ways differ in their words' being there."""
+    if _rank(new) <= _rank(old):
+        return False
+    for cell, answers in old["first_answers"].items():
+        there = _said(new["first_answers"][cell])
+        for answer, words in _said(answers).items():
+            if answer not in there or (words and there[answer] and words != there[answer]):
+                return False
+    return True
 
 
 def _rank(one: Summary) -> tuple[Any, ...]:
@@ -96,11 +110,13 @@ def _rank(one: Summary) -> tuple[Any, ...]:
 
 
 def build_order(build: str) -> tuple[str, tuple[int, ...]]:
-    """(name, numbers) of a build: builds of one name are in the order of their numbers."""
+    """(name, numbers) of a build: builds of one name are in the order of their numbers; of an unknown one nothing."""
+    of_llama_cpp = _LLAMA_CPP.fullmatch(build)
+    if of_llama_cpp is not None:
+        number = int(of_llama_cpp[1])
+        return ("b", (number,)) if number else ("", ())  # a build without git calls itself 0
     found = _BUILD.match(build)
-    if found is None:  # it matches nothing too
-        return build, ()
-    return found["name"], tuple(map(int, (found["number"] or "").split("."))) if found["number"] else ()
+    return (build, ()) if found is None else (found["name"], tuple(map(int, found["number"].split("."))))
 
 
 def _orders(runs: Sequence[Summary]) -> list[int]:
@@ -215,6 +231,9 @@ def _run(one: Summary, by: Mapping[str, str], places: Mapping[str, int]) -> dict
 
 def short_build(build: str) -> str:
     """As an axis has room for it: `b6123` of `b6123-ab12cd3`, the number of `xllamacpp 2026.10.11549`."""
+    name, numbers = build_order(build)
+    if name == "b" and numbers:
+        return f"b{numbers[0]}"[:_SHORT]
     found = _SHORT_BUILD.search(build)
     return (found.group() if found else build)[:_SHORT]
 

@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import math
+import re
 import statistics
 from typing import TYPE_CHECKING, Any
 
@@ -22,25 +23,31 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_codeneedle.grid import Grid, View
-    from pytest_codeneedle.verdicts import Judged
+    from pytest_codeneedle.page_model import GridPart
 
     Rows = Sequence[Mapping[str, Any]]
 
-FORMAT = 1
+FORMAT = 2
 _DIGITS = 4
 _SHORT_HASH = 12
-#: The embedded server's build says nothing; its version does.
-_NO_BUILD = "b0-unknown"
+#: What llama.cpp calls a build without git, and the embedded server its build: it says nothing, a version may.
+_NO_BUILD = re.compile(r"\s*(?:version:\s*|b)?0(?:-\S*|\s*\(.*\))?\s*")
 #: A loss that is shown as 0.00 is none.
 _ROUNDS_TO_ZERO = 0.005
+#: What tells an answer from all others, whether its words are kept or not.
+_OF_AN_ANSWER = (
+    *("at", "function", "load_seconds", "warm_up_ms", "prompt_ms", "predicted_ms"),
+    *("primary_matched", "lcs_matched", "hallucinated", "bonus_matched", "run_on", "tokens"),
+)
 
 
 def archive_summary(
-    run_id: str, about: Mapping[str, Any], rows: Rows, judged: Mapping[View, Judged], words: Mapping[View, str]
+    run_id: str, about: Mapping[str, Any], rows: Rows, shown: Mapping[View, GridPart]
 ) -> dict[str, Any]:
-    """The summary of the run that is kept under this ID: `rows` are its current ones, `words` its verdicts.
+    """The summary of the run that is kept under this ID.
 
-    Raises KeyError, TypeError and the like where the run is damaged.
+    `rows` are its current ones, `shown` what its page shows of each grid. Raises KeyError, TypeError and the like
+    where the run is damaged.
     """
     frame, stands = Frame.of(about), standing(about, rows)
     run = stored_run(run_id, about, rows, about.get(GPUS) or ())
@@ -67,17 +74,17 @@ def archive_summary(
         "answered": stands.answered,
         "errors": stands.errors,
         "first_answers": _first_answers(rows),
-        "grids": [_grid(rows, frame, view, judged.get(view), words.get(view, "")) for view in frame.views],
+        "grids": [_grid(rows, frame, view, shown[view]) for view in frame.views],
     }
 
 
 def build_of(about: Mapping[str, Any]) -> str:
-    """The build of the server as a person calls it; nothing of an endpoint, which does not say it."""
-    build, version = about.get("server_build"), about.get("server_version")
-    return str((build if build and build != _NO_BUILD else version or build) or "")
+    """The build of the server as a person calls it; nothing of one that does not say it, as an endpoint."""
+    told = (str(about.get(key) or "") for key in ("server_build", "server_version"))
+    return next((build for build in told if build and not _NO_BUILD.fullmatch(build)), "")
 
 
-def _grid(rows: Rows, frame: Frame, view: View, judged: Judged | None, word: str) -> dict[str, Any]:
+def _grid(rows: Rows, frame: Frame, view: View, shown: GridPart) -> dict[str, Any]:
     grid = make_grid(rows, frame.pairs, view)
     margins = cell_margins(rows, frame.pairs, view)
     means = [mean for cell in grid.answered if (mean := cell.mean_matched) is not None]
@@ -85,8 +92,8 @@ def _grid(rows: Rows, frame: Frame, view: View, judged: Judged | None, word: str
     return {
         "rotation": view.rotation,
         "title": frame.title(view),
-        "word": word,
-        "sentences": list(judged.said) if judged else [],
+        "word": shown.word,
+        "sentences": list(shown.sentences),
         "mean": _rounded(statistics.fmean(means)) if means else None,
         "worst": _worst(grid, frame),
         "low": None if low is None else str(low),
@@ -116,20 +123,21 @@ def _worst(grid: Grid, frame: Frame) -> dict[str, Any] | None:
     return {"pair": str(lowest.pair), "matched": _rounded(lowest.mean_matched), "difference": _rounded(difference)}
 
 
-def _first_answers(rows: Rows) -> dict[str, list[Any]]:
-    """Cell -> a hash of the first answer that was recorded in it, and how many are: what tells that a run has grown.
+def _first_answers(rows: Rows) -> dict[str, list[str]]:
+    """Cell -> a hash of the first answer to each question of it: what tells that a run has grown.
 
-    Times are in it, so that no two runs share one; the words of an answer are not, for they are not always kept.
+    Times and figures are hashed, and behind a colon the words, where they are kept: imported answers have no times.
     """
     found: dict[str, dict[Any, Mapping[str, Any]]] = {}
     for row in rows:
         if row["outcome"] != ERROR:
             found.setdefault(str(place_of(row)), {}).setdefault((row["function"], row.get("test")), row)
-    return {cell: [_hash(_timed(next(iter(items.values())))), len(items)] for cell, items in sorted(found.items())}
+    return {cell: [_answer(row) for row in items.values()] for cell, items in sorted(found.items())}
 
 
-def _timed(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: row.get(key) for key in ("at", "function", "load_seconds", "warm_up_ms", "prompt_ms", "predicted_ms")}
+def _answer(row: Mapping[str, Any]) -> str:
+    of_all = _hash({key: row.get(key) for key in _OF_AN_ANSWER})
+    return of_all if row.get("response") is None else f"{of_all}:{_hash(row['response'])}"
 
 
 def _seconds(started: object) -> float | None:

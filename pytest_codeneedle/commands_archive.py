@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 def add(flags: argparse.Namespace) -> None:
     """Keep runs in an archive; one that is there already changes nothing."""
     archive = Archive(flags.to)
-    for one in archive.add(_each(flags.run_folders), with_answers=flags.with_answers):
+    damaged: list[str] = []
+    for one in archive.add(_each(flags.run_folders), with_answers=flags.with_answers, say=damaged.append):
         print("  ".join(_told(one)))
-    runs = counted(len(archive.summaries()), "run")
-    print(f"archive: {archive.path / PAGE} ({runs})")
+    for line in damaged:
+        print(printable(line))
+    print(f"archive: {archive.path / PAGE} ({counted(archive.count, 'run')})")
 
 
 def check(flags: argparse.Namespace) -> int:
@@ -35,7 +37,7 @@ def check(flags: argparse.Namespace) -> int:
     for line in said:
         print(printable(line))
     if not said:
-        print(f"{flags.archive}: {counted(len(archive.summaries()), 'run')}, every file is what its hash says")
+        print(f"{flags.archive}: {counted(archive.count, 'run')}, every file is what its hash says")
     return 1 if said else 0
 
 
@@ -61,14 +63,14 @@ def _each(paths: Sequence[Path]) -> list[Path]:
 
 
 def _told(one: Added) -> list[str]:
-    """`added  6c0f...  corpus, model  120 of 576 answers: a part of a run`."""
+    """`added  6c0f...  corpus, model  partial: 120 of 576 answers, 3 errors`."""
     summary = one.summary
     what = "mended" if one.mended else "added" if one.new else "there already"
-    part = ""
-    if summary["answered"] < summary["items"]:
-        part = f"partial: {summary['answered']} of {summary['items']} answers"
+    partial = summary["answered"] < summary["items"] - summary["errors"]
+    part = f"partial: {summary['answered']} of {summary['items']} answers" if partial else ""
+    errors = counted(summary["errors"], "error") if summary["errors"] else ""
     hidden = "" if summary["answers"] else "without code and answers"
-    notes = ", ".join(filter(None, (part, hidden)))
+    notes = ", ".join(filter(None, (part, errors, hidden)))
     return [
         what,
         str(summary["id"]),

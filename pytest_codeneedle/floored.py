@@ -81,6 +81,15 @@ class Calibration:
         """For reports: whether it is calibrated, and what was measured."""
         return f"calibrated: {self.said}" if self.passed else f"{_HEAD}: {self.said}"
 
+    @property
+    def no_verdict(self) -> str:
+        """Why nothing is said about the cache; nothing for one that has passed."""
+        if self.passed:
+            return ""
+        if not self.answered:
+            return f"No verdict: {self.said}: there is too little to hold other cells against."
+        return f"No verdict: {self.said} (--kv-calibrate-min): a floored model says nothing about its cache."
+
     def advice(self, corpus: str) -> str:
         """What was measured, what it means and what to do, for one that has not passed."""
         head = f"{_HEAD}: {corpus}: {self.said}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.shareable import last_name, shareable
+from pytest_codeneedle.shareable import bare_name, shareable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +21,10 @@ _ANSWER = ("response", "after")
 _EXPECTED = ("primary", "bonus")
 #: Lines and figures that are no words of a machine: they stay as they are.
 _AS_IT_IS = frozenset((*_ANSWER, *_EXPECTED, "margins", "chat_template"))
+#: Of private code they are counted.
+_FILES = ("corpus_files", "skipped_files")
+#: What stands for the value of what a request sets, where the code is private: it may quote it.
+NOT_KEPT = "not kept"
 _SAID = ("error", "problem")
 #: Names of one file each, spaces and all, where they are no command.
 _FILE = ("model", "model_file", "server")
@@ -99,6 +103,8 @@ class _Words:
     def row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """One result."""
         told = {key: self._value(key, value) for key, value in row.items() if self._answers or key not in _ANSWER}
+        if self._private and isinstance(row.get("harness"), dict):
+            told["harness"] = {key: one for key, one in told["harness"].items() if key != "source_file"}
         if row.get("host"):
             told["host"] = self._hosts[str(row["host"])]
         return told
@@ -121,7 +127,7 @@ class _Words:
         for _ in range(_FEW_TIMES):
             before = line
             line = self._words.sub(lambda found: self._known[found[0]], line)
-            line = _PATH_LEFT.sub(lambda found: last_name(found[0]), _bare(line))
+            line = _PATH_LEFT.sub(lambda found: bare_name(found[0]), _bare(line))
             if line == before:
                 break
         return line
@@ -130,24 +136,29 @@ class _Words:
         if not isinstance(function, dict):
             return function
         told = {key: self._value(key, one) for key, one in function.items() if self._answers or key not in _EXPECTED}
-        if self._private and "source" in function:
-            told["source"] = last_name(str(function["source"]))
-        return told
+        return {key: one for key, one in told.items() if not self._private or key != "source"}
 
     def _host(self, host: Mapping[str, Any]) -> dict[str, Any]:
         told = {key: self._value(key, value) for key, value in host.items() if key != "hostname"}
         return {**told, "name": self._hosts[str(host.get("name"))]}
 
     def _part(self, part: Mapping[str, Any]) -> dict[str, Any]:
-        return {**{key: self._value(key, value) for key, value in part.items()}, "run": last_name(str(part.get("run")))}
+        return {**{key: self._value(key, value) for key, value in part.items()}, "run": bare_name(str(part.get("run")))}
 
     def _unnamed(self, about: Mapping[str, Any]) -> dict[str, Any]:
-        """Files of a private tree without their folders, and without what a parser said of their lines."""
-        files, skipped = about.get("corpus_files"), about.get("skipped_files")
-        return {
-            **({"corpus_files": [last_name(str(one)) for one in files]} if isinstance(files, list) else {}),
-            **({"skipped_files": {last_name(one): "" for one in skipped}} if isinstance(skipped, dict) else {}),
-        }
+        """How many files a private tree has, and what a request sets: neither their names nor its values."""
+        told: dict[str, Any] = {key: len(about[key]) for key in _FILES if isinstance(about.get(key), list | dict)}
+        if isinstance(about.get("request"), dict):
+            told["request"] = _unsaid(about["request"])
+        for key, part, value in (("trim", "dropped", len), ("identity", "request", _unsaid)):
+            of_part = about[key].get(part) if isinstance(about.get(key), dict) else None
+            if isinstance(of_part, list | dict):
+                told[key] = {**self._value(key, about[key]), part: value(of_part)}
+        return told
+
+
+def _unsaid(request: Mapping[str, Any] | Sequence[Any]) -> dict[str, str]:
+    return dict.fromkeys(map(str, request), NOT_KEPT)
 
 
 def _known(about: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -158,7 +169,7 @@ def _known(about: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         hosts = [text] if key == "hostname" else _IN_URL.findall(text)
         yield from ((host, _HOST) for host in hosts if len(host) >= _LEAST_WORD and host not in _HERE)
         if text.startswith(("/", "~")):
-            yield text, last_name(text)
+            yield text, bare_name(text)
 
 
 def _texts(key: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - a value as JSON has it
@@ -180,7 +191,7 @@ def _bare(value: Any, key: str = "") -> Any:  # noqa: ANN401 - as above
         if not _WORTH_LOOKING_AT.search(value):
             return value
         if key in _FILE and _PATH.fullmatch(value):
-            return last_name(value)
+            return bare_name(value)
         return _ADDRESS.sub(_HOST, _settled(value))
     if isinstance(value, dict):
         return {name: _bare(one, name) for name, one in value.items()}

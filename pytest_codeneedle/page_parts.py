@@ -55,15 +55,18 @@ def section(  # noqa: PLR0913 - a run as it is stored, and what is known of it b
     `hidden` are the kinds of lines that diffs only count (`hidden_of`), None for no diffs. `gate` is the sentence on
     the comparison with a baseline, `cautions` what is to be distrusted besides what rows and run.json tell.
     """
+    calibrated = _calibrated(about, rows, frame)
+    stopped = (about.get("calibration") or {}).get("passed") is False
+    first = (calibrated,) if stopped else ()
     return Section(
         corpus=printable(str(about["corpus"])),
         model=shown_text(str(about.get("model_name") or about.get("model") or "")),
         lines=frame.lines,
-        parts=_parts(rows, frame, judged),
+        parts=_parts(rows, frame, judged, stopped=stopped),
         rotation=_rotated(rows, frame),
-        calibration=_calibrated(about, rows, frame),
+        calibration=calibrated,
         gate=shown_text(gate),
-        cautions=tuple(map(shown_text, (*found_cautions(about, rows, frame), *cautions))),
+        cautions=tuple(map(shown_text, (*first, *found_cautions(about, rows, frame), *cautions))),
         facts=run_facts(about),
         items=page_items(about, rows, frame.rotations, hidden),
     )
@@ -83,9 +86,9 @@ def hidden_of(about: Mapping[str, Any]) -> tuple[Tag, ...] | None:
     )
 
 
-def _parts(rows: Rows, frame: Frame, judged: Mapping[View, Judged]) -> tuple[GridPart, ...]:
-    """One for each rotation."""
-    parts = [_part(rows, frame, view, judged.get(view)) for view in frame.views]
+def _parts(rows: Rows, frame: Frame, judged: Mapping[View, Judged], *, stopped: bool) -> tuple[GridPart, ...]:
+    """One for each rotation. A session that `stopped` found its model floored."""
+    parts = [_part(rows, frame, view, judged.get(view), stopped=stopped) for view in frame.views]
     heats = iter(on_one_scale([heat for part in parts for heat in part.heats]))
     return tuple(replace(part, heats=tuple(islice(heats, len(part.heats)))) for part in parts)
 
@@ -106,7 +109,7 @@ def _rotated(rows: Rows, frame: Frame) -> GridPart | None:
     )
 
 
-def _part(rows: Rows, frame: Frame, view: View, judged: Judged | None) -> GridPart:
+def _part(rows: Rows, frame: Frame, view: View, judged: Judged | None, *, stopped: bool) -> GridPart:
     """Where the reference says nothing about the cache nothing is said of other cells; their figures are drawn."""
     grid = make_grid(rows, frame.pairs, view)
     part = GridPart(
@@ -118,13 +121,15 @@ def _part(rows: Rows, frame: Frame, view: View, judged: Judged | None) -> GridPa
         cells=(),
         summary=tuple(below(grid, lines=frame.lines, reference=None if judged else frame.reference)),
     )
+    floored = stopped if judged is None else judged.floored
+    if floored:
+        of_reference = rows_by_pair(rows, (), view).get(frame.reference, [])
+        found = _calibration(of_reference, frame, frame.minimum)
+        said = part.sentences if judged or not found.no_verdict else (found.no_verdict,)
+        return replace(part, word=FLOORED if found.answered and not found.passed else "", sentences=said)
     if judged is None:
         return part
     verdict = judged.verdict
-    if judged.floored:
-        of_reference = rows_by_pair(rows, (), view).get(frame.reference, [])
-        answered = _calibration(of_reference, frame, frame.minimum).answered
-        return replace(part, word=FLOORED if answered else "")
     if verdict.reason is not None or not verdict.cells:
         return part
     return replace(

@@ -62,17 +62,22 @@ def _sha256(value: object) -> str:
 
 def _corpus(about: About) -> str:
     files, skipped, trim = about.get("corpus_files"), about.get("skipped_files"), about.get("trim") or {}
-    dropped = f" ({counted(len(trim['dropped']), 'file')} dropped)" if trim.get("dropped") else ""
+    dropped = f" ({counted(_many(trim['dropped']), 'file')} dropped)" if trim.get("dropped") else ""
     return _listed(
         about.get("corpus"),
         _sha256(about.get("corpus_sha256")),
         about.get("language"),
-        counted(len(files), "file") if files else "",
+        counted(_many(files), "file") if files else "",
         _with("{} bytes", about.get("corpus_bytes")),
         _with("trimmed to {} tokens", trim.get("max_tokens")) + dropped,
-        f"{counted(len(skipped), 'file')} left out" if skipped else "",
+        f"{counted(_many(skipped), 'file')} left out" if skipped else "",
         "private" if about.get("private") else "",
     )
+
+
+def _many(files: Any) -> int:  # noqa: ANN401 - a list, a table, or their length
+    """Of private code an archive keeps how many there are."""
+    return files if isinstance(files, int) else len(files)
 
 
 def _is_endpoint(about: About) -> bool:

@@ -13,6 +13,10 @@ _URL = re.compile(r"\b[A-Za-z][\w+.-]*://[^\s'\"]+")
 _PATH_WORD = re.compile(r"(?:~[\w.-]*|\.{1,2}|[A-Za-z]:)?[/\\].*")
 #: llama-server's flags, and their variables, that name hosts; a list of them with commas.
 _HOSTS = ("--rpc", "LLAMA_ARG_RPC", "--host", "LLAMA_ARG_HOST")
+#: Somebody's home: `~jane`, and the folders that hold those of all.
+_HOME = re.compile(r"(?<![^\s'\"=(,:])~[A-Za-z_][\w.-]*(?![\w./\\-])")
+_HOMES = ("home", "users")
+_BEHIND = re.compile(r"[^\w.-]*$")
 #: Backslashes of Windows, which escape nothing.
 _WINDOWS = re.compile(r"[A-Za-z]:\\|\\\\")
 
@@ -49,7 +53,7 @@ def _joined(text: str) -> str:
 
 def _text(text: str) -> str:
     named = _URL.sub(lambda found: _last_of_url(found[0]), text)
-    return _PATH.sub(lambda found: last_name(found[0]), named)
+    return _HOME.sub("~", _PATH.sub(lambda found: bare_name(found[0]), named))
 
 
 def _word(word: str, before: str) -> str:
@@ -64,7 +68,7 @@ def _word(word: str, before: str) -> str:
 
 def _listed(value: str) -> str:
     """A value, or several with commas."""
-    return ",".join(last_name(one) if _PATH_WORD.fullmatch(one) else _text(one) for one in value.split(","))
+    return ",".join(bare_name(one) if _PATH_WORD.fullmatch(one) else _text(one) for one in value.split(","))
 
 
 def _counted(hosts: str) -> str:
@@ -75,6 +79,15 @@ def _counted(hosts: str) -> str:
 def last_name(path: str) -> str:
     """The last name of a path."""
     return re.split(r"[/\\]", path.rstrip("/\\"))[-1] or "/"
+
+
+def bare_name(path: str) -> str:
+    """The last name of a path; `~` of one that ends at somebody's home folder, whose name is theirs."""
+    *_, above, name = ["", "", *(part for part in re.split(r"[/\\]+", path) if part)]
+    if above.lower() not in _HOMES or name.endswith(".gguf"):
+        return last_name(path)
+    behind = _BEHIND.search(name)
+    return "~" + (behind[0] if behind else "")
 
 
 def _last_of_url(url: str) -> str:

@@ -108,8 +108,4 @@ def _floored(rows: Rows, frame: Frame, view: View) -> str | None:
     """Why nothing is said about the cache, where the reference itself does not recall what it was asked for."""
     of_reference = rows_by_pair(rows, (), view).get(frame.reference, [])
     found = calibration(of_reference, str(frame.reference), lines=frame.lines, minimum=frame.minimum)
-    if found.share is None or found.passed:
-        return None
-    if not found.answered:
-        return f"No verdict: {found.said}: there is too little to hold other cells against."
-    return f"No verdict: {found.said} (--kv-calibrate-min): a floored model says nothing about its cache."
+    return None if found.share is None else found.no_verdict or None

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from stored_runs import run_folder
 
 from pytest_codeneedle import archive as module
-from pytest_codeneedle.archive import KEPT, Archive
+from pytest_codeneedle.archive import Archive
 from pytest_codeneedle.archive_entry import PAGE, SUMMARY, SUMS
+from pytest_codeneedle.archive_top import KEPT
 from pytest_codeneedle.commands_pages import refuse_foreign
 from pytest_codeneedle.errors import ConfigurationError, RunFolderError
 from pytest_codeneedle.lock import LOCK, FolderLock
@@ -90,7 +91,7 @@ def test_whatever_is_wrong_is_named(archive: Archive, runs: list[Path], tmp_path
         f"{KEPT}/{one}/results.jsonl: changed",
         f"{KEPT}/{third}/x: extra",
         f"{KEPT}/notes.txt: extra",
-        f"{KEPT}/{other}/{SUMS}: missing",
+        f"{KEPT}/{other}: missing",
     ] == sorted(archive.check(), key=lambda line: ("missing" in line, line))
 
 
@@ -110,17 +111,32 @@ def test_any_flipped_bit_is_found(data: st.DataObject) -> None:
         assert any(name in line for line in said) or (SUMS in name and said)
 
 
-def test_what_is_beside_the_archive_is_nobodys_business(archive: Archive, runs: list[Path]) -> None:
-    """A static host has files of its own."""
-    archive.add(runs[:1])
+def test_what_hosts_need_is_nobodys_business(archive: Archive, runs: list[Path]) -> None:
+    """A static host has files of its own, before the archive is there too; all else beside it is told."""
+    (archive.path / ".git").mkdir(parents=True)
     (archive.path / "CNAME").write_text("recall.example.org\n", encoding="utf-8")
-
+    archive.add(runs[:1])
     assert [] == archive.check()
+
+    (archive.path / "notes.txt").write_text("", encoding="utf-8")
+    assert ["notes.txt: extra"] == archive.check()
     assert not archive.add(runs[:1])[0].new
 
 
+@pytest.mark.parametrize("name", ["notes.txt", f"{KEPT}/mine/run.json"])
+def test_a_folder_of_others_is_refused(archive: Archive, runs: list[Path], name: str) -> None:
+    """Nothing is written into it."""
+    (archive.path / name).parent.mkdir(parents=True)
+    (archive.path / name).write_text("", encoding="utf-8")
+    before = sorted(archive.path.rglob("*"))
+
+    with pytest.raises(RunFolderError, match=r"is no archive and not empty: it holds \S+; name a new folder, or"):
+        archive.add(runs)
+    assert before == sorted(archive.path.rglob("*"))
+
+
 def test_damage_is_mended_by_adding_the_run_once_more(archive: Archive, runs: list[Path]) -> None:
-    """But a damaged summary of another run is named, and nothing is added."""
+    """A damaged summary of another run is named, and is made anew for the index."""
     first = archive.add(runs[:1])[0].summary["id"]
     before = files(archive.path)
     (archive.path / KEPT / first / RESULTS).write_bytes(b"")
@@ -129,11 +145,101 @@ def test_damage_is_mended_by_adding_the_run_once_more(archive: Archive, runs: li
     assert (False, True) == (mended.new, mended.mended)
     assert before == files(archive.path)
     (archive.path / KEPT / first / SUMMARY).write_bytes(b"{}")
-    with pytest.raises(RunFolderError, match="codeneedle archive rebuild` writes it anew"):
-        archive.add(runs[1:])
-    assert [first] == [path.name for path in (archive.path / KEPT).iterdir()]
-    assert 1 == archive.rebuild()
+    said: list[str] = []
+    archive.add(runs[1:], say=said.append)
+    assert [f"damaged  {first}  summary.json: changed; see `codeneedle archive check {archive.path}`"] == said
+    assert [f"{KEPT}/{first}/summary.json: changed"] == archive.check()
+    drawn = files(archive.path)[PAGE]
+    assert 3 == archive.rebuild()
+    assert [] == archive.check()
+    assert drawn == files(archive.path)[PAGE]
+
+
+def test_a_run_without_its_data_is_left_out_and_keeps_its_hashes(archive: Archive, runs: list[Path]) -> None:
+    """`sha256sum` finds what is wrong after another was added too."""
+    first = archive.add(runs[:1])[0].summary["id"]
+    for name in (RESULTS, SUMMARY):
+        (archive.path / KEPT / first / name).write_bytes(b"{}")
+    said: list[str] = []
+    archive.add(runs[1:2], say=said.append)
+    done = subprocess.run(["sha256sum", "-c", SUMS], cwd=archive.path, check=False, capture_output=True, text=True)
+
+    assert "results.jsonl: changed, summary.json: changed" in said[0]
+    assert first not in (archive.path / PAGE).read_text(encoding="utf-8")
+    assert [f"{KEPT}/{first}/{name}: FAILED" for name in (RESULTS, SUMMARY)] == [
+        line for line in done.stdout.splitlines() if not line.endswith(": OK")
+    ]
+
+
+def test_sha256sum_at_the_top_reads_every_file(archive: Archive, runs: list[Path]) -> None:
+    """With nothing of ours: a flipped byte of any run is found."""
+    first = archive.add(runs)[0].summary["id"]
+    command = ["sha256sum", "-c", "--strict", SUMS]
+    done = subprocess.run(command, cwd=archive.path, check=True, capture_output=True, text=True)
+    named = {line.partition(": ")[0] for line in done.stdout.splitlines()}
+    assert set(files(archive.path)) - {SUMS} == named
+
+    (archive.path / KEPT / first / RESULTS).write_bytes(b"{}")
+    found = subprocess.run(command, cwd=archive.path, check=False, capture_output=True, text=True)
+    assert f"{KEPT}/{first}/{RESULTS}: FAILED" in found.stdout.splitlines()
+
+
+#: When a run began that no calendar in UTC has: it has a page, and no row of an index.
+NEVER = "9999-12-31T23:59:59-2359"
+
+
+def test_a_run_that_cannot_be_drawn_is_refused_by_its_own_name(
+    archive: Archive, runs: list[Path], tmp_path: Path
+) -> None:
+    """Nothing is placed, of the good ones neither; the archive goes on as before."""
+    bad = run_folder(tmp_path / "bad", CELLS, started=NEVER)
+    archive.add(runs[:1])
+    before = files(archive.path)
+
+    with pytest.raises(RunFolderError, match=rf"{bad} is damaged: \w+: .+; bring it back from a copy, or leave it out"):
+        archive.add([runs[1], bad])
     assert before == files(archive.path)
+    assert archive.add(runs[1:2])[0].new
+
+
+def test_a_kept_run_that_cannot_be_drawn_is_named(
+    archive: Archive, runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By `add`, which goes on, and by `rebuild`, which does not; the good run is not blamed."""
+    good = archive.add(runs[:1])[0].summary["id"]
+    with monkeypatch.context() as patched:  # as an earlier version placed it
+        patched.setattr("pytest_codeneedle.archive_page.archive_page", lambda _: "")
+        bad = archive.add([run_folder(tmp_path / "bad", CELLS, started=NEVER)])[0].summary["id"]
+    (archive.path / PAGE).unlink()
+    said: list[str] = []
+    (added,) = archive.add(runs[1:2], say=said.append)
+
+    assert added.new
+    assert [f"damaged  {bad}  cannot be drawn: "] == [line[:44] for line in said]
+    assert good in (archive.path / PAGE).read_text(encoding="utf-8")
+    with pytest.raises(RunFolderError, match=rf"{bad} is damaged: .+; bring it back from a copy, or delete it"):
+        archive.rebuild()
+    shutil.rmtree(archive.path / KEPT / bad)
+    assert 2 == archive.rebuild()
+    assert [] == archive.check()
+
+
+def test_a_file_that_cannot_be_read_is_named(
+    archive: Archive, runs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fake: who runs these tests may be allowed to read all."""
+    first = archive.add(runs[:1])[0].summary["id"]
+    read = Path.read_bytes
+
+    def refused(path: Path) -> bytes:
+        if path.name == RESULTS:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    assert [f"{KEPT}/{first}/results.jsonl: cannot be read: Permission denied"] == archive.check()
+    with pytest.raises(RunFolderError, match=rf"{first} cannot be read: Permission denied: \S+{RESULTS}"):
+        archive.rebuild()
 
 
 def test_pages_are_made_anew_of_what_is_kept(archive: Archive, runs: list[Path]) -> None:
@@ -180,10 +286,11 @@ def test_one_that_was_killed_leaves_nothing_half_visible(archive: Archive, runs:
 
     assert -signal.SIGKILL == done.returncode
     assert [] == half
+    assert all("the next archive add or archive rebuild " in line for line in archive.check())
     assert archive.check()
-    archive.add(runs[:2])
+    archive.add(runs[:1])
     assert [] == archive.check()
-    assert set(whole) < set(files(archive.path))
+    assert set(whole) <= set(files(archive.path))
 
 
 def test_two_at_once_are_one_after_the_other(archive: Archive, runs: list[Path]) -> None:

@@ -89,12 +89,25 @@ def test_builds_of_several_names_are_in_the_order_of_their_first_runs() -> None:
         ("xllamacpp 2026.10.11549", ("xllamacpp ", (2026, 10, 11549)), "2026.10.11549"),
         ("custom", ("custom", ()), "custom"),
         ("", ("", ()), ""),
+        *[(one, ("b", (5873,)), "b5873") for one in ("5873 (abc)", "version: 5873 (abc)", "b5873-abc", "b5873")],
+        ("b0-unknown", ("", ()), "b0"),
+        ("b" + "9" * 5000, ("b" + "9" * 5000, ()), "b" + "9" * 13),
+        ("b1." + "9" * 5000, ("b", (1,)), "b1"),
+        ("\u0663\u00b2", ("\u0663\u00b2", ()), "\u0663\u00b2"),
     ],
 )
 def test_how_a_build_is_read(build: str, order: tuple[str, tuple[int, ...]], short: str) -> None:
     """The first number counts, with its name; a commit's hash has digits too."""
     assert order == build_order(build)
     assert short == short_build(build)
+
+
+def test_a_build_has_one_place_by_whichever_name() -> None:
+    """Those that say none stand apart, by date; nor is anything broken by a number without end."""
+    names = ["5874 (abc)", "b5873-abc", "", "version: 5875 (abc)", "b0-unknown", "b5873", "b" + "9" * 5000]
+    runs = [made(f"r{at}", name, 9 - at) for at, name in enumerate(names)]
+
+    assert ["r6", "r5", "r1", "r0", "r3", "r4", "r2"] == ids(index_data(runs))
 
 
 def test_a_run_that_went_on_replaces_what_was_kept_before() -> None:
@@ -127,9 +140,21 @@ def test_shards_that_were_joined_are_replaced() -> None:
 def test_kept_with_and_without_answers_it_is_one_run() -> None:
     """The one with answers to show counts."""
     bare, whole = made("z", answers=False), made("a")
-    whole["first_answers"] = bare["first_answers"]
+    whole["first_answers"] = {cell: [f"{one}:words" for one in said] for cell, said in bare["first_answers"].items()}
 
     assert {"z": "a"} == superseded([bare, whole])
+
+
+def test_runs_with_different_answers_are_two() -> None:
+    """Though the first answers are the same: with imported ones nothing else tells them apart. More of them went on."""
+    one, other, grown = (
+        made(name, answered=len(answers), first_answers={"bf16/bf16": answers})
+        for name, answers in (("one", ["a:x", "b:y"]), ("other", ["a:x", "c:z", "d:z"]), ("grown", ["a:x", "b:y", "c"]))
+    )
+    words = made("words", first_answers={"bf16/bf16": ["a:x", "b:other", "c"]})
+
+    assert {"one": "grown"} == superseded([one, other, grown])
+    assert {} == superseded([one, other, words])
 
 
 def test_a_run_without_an_answer_is_replaced_by_one_that_has_some() -> None:

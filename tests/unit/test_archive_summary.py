@@ -10,7 +10,7 @@ from stored_runs import run_folder
 
 from pytest_codeneedle.archive_summary import archive_summary, build_of
 from pytest_codeneedle.frame import Frame
-from pytest_codeneedle.grid import View
+from pytest_codeneedle.page_parts import section
 from pytest_codeneedle.store import RunFolder
 from pytest_codeneedle.summary import run_verdicts
 
@@ -25,7 +25,14 @@ def summary(path: Path, cells: Mapping[str, Sequence[float | None]] = LOW, **mor
     """That of a run with these cells."""
     folder = RunFolder.open(run_folder(path / f"run{len(list(path.iterdir()))}", cells, **more))
     about, rows = folder.about(), folder.current_rows()
-    return archive_summary("0" * 16, about, rows, run_verdicts(rows, Frame.of(about)), {View(): "WORSE"})
+    return summarised(about, rows)
+
+
+def summarised(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """That of these rows, with the page's words."""
+    frame = Frame.of(about)
+    parts = section(about, rows, frame, run_verdicts(rows, frame), hidden=None).parts
+    return archive_summary("0" * 16, about, rows, dict(zip(frame.views, parts, strict=True)))
 
 
 def test_figures_of_every_cell(tmp_path: Path) -> None:
@@ -35,7 +42,7 @@ def test_figures_of_every_cell(tmp_path: Path) -> None:
 
     assert {"matched": 10.0, "scored": 5, "passed": 5.0, "errors": 1, "margin": None} == grid["cells"]["q4_0/q4_0"]
     assert {"pair": "q4_0/q4_0", "matched": 10.0, "difference": -10.0} == grid["worst"]
-    assert ("WORSE", "q4_0/q4_0", 17.4167) == (grid["word"], grid["low"], grid["mean"])
+    assert ("INCONCLUSIVE", "q4_0/q4_0", 17.4167) == (grid["word"], grid["low"], grid["mean"])
     assert (24, 23, 1) == (found["items"], found["answered"], found["errors"])
     assert "Does q4_0 cost recall here?" in grid["sentences"][0]
     assert found == json.loads(json.dumps(found, allow_nan=False))
@@ -52,6 +59,38 @@ def test_a_run_without_answers_has_a_summary_too(tmp_path: Path) -> None:
     found = summary(tmp_path, {"bf16/bf16": [None], "q4_0/q4_0": [None]})
 
     assert (2, 0, {}, None) == (found["items"], found["answered"], found["first_answers"], found["grids"][0]["mean"])
+
+
+def test_a_session_that_stopped_at_the_reference_is_floored(tmp_path: Path) -> None:
+    """In a word, with why; not as one in which a cell has nothing to be held against."""
+    found = summary(tmp_path, {"bf16/bf16": [2] * 6}, calibration={"passed": False, "minimum": 0.8})
+    (grid,) = found["grids"]
+
+    assert "floored" == grid["word"]
+    assert "No verdict: bf16/bf16 recalls 10 % of the lines, 80 % are needed" in grid["sentences"][0]
+
+
+def test_answers_without_times_are_told_apart(tmp_path: Path) -> None:
+    """As imported ones are: by their figures, and by their words where they are kept."""
+    made = run_folder(tmp_path / "run", {"bf16/bf16": [20, 20]})
+    rows = [{**row, "at": None} for row in RunFolder.open(made).rows()]
+    for row in rows:
+        del row["prompt_ms"], row["predicted_ms"]
+
+    def answers(**more: Any) -> list[str]:
+        changed = [rows[0], {**rows[1], **more}]
+        about = RunFolder.open(made).about()
+        return list(summarised(about, changed)["first_answers"]["bf16/bf16"])
+
+    whole, bare, figures, words = (
+        answers(),
+        answers(response=None),
+        answers(primary_matched=19),
+        answers(response="other"),
+    )
+    assert len({one[1] for one in (whole, bare, figures, words)}) == 4
+    assert {whole[0]} == {one[0] for one in (bare, figures, words)}
+    assert whole[1].partition(":")[0] == bare[1] == words[1].partition(":")[0] != figures[1].partition(":")[0]
 
 
 @pytest.mark.parametrize(
@@ -75,6 +114,8 @@ def test_when_it_began(tmp_path: Path, started: str | None, seconds: float | Non
         pytest.param({"server_build": "b6123-ab12cd3", "server_version": "version: 6123"}, "b6123-ab12cd3"),
         pytest.param({"server_build": "b0-unknown", "server_version": "xllamacpp 2026.10"}, "xllamacpp 2026.10"),
         pytest.param({"server_build": None, "server_version": None}, "", id="an endpoint"),
+        pytest.param({"server_build": "b0-unknown", "server_version": None}, "", id="nothing is known"),
+        pytest.param({"server_build": None, "server_version": "version: 0 (unknown)"}, "", id="nor here"),
     ],
 )
 def test_what_a_build_is_called(facts: dict[str, Any], expected: str) -> None:

@@ -53,7 +53,7 @@ def test_neither_paths_nor_hosts_are_kept(answers: bool) -> None:
     all_of_it = texts(told, rows)
 
     assert [] == [secret for secret in SECRETS if secret in all_of_it]
-    assert ("tiny.gguf", "endpoint URL", ["code.py"]) == (told["model"], told["server"], told["corpus_files"])
+    assert ("tiny.gguf", "endpoint URL", 1) == (told["model"], told["server"], told["corpus_files"])
     assert ["llama-server", "-m", "tiny.gguf", "--rpc", "1 host"] == told["server_argv"]
     assert [{"name": "local"}, {"name": "host 1", "model": "x.gguf", "cores": 4}] == told["hosts"]
     assert [{"run": "a", "shard": "1/2"}] == told["merged"]
@@ -68,10 +68,48 @@ def test_without_answers_no_line_of_code_is_kept() -> None:
     told, rows = kept(ABOUT, ROWS, answers=False)
 
     assert [] == [line for line in ("secret", "another line") if line in texts(told, rows)]
-    assert {"name": "f0", "source": "code.py"} == told["functions"][0]
-    assert {"name": "f1", "source": "b.py"} == told["earlier"][0]["functions"][0]
+    assert {"name": "f0"} == told["functions"][0]
+    assert {"name": "f1"} == told["earlier"][0]["functions"][0]
     assert told[ANSWERS_KEPT] is False
     assert [20, None] == [one["primary_matched"] for one in rows]
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_of_private_code_neither_files_nor_requests_are_named(answers: bool) -> None:
+    """How many files there are is kept, and what a request sets; not to which value."""
+    request = {"system": "you know secret_project", "n": 1}
+    facts = {
+        **ABOUT,
+        "request": request,
+        "identity": {"request": request, "lines": 20},
+        "trim": {"max_tokens": 9, "dropped": ["deep/gone.py"]},
+    }
+    rows = [row("bf16/bf16", "f0", 20, harness={"passed": True, "source_file": "deep/code.py"})]
+    told, results = kept({**facts, "earlier": [facts]}, rows, answers=answers)
+
+    assert [] == [name for name in ("code.py", "bad.py", "gone.py", "secret_project") if name in texts(told, results)]
+    assert (1, 1, 1) == (told["corpus_files"], told["skipped_files"], told["trim"]["dropped"])
+    assert {"system": "not kept", "n": "not kept"} == told["request"] == told["identity"]["request"]
+    assert (told, results) == kept(told, results, answers=answers)
+    public, _ = kept({**facts, "private": False}, rows, answers=answers)
+    assert (["deep/code.py"], request) == (public["corpus_files"], public["request"])
+
+
+def test_what_a_server_was_started_with_has_no_paths() -> None:
+    """Its command, arguments and request; nor who works there, where a path ends at a home folder."""
+    facts = about(
+        server_command="wrap /home/alice --chdir=/home/alice/ ~alice",
+        server_args=["--slot-save-path", "/home/alice", "--log-file", "/Users/alice/log.txt"],
+        request={"grammar": "/home/alice/x.gbnf", "user": "C:\\Users\\alice"},
+        problem="cannot open /home/alice (/home/alice): no such folder",
+    )
+    told, _ = kept(facts, [row("bf16/bf16", "f0", None, error="see /home/alice")], answers=True)
+
+    assert "alice" not in texts(told, _)
+    assert "wrap ~ --chdir=~ ~" == told["server_command"]
+    assert ["--slot-save-path", "~", "--log-file", "log.txt"] == told["server_args"]
+    assert {"grammar": "x.gbnf", "user": "~"} == told["request"]
+    assert "cannot open ~ (~): no such folder" == told["problem"]
 
 
 def test_with_answers_they_are_as_they_were() -> None:

@@ -114,6 +114,7 @@ FLOORS = {
         "archive",
         "archive_entry",
         "archive_page",
+        "archive_top",
         "asking",
         "baseline",
         "baselines",

@@ -149,6 +149,21 @@ def test_of_a_floored_model_nothing_else_is_said() -> None:
     ]
 
 
+def test_a_session_that_stopped_at_the_reference_is_floored() -> None:
+    """Its one cell says so: first among what is to be distrusted; one whose reference hardly answered is not."""
+    rows = [{**row, "primary_matched": 2} for row in placed(rows_of(FOUR)) if row["ctk"] == row["ctv"] == "bf16"]
+    few = [{**row, "outcome": "error", "primary_matched": None} if at else row for at, row in enumerate(rows)]
+    facts = {"calibration": {"passed": False, "minimum": 0.8}}
+    found, hardly = (drawn(some, frame_of(FOUR), **facts) for some in (rows, few))
+
+    assert "floored" == found.parts[0].word
+    assert "a floored model says nothing about its cache." in found.parts[0].sentences[0]
+    assert found.cautions[0] == found.calibration != ""
+    assert "not calibrated (exit status 10): bf16/bf16 recalls 10 % of the lines" in found.cautions[0]
+    assert "" == hardly.parts[0].word
+    assert "answered 1 of 16 questions: there is too little" in hardly.parts[0].sentences[0]
+
+
 def test_a_reference_that_hardly_answered_is_not_floored() -> None:
     """Too little is known of it; there is no word."""
     rows = rows_of(FOUR)
