@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     Rows = Sequence[Mapping[str, Any]]
 
 FORMAT = 2
-_DIGITS = 4
+#: More than a page shows: what is rounded twice is not what a terminal prints.
+_DIGITS = 12
 _SHORT_HASH = 12
 #: What llama.cpp calls a build without git, and the embedded server its build: it says nothing, a version may.
 _NO_BUILD = re.compile(r"\s*(?:version:\s*|b)?0(?:-\S*|\s*\(.*\))?\s*")
@@ -118,7 +119,10 @@ def _worst(grid: Grid, frame: Frame) -> dict[str, Any] | None:
     lowest = min(others, key=lambda cell: cell.mean_matched or 0.0)
     base = grid.cells.get(frame.reference)
     difference = None if base is None or base.mean_matched is None else (lowest.mean_matched or 0.0) - base.mean_matched
-    if difference is not None and difference > -_ROUNDS_TO_ZERO:
+    below = difference
+    if below is None:  # without the reference the others are held against the highest of them
+        below = (lowest.mean_matched or 0.0) - max(cell.mean_matched or 0.0 for cell in others)
+    if below > -_ROUNDS_TO_ZERO:
         return None
     return {"pair": str(lowest.pair), "matched": _rounded(lowest.mean_matched), "difference": _rounded(difference)}
 

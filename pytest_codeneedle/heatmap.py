@@ -80,8 +80,10 @@ def _short(text: str) -> str:
 def _heat(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View, of: Figures) -> Heat:
     grid = make_grid(rows, frame.pairs, view)
     if of == "margins":
-        return margins_heat(grid, cell_margins(rows, frame.pairs, view))
-    return passes_heat(grid, frame.functions) if of == "passes" else matched_heat(grid, frame.lines)
+        return margins_heat(grid, cell_margins(rows, frame.pairs, view), frame.functions)
+    if of == "passes":
+        return passes_heat(grid, frame.functions)
+    return matched_heat(grid, frame.lines, frame.functions)
 
 
 def shared_scale(drawn: Sequence[Panel]) -> Scale:

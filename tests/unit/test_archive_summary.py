@@ -42,7 +42,7 @@ def test_figures_of_every_cell(tmp_path: Path) -> None:
 
     assert {"matched": 10.0, "scored": 5, "passed": 5.0, "errors": 1, "margin": None} == grid["cells"]["q4_0/q4_0"]
     assert {"pair": "q4_0/q4_0", "matched": 10.0, "difference": -10.0} == grid["worst"]
-    assert ("INCONCLUSIVE", "q4_0/q4_0", 17.4167) == (grid["word"], grid["low"], grid["mean"])
+    assert ("INCONCLUSIVE", "q4_0/q4_0", 17.416666666667) == (grid["word"], grid["low"], grid["mean"])
     assert (24, 23, 1) == (found["items"], found["answered"], found["errors"])
     assert "Does q4_0 cost recall here?" in grid["sentences"][0]
     assert found == json.loads(json.dumps(found, allow_nan=False))
