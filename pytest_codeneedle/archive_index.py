@@ -215,6 +215,7 @@ def _run(one: Summary, by: Mapping[str, str], places: Mapping[str, int]) -> dict
         "short": short_build(one["build"]),
         "superseded": by.get(one["id"]),
         "asked": [one["answered"], one["items"]],
+        "errors": one["errors"],
         "grids": [
             {
                 **{key: grid[key] for key in ("rotation", "title", "word", "mean", "worst")},
