@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     Axe = Callable[[Page], list[str]]
     Keep = Callable[[Page, str], Path]
+    FontSizes = Callable[[Page, int], list[float]]
 
 CORPUS = '[generate]\nkind = "random-bodies"\nfunctions = 3\nvalue_len = 24\nbody_lines = 20\n[sample]\nk = 16\n'
 OWN = """
@@ -164,6 +165,14 @@ def test_everybody_can_read_it(  # noqa: PLR0917 - as many as there are
     assert width == page.evaluate("document.documentElement.scrollWidth")
     assert "en" == page.evaluate("document.documentElement.lang")
     keep(page, f"pytest-html-{'dark' if dark else 'light'}-{width}")
+
+
+def test_text_is_as_large_as_the_browser_is_told(opened: Opened, report: Path, font_sizes: FontSizes) -> None:
+    """Whoever reads larger letters everywhere reads them here."""
+    page = opened(report)
+    plain = font_sizes(page, 16)
+    assert min(plain) >= 12
+    assert pytest.approx([1.5 * size for size in plain]) == font_sizes(page, 24)
 
 
 def test_many_questions(opened: Opened, many: Path, keep: Keep) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     Axe = Callable[[Page], list[str]]
     Keep = Callable[[Page, str], Path]
+    FontSizes = Callable[[Page, int], list[float]]
 
 
 @pytest.fixture
@@ -159,6 +160,14 @@ def test_for_every_reader(  # noqa: PLR0917 - as many as there are
     assert width == page.evaluate("document.documentElement.scrollWidth")
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ("rgb(21, 23, 26)" if dark else "rgb(251, 250, 246)") == paper
+
+
+def test_text_is_as_large_as_the_browser_is_told(opened: Opened, report: Path, font_sizes: FontSizes) -> None:
+    """Whoever reads larger letters everywhere reads them here."""
+    page = opened(report)
+    plain = font_sizes(page, 16)
+    assert min(plain) >= 12
+    assert pytest.approx([1.5 * size for size in plain]) == font_sizes(page, 24)
 
 
 def test_text_of_others_stays_text(opened: Opened, tmp_path: Path, axe: Axe, keep: Keep) -> None:
