@@ -162,6 +162,21 @@ def test_for_every_reader(  # noqa: PLR0917 - as many as there are
     assert ("rgb(21, 23, 26)" if dark else "rgb(251, 250, 246)") == paper
 
 
+def test_on_paper(opened: Opened, report: Path) -> None:
+    """What is closed is printed, and nothing longer than a sheet asks to stand on one: that leaves it blank."""
+    page = opened(report, width=720)
+    page.emulate_media(media="print")
+    tall = """[...document.querySelectorAll("body *")]
+        .filter(one => one.offsetHeight > 900 && getComputedStyle(one).breakInside !== "auto")
+        .map(one => one.outerHTML.slice(0, 80))"""
+
+    assert 3 == page.locator("details:not([open])").count()
+    assert all(table.is_visible() for table in page.locator("details table").all())
+    assert [] == page.evaluate(tall)
+    assert "avoid" == page.evaluate("getComputedStyle(document.querySelector('h3, h2')).breakAfter")
+    assert not page.locator(".cn-tools, .controls").first.is_visible()
+
+
 def test_text_is_as_large_as_the_browser_is_told(opened: Opened, report: Path, font_sizes: FontSizes) -> None:
     """Whoever reads larger letters everywhere reads them here."""
     page = opened(report)
