@@ -206,7 +206,7 @@
         made("div", { class: "cn-tools" },
           named("function, label or error", this.text), named("outcome", this.outcome), named("cell", this.place)),
         this.count,
-        made("div", { class: "cn-scroll cn-list-box", tabindex: "0", role: "region", "aria-label": `Every question: ${this.pack.corpus}` },
+        made("div", { class: "cn-scroll cn-list-box", tabindex: "0", role: "region", "aria-label": `Every question: ${host.dataset.name}` },
           made("table", { class: "cn-table cn-list" },
             made("caption", { class: "cn-unseen" }, "One row for each question; headers sort, names open what was lost"),
             made("thead", {}, this.heads()), this.body)),

@@ -203,6 +203,15 @@ def test_text_of_others_stays_text(opened: Opened, tmp_path: Path, axe: Axe, kee
     keep(page, "report-hostile-360")
 
 
+def test_two_runs_of_one_corpus(opened: Opened, tmp_path: Path, axe: Axe) -> None:
+    """No two regions have one name, so that a list of them says which is whose."""
+    two = [pages_made.section(facts=(("date", date),)) for date in ("1 May", "2 May")]
+    page = opened(written(tmp_path, run_page(two, title="two")))
+
+    assert page.get_by_role("region", name="Every question: random-bodies-mini, 2 May").is_visible()
+    assert [] == axe(page)
+
+
 def test_without_a_script_all_figures_are_there(opened: Opened, report: Path) -> None:
     """Only the table of items needs it, and says so."""
     context = opened.browser.new_context(java_script_enabled=False)

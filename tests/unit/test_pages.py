@@ -13,7 +13,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from pytest_codeneedle.colours import Scale
-from pytest_codeneedle.pages import asset, is_ours, page, policy, run_fragment, run_page
+from pytest_codeneedle.pages import asset, is_ours, marks, page, policy, run_fragment, run_page
 
 SCRIPTS = sorted(path.name for path in files("pytest_codeneedle").joinpath("pages").iterdir() if ".js" in path.name)
 STYLES = sorted(path.name for path in files("pytest_codeneedle").joinpath("pages").iterdir() if ".css" in path.name)
@@ -184,6 +184,20 @@ def test_code_that_is_not_shown_is_said() -> None:
     items = (pages_made.item(1, ("q8_0", "q4_0"), "failed", diff=None),)
 
     assert "Of 1 failed no code is shown" in run_page([pages_made.section(items=items)], title="a")
+
+
+def test_runs_of_one_corpus_have_names_of_their_own() -> None:
+    """By their dates; the same run twice by a number; a corpus that stands alone needs none."""
+    first, second = (pages_made.section(facts=(("date", date),)) for date in ("1 May", "2 May"))
+    other = pages_made.section(corpus="other", facts=(("date", "1 May"),))
+
+    assert ["1 May", "2 May", ""] == marks([first, second, other])
+    assert ["1 May, run 1", "2 May", "1 May, run 2"] == marks([first, second, first])
+    assert [""] == marks([first])
+    labels = [one.get("aria-label") for one in Read(run_page([first, first], title="a")).named("div")]
+    named = [label for label in labels if label]
+    assert len(set(named)) == len(named) > 8
+    assert any(label.endswith(": random-bodies-mini, 1 May, run 2") for label in named)
 
 
 def test_a_missing_value_is_an_error() -> None:
