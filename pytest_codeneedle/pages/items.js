@@ -94,20 +94,24 @@
   }
 
   function diffTable(pack, item) {
-    const head = made("tr");
-    for (const name of ["tag", "expected", "produced", "tag"]) head.append(made("th", { scope: "col" }, name));
-    const body = made("tbody");
+    // Roles are named: where it is narrow it is laid out as no table.
+    const head = made("tr", { role: "row" });
+    for (const name of ["tag", "expected", "produced", "tag"]) {
+      head.append(made("th", { scope: "col", role: "columnheader" }, name));
+    }
+    const body = made("tbody", { role: "rowgroup" });
+    const cell = (kind, ...inside) => made("td", { role: "cell", ...(kind ? { class: `cn-${kind}` } : {}) }, ...inside);
     for (const [expected, tag, produced, tagOfProduced] of rowsOf(linesOf(pack, item))) {
-      const left = tag === "missing" ? { class: "cn-missing" } : {};
-      const right = tagOfProduced ? { class: `cn-${tagOfProduced}` } : {};
+      const lost = tag === "missing";
+      const left = lost ? tag : "";
       body.append(
-        made("tr", {},
-          made("td", left, tag), made("td", left, ...marked(expected, tag === "missing" ? produced : null)),
-          made("td", right, ...marked(produced, tag === "missing" ? expected : null)), made("td", right, tagOfProduced)),
+        made("tr", { role: "row", ...(tag === "matched" ? { class: "cn-same" } : {}) },
+          cell(left, tag), cell(left, ...marked(expected, lost ? produced : null)),
+          cell(tagOfProduced, ...marked(produced, lost ? expected : null)), cell(tagOfProduced, tagOfProduced)),
       );
     }
     const caption = made("caption", { class: "cn-unseen" }, `${item.name} at ${item.place}: expected and produced`);
-    const table = made("table", { class: "cn-lines" }, caption, made("thead", {}, head), body);
+    const table = made("table", { class: "cn-lines", role: "table" }, caption, made("thead", { role: "rowgroup" }, head), body);
     const label = `Diff of ${item.name} at ${item.place}`;
     return made("div", { class: "cn-scroll", tabindex: "0", role: "group", "aria-label": label }, table);
   }

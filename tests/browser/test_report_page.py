@@ -107,6 +107,22 @@ def test_a_diff_is_opened(opened: Opened, report: Path) -> None:
     assert "ServerStartError: <script>alert(1)</script>" == page.locator(".cn-error").inner_text().splitlines()[0]
 
 
+def test_a_diff_on_a_narrow_screen(opened: Opened, report: Path) -> None:
+    """What was produced stands below what was expected, both in sight; a line that matched stands once."""
+    page = opened(report, width=360)
+    page.get_by_label("outcome").select_option("failed")
+    page.locator(".cn-list td > button").first.click()
+    same, differs = (page.locator(".cn-lines tbody tr").nth(at).locator("td") for at in (0, 5))
+
+    assert [True, True, False, False] == [cell.is_visible() for cell in same.all()]
+    tag, expected, produced, other = (cell.bounding_box() or {} for cell in differs.all())
+    assert (tag["x"], tag["y"], expected["x"]) == (other["x"], expected["y"], produced["x"])
+    assert expected["y"] + expected["height"] == pytest.approx(produced["y"], abs=1)
+    assert produced["y"] == other["y"]
+    assert produced["x"] + produced["width"] <= 360
+    assert 22 == page.get_by_role("group").get_by_role("row").count()
+
+
 def test_a_diff_is_drawn_for_others(opened: Opened, report: Path) -> None:
     """pytest-html's rows have theirs drawn into an element of their own, by the key of the item."""
     page = opened(report)
