@@ -61,6 +61,19 @@ def test_a_column_is_sorted(opened: Opened, report: Path) -> None:
     assert {"0 %", "6 %", "13 %"} == set(column(page, 5))
 
 
+def test_figures_stand_below_their_headers(opened: Opened, report: Path) -> None:
+    """The name of a column ends where its figures end."""
+    page = opened(report)
+    ends = """selector => {
+        const text = document.createRange();
+        text.selectNodeContents(document.querySelector(selector));
+        return text.getBoundingClientRect().right;
+    }"""
+    head, figure = ".cn-list th:nth-child(6) > button", ".cn-list tbody td:nth-child(6)"
+
+    assert page.evaluate(ends, head) == pytest.approx(page.evaluate(ends, figure), abs=1)
+
+
 def test_items_are_found(opened: Opened, report: Path) -> None:
     """By a word, an outcome, a cell, or all of them; pages are turned."""
     page = opened(report)
