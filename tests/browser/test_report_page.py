@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pages_made
 import pytest
 
+from pytest_codeneedle.page_model import ShownDiff
 from pytest_codeneedle.pages import run_page
+from pytest_codeneedle.scoring import DiffLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,6 +136,22 @@ def test_a_diff_on_a_narrow_screen(opened: Opened, report: Path) -> None:
     assert produced["y"] == other["y"]
     assert produced["x"] + produced["width"] <= 360
     assert 22 == page.get_by_role("group").get_by_role("row").count()
+
+
+def test_a_long_line_begins_behind_its_indentation(opened: Opened, tmp_path: Path) -> None:
+    """Not on a line of its own below it, though there is nowhere else to break it."""
+    lines = (DiffLine("missing", "    short"), DiffLine("hallucinated", "    " + "?" * 300))
+    items = (pages_made.item(1, ("q4_0", "q4_0"), "failed", diff=ShownDiff(lines, "")),)
+    page = opened(written(tmp_path, run_page([pages_made.section(items=items)], title="long")))
+    page.locator(".cn-list td > button").click()
+    tops = page.evaluate("""[...document.querySelectorAll(".cn-lines td + td:not(:last-child)")].map(cell => {
+        const text = document.createRange();
+        text.setStart(cell.firstChild, 4);
+        text.setEnd(cell.firstChild, 5);
+        return text.getBoundingClientRect().top;
+    })""")
+
+    assert tops[0] == tops[1]
 
 
 def test_a_diff_is_drawn_for_others(opened: Opened, report: Path) -> None:
