@@ -283,6 +283,9 @@
       const start = this.page * PAGE;
       const rows = [];
       for (const at of this.shown.slice(start, start + PAGE)) rows.push(...this.row(at));
+      if (!rows.length) {
+        rows.push(made("tr", {}, made("td", { colspan: String(COLUMNS.length), class: "cn-soft" }, "No question matches the filter.")));
+      }
       this.body.replaceChildren(...rows);
       const end = Math.min(start + PAGE, this.shown.length);
       const range = this.pages > 1 ? `, ${start + 1} to ${end} below` : "";

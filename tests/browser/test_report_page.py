@@ -95,6 +95,9 @@ def test_items_are_found(opened: Opened, report: Path) -> None:
     page.locator(".cn-count", has_text="2 of 576 questions").wait_for()
     page.get_by_label("outcome").select_option("")
     assert 7 == len(column(page, 4))
+    page.get_by_role("searchbox").fill("nobody")
+    page.locator(".cn-count", has_text="0 of 576 questions").wait_for()
+    assert ["No question matches the filter."] == column(page, 1)
 
 
 def test_a_diff_is_opened(opened: Opened, report: Path) -> None:
