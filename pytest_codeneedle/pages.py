@@ -50,7 +50,7 @@ def run_page(
         title=title,
         back=back,
         styles=("page.css",),
-        scripts=("items.js",),
+        scripts=("diffs.js", "items.js"),
         **_values(sections, with_items=True, all_diffs=all_diffs),
     )
 
@@ -66,7 +66,7 @@ def run_fragment(sections: Sequence[Section], *, with_items: bool, all_diffs: bo
         .get_template("fragment.html")
         .render(
             styles=("base.css", "page.css"),
-            scripts=("items.js",),
+            scripts=("diffs.js", "items.js") if with_items else ("diffs.js",),
             **_values(sections, with_items=with_items, all_diffs=all_diffs),
         )
     )
