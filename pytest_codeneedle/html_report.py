@@ -6,7 +6,10 @@ all of them at every click: they are in one of our own.
 
 from __future__ import annotations
 
+import os
+import stat
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -23,6 +26,7 @@ from pytest_codeneedle.printable import printable
 from pytest_codeneedle.quick_stop import is_spared
 from pytest_codeneedle.record import item_of
 from pytest_codeneedle.rows import PACKAGED, REPORT_FIELD, cell_of, test_of
+from pytest_codeneedle.store import for_the_user_alone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,6 +67,8 @@ class HtmlReport:
         self._places: dict[str, int] = {}
         self._asks: dict[str, Ask] = {}
         self._told: set[Item] = set()
+        # As pytest-html has it.
+        self._path = Path.cwd() / Path(os.path.expandvars(grid.config.getoption("htmlpath"))).expanduser()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: _Page) -> None:
@@ -70,6 +76,13 @@ class HtmlReport:
         plan = self._grid.plan
         self._page, self._paged = report, len(plan.items) > MOST_ROWS
         report.title = page_title(plan.corpora, [plan.model.name])
+        if self._private:  # before pytest-html writes it, which keeps the mode
+            _keep_from_others(self._path)
+
+    @property
+    def _private(self) -> bool:
+        """Whether code of any corpus is, which the page shows lines of."""
+        return any(one.corpus.private for one in self._grid.plan.corpora.values())
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Know the order of the items."""
@@ -148,6 +161,8 @@ class HtmlReport:
         if self._page is not None:
             self._add_untold()
             self._sort(self._page)
+            if self._private:
+                self._keep_assets()
             self._shorten(self._page)
         found = self._sections()
         if found:  # not where items are only listed
@@ -197,6 +212,14 @@ class HtmlReport:
         tests.clear()
         tests.update(rows)
 
+    def _keep_assets(self) -> None:
+        """What tests attached to their rows, where pytest-html wrote it into files; its style is no secret."""
+        tests: dict[str, list[dict[str, Any]]] = {} if self._page is None else self._page.data["tests"]
+        attached = (extra["content"] for rows in tests.values() for row in rows for extra in row["extras"])
+        for path in (self._path.parent / str(content) for content in attached if str(content).startswith("assets/")):
+            if path.is_file():
+                _keep_from_others(path)
+
     def _shorten(self, page: _Page) -> None:
         """No column for links where there are none, no byte for nothing, no open rows that would bury the others."""
         tests: dict[str, list[dict[str, Any]]] = page.data["tests"]
@@ -212,6 +235,14 @@ class HtmlReport:
         to_open = sum(row["result"] != "Passed" for row in rows)
         if to_open > _MOST_OPEN and self._grid.config.getini("render_collapsed") == "passed":
             page.data["renderCollapsed"] = ["all"]
+
+
+def _keep_from_others(path: Path) -> None:
+    """Let only this user read a file, which is made where it is not there. A device stays as it is."""
+    if path.exists() and not path.is_file():
+        return
+    with open(path, "ab", opener=for_the_user_alone) as opened:
+        os.fchmod(opened.fileno(), stat.S_IRUSR | stat.S_IWUSR)
 
 
 def _reports(nodeid: str, row: Mapping[str, Any]) -> list[pytest.TestReport]:

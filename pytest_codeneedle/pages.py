@@ -52,7 +52,7 @@ def run_page(
         title=title,
         back=back,
         styles=("page.css",),
-        scripts=("items.js",),
+        scripts=("diffs.js", "items.js"),
         **_values(sections, with_items=True, all_diffs=all_diffs),
     )
 
@@ -68,7 +68,7 @@ def run_fragment(sections: Sequence[Section], *, with_items: bool, all_diffs: bo
         .get_template("fragment.html")
         .render(
             styles=("base.css", "page.css"),
-            scripts=("items.js",),
+            scripts=("diffs.js", "items.js") if with_items else ("diffs.js",),
             **_values(sections, with_items=with_items, all_diffs=all_diffs),
         )
     )
@@ -159,7 +159,25 @@ def _shown(value: Any) -> Any:  # noqa: ANN401 - whatever a template prints
 
 def _values(sections: Sequence[Section], *, with_items: bool, all_diffs: bool) -> Mapping[str, Any]:
     packs = packed(sections, budget=None if all_diffs else DIFF_BYTES)
-    return {"sections": sections, "packs": packs, "with_items": with_items, "alone": len(sections) == 1}
+    return {
+        "sections": sections,
+        "marks": marks(sections),
+        "packs": packs,
+        "with_items": with_items,
+        "alone": len(sections) == 1,
+    }
+
+
+def marks(sections: Sequence[Section]) -> list[str]:
+    """What tells sections of one corpus from each other: the date, then a number; nothing where a corpus has one."""
+    dates = [dict(one.facts).get("date", "") for one in sections]
+    known = [(one.corpus, date) for one, date in zip(sections, dates, strict=True)]
+    corpora = [corpus for corpus, _ in known]
+    made = []
+    for at, (corpus, date) in enumerate(known):
+        number = f"run {known[: at + 1].count((corpus, date))}" if known.count((corpus, date)) > 1 else ""
+        made.append(", ".join(filter(None, (date, number))) if corpora.count(corpus) > 1 else "")
+    return made
 
 
 def steps(scale: Scale) -> list[str]:

@@ -4,6 +4,7 @@
   'use strict';
 
   const FEW = 20; // diffs are drawn at once, more as they are seen
+  const FIGURES = ['depth', 'matched', 'hallucinated', 'duration'];
   const find = (selector, within) => (within || document).querySelector(selector);
   const all = (selector, within) => [...(within || document).querySelectorAll(selector)];
   const make = (name, properties, ...children) => {
@@ -79,6 +80,7 @@
       const button = make('button', { type: 'button' }, header.textContent);
       button.dataset.columnType = column; // pytest-html asks whatever was clicked
       header.replaceChildren(button);
+      header.classList.toggle('cn-figure', FIGURES.includes(column));
       header.scope = 'col';
     }
   };

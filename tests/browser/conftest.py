@@ -117,6 +117,21 @@ def opened(browser: Browser) -> Iterator[Opened]:
 
 
 @pytest.fixture(scope="session")
+def font_sizes() -> Callable[[Page, int], list[float]]:
+    """The sizes of all text of a page, in pixels, where the browser's own is so many; pictures have their own scale."""
+    script = """[...document.querySelectorAll("body, body *")]
+        .filter(one => !one.closest("svg, script, style, template, video"))
+        .map(one => parseFloat(getComputedStyle(one).fontSize))"""
+
+    def sizes(page: Page, standard: int) -> list[float]:
+        session = page.context.new_cdp_session(page)
+        session.send("Page.setFontSizes", {"fontSizes": {"standard": standard}})
+        return [float(size) for size in page.evaluate(script)]
+
+    return sizes
+
+
+@pytest.fixture(scope="session")
 def axe() -> Callable[[Page], list[str]]:
     """The violations of accessibility rules that axe-core sees on a page, one line each; none should be left."""
     try:

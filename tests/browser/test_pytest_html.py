@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     Axe = Callable[[Page], list[str]]
     Keep = Callable[[Page, str], Path]
+    FontSizes = Callable[[Page, int], list[float]]
 
 CORPUS = '[generate]\nkind = "random-bodies"\nfunctions = 3\nvalue_len = 24\nbody_lines = 20\n[sample]\nk = 16\n'
 OWN = """
@@ -109,6 +110,19 @@ def test_columns_are_sorted_by_keyboard(opened: Opened, report: Path) -> None:
     assert "ascending" == head(page, "function").get_attribute("aria-sort")
 
 
+def test_figures_stand_below_their_headers(opened: Opened, report: Path) -> None:
+    """The name of a column ends where its figures end."""
+    page = opened(report)
+    ends = """selector => {
+        const text = document.createRange();
+        text.selectNodeContents(document.querySelector(selector));
+        return text.getBoundingClientRect().right;
+    }"""
+    head, figure = '#results-table th[data-column-type="matched"] > button', "#results-table tbody .col-matched"
+
+    assert page.evaluate(ends, head) == pytest.approx(page.evaluate(ends, figure), abs=1)
+
+
 def test_a_diff_is_opened_by_keyboard(opened: Opened, report: Path, keep: Keep) -> None:
     """Failures open, passes have nothing to open, errors say what was said, as text."""
     page = opened(report)
@@ -164,6 +178,14 @@ def test_everybody_can_read_it(  # noqa: PLR0917 - as many as there are
     assert width == page.evaluate("document.documentElement.scrollWidth")
     assert "en" == page.evaluate("document.documentElement.lang")
     keep(page, f"pytest-html-{'dark' if dark else 'light'}-{width}")
+
+
+def test_text_is_as_large_as_the_browser_is_told(opened: Opened, report: Path, font_sizes: FontSizes) -> None:
+    """Whoever reads larger letters everywhere reads them here."""
+    page = opened(report)
+    plain = font_sizes(page, 16)
+    assert min(plain) >= 12
+    assert pytest.approx([1.5 * size for size in plain]) == font_sizes(page, 24)
 
 
 def test_many_questions(opened: Opened, many: Path, keep: Keep) -> None:

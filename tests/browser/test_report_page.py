@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pages_made
 import pytest
 
+from pytest_codeneedle.page_model import ShownDiff
 from pytest_codeneedle.pages import run_page
+from pytest_codeneedle.scoring import DiffLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     Axe = Callable[[Page], list[str]]
     Keep = Callable[[Page, str], Path]
+    FontSizes = Callable[[Page, int], list[float]]
 
 
 @pytest.fixture
@@ -74,6 +77,19 @@ def test_passes_have_a_column_where_there_are_several(opened: Opened, tmp_path: 
     assert "11" == page.locator(".cn-open td").first.get_attribute("colspan")
 
 
+def test_figures_stand_below_their_headers(opened: Opened, report: Path) -> None:
+    """The name of a column ends where its figures end."""
+    page = opened(report)
+    ends = """selector => {
+        const text = document.createRange();
+        text.selectNodeContents(document.querySelector(selector));
+        return text.getBoundingClientRect().right;
+    }"""
+    head, figure = ".cn-list th:nth-child(6) > button", ".cn-list tbody td:nth-child(6)"
+
+    assert page.evaluate(ends, head) == pytest.approx(page.evaluate(ends, figure), abs=1)
+
+
 def test_items_are_found(opened: Opened, report: Path) -> None:
     """By a word, an outcome, a cell, or all of them; pages are turned."""
     page = opened(report)
@@ -93,6 +109,9 @@ def test_items_are_found(opened: Opened, report: Path) -> None:
     page.locator(".cn-count", has_text="2 of 576 questions").wait_for()
     page.get_by_label("outcome").select_option("")
     assert 7 == len(column(page, 4))
+    page.get_by_role("searchbox").fill("nobody")
+    page.locator(".cn-count", has_text="0 of 576 questions").wait_for()
+    assert ["No question matches the filter."] == column(page, 1)
 
 
 def test_a_diff_is_opened(opened: Opened, report: Path) -> None:
@@ -118,6 +137,38 @@ def test_a_diff_is_opened(opened: Opened, report: Path) -> None:
     page.get_by_label("outcome").select_option("error")
     page.locator(".cn-list td > button").first.click()
     assert "ServerStartError: <script>alert(1)</script>" == page.locator(".cn-error").inner_text().splitlines()[0]
+
+
+def test_a_diff_on_a_narrow_screen(opened: Opened, report: Path) -> None:
+    """What was produced stands below what was expected, both in sight; a line that matched stands once."""
+    page = opened(report, width=360)
+    page.get_by_label("outcome").select_option("failed")
+    page.locator(".cn-list td > button").first.click()
+    same, differs = (page.locator(".cn-lines tbody tr").nth(at).locator("td") for at in (0, 5))
+
+    assert [True, True, False, False] == [cell.is_visible() for cell in same.all()]
+    tag, expected, produced, other = (cell.bounding_box() or {} for cell in differs.all())
+    assert (tag["x"], tag["y"], expected["x"]) == (other["x"], expected["y"], produced["x"])
+    assert expected["y"] + expected["height"] == pytest.approx(produced["y"], abs=1)
+    assert produced["y"] == other["y"]
+    assert produced["x"] + produced["width"] <= 360
+    assert 22 == page.get_by_role("group").get_by_role("row").count()
+
+
+def test_a_long_line_begins_behind_its_indentation(opened: Opened, tmp_path: Path) -> None:
+    """Not on a line of its own below it, though there is nowhere else to break it."""
+    lines = (DiffLine("missing", "    short"), DiffLine("hallucinated", "    " + "?" * 300))
+    items = (pages_made.item(1, ("q4_0", "q4_0"), "failed", diff=ShownDiff(lines, "")),)
+    page = opened(written(tmp_path, run_page([pages_made.section(items=items)], title="long")))
+    page.locator(".cn-list td > button").click()
+    tops = page.evaluate("""[...document.querySelectorAll(".cn-lines td + td:not(:last-child)")].map(cell => {
+        const text = document.createRange();
+        text.setStart(cell.firstChild, 4);
+        text.setEnd(cell.firstChild, 5);
+        return text.getBoundingClientRect().top;
+    })""")
+
+    assert tops[0] == tops[1]
 
 
 def test_a_diff_is_drawn_for_others(opened: Opened, report: Path) -> None:
@@ -175,6 +226,29 @@ def test_for_every_reader(  # noqa: PLR0917 - as many as there are
     assert ("rgb(21, 23, 26)" if dark else "rgb(251, 250, 246)") == paper
 
 
+def test_on_paper(opened: Opened, report: Path) -> None:
+    """What is closed is printed, and nothing longer than a sheet asks to stand on one: that leaves it blank."""
+    page = opened(report, width=720)
+    page.emulate_media(media="print")
+    tall = """[...document.querySelectorAll("body *")]
+        .filter(one => one.offsetHeight > 900 && getComputedStyle(one).breakInside !== "auto")
+        .map(one => one.outerHTML.slice(0, 80))"""
+
+    assert 3 == page.locator("details:not([open])").count()
+    assert all(table.is_visible() for table in page.locator("details table").all())
+    assert [] == page.evaluate(tall)
+    assert "avoid" == page.evaluate("getComputedStyle(document.querySelector('h3, h2')).breakAfter")
+    assert not page.locator(".cn-tools, .controls").first.is_visible()
+
+
+def test_text_is_as_large_as_the_browser_is_told(opened: Opened, report: Path, font_sizes: FontSizes) -> None:
+    """Whoever reads larger letters everywhere reads them here."""
+    page = opened(report)
+    plain = font_sizes(page, 16)
+    assert min(plain) >= 12
+    assert pytest.approx([1.5 * size for size in plain]) == font_sizes(page, 24)
+
+
 def test_text_of_others_stays_text(opened: Opened, tmp_path: Path, axe: Axe, keep: Keep) -> None:
     """Markup, codes and overrides are read as they are: nothing runs, nothing turns around, nothing is too wide."""
     html = run_page([pages_made.hostile_section(), pages_made.section()], title=pages_made.HOSTILE[0])
@@ -191,6 +265,15 @@ def test_text_of_others_stays_text(opened: Opened, tmp_path: Path, axe: Axe, kee
     assert 360 == page.evaluate("document.documentElement.scrollWidth")
     assert [] == axe(page)
     keep(page, "report-hostile-360")
+
+
+def test_two_runs_of_one_corpus(opened: Opened, tmp_path: Path, axe: Axe) -> None:
+    """No two regions have one name, so that a list of them says which is whose."""
+    two = [pages_made.section(facts=(("date", date),)) for date in ("1 May", "2 May")]
+    page = opened(written(tmp_path, run_page(two, title="two")))
+
+    assert page.get_by_role("region", name="Every question: random-bodies-mini, 2 May").is_visible()
+    assert [] == axe(page)
 
 
 def test_without_a_script_all_figures_are_there(opened: Opened, report: Path) -> None:

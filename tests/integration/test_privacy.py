@@ -64,6 +64,22 @@ def test_by_default_only_the_lines_asked_for_are_shown(lab: Lab) -> None:
     assert lab.about()["private"]
     assert ("hallucinated", "bonus") == hidden_of(lab.about())
     assert not (lab.folder / "corpus.txt").exists()
+    assert 0o600 == (lab.path / "h.html").stat().st_mode & 0o777
+
+
+def test_a_page_with_assets_is_for_the_user_alone(lab: Lab) -> None:
+    """What a test attaches too, in pytest-html's folder; a page that was there before, readable for all, as well."""
+    private(lab)
+    attached = "def test_mine(extras):\n    from pytest_html.extras import text\n    extras.append(text('a secret'))\n"
+    lab.write("test_own.py", attached)
+    lab.write("page/h.html", "older").chmod(0o644)
+    lab.grid(
+        "--kv-pairs", "q8_0/q4_0", "--kv-model", "control:robust", "--html", "page/h.html", "test_own.py", corpus="mine"
+    )
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (lab.path / "page").rglob("*.*")}
+    assert 0o600 == modes.pop("h.html")
+    modes.pop("style.css")
+    assert {0o600} == set(modes.values())
 
 
 def test_embedded_source_is_shown_and_kept(lab: Lab) -> None:

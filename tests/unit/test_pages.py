@@ -15,7 +15,7 @@ from jinja2 import UndefinedError
 
 from pytest_codeneedle.colours import Scale
 from pytest_codeneedle.page_model import HeatCell
-from pytest_codeneedle.pages import asset, is_ours, page, policy, run_fragment, run_page
+from pytest_codeneedle.pages import asset, is_ours, marks, page, policy, run_fragment, run_page
 
 SCRIPTS = sorted(path.name for path in files("pytest_codeneedle").joinpath("pages").iterdir() if ".js" in path.name)
 STYLES = sorted(path.name for path in files("pytest_codeneedle").joinpath("pages").iterdir() if ".css" in path.name)
@@ -154,7 +154,7 @@ def test_text_of_others_stays_text() -> None:
 
     assert {tag for tag, _ in Read(harmless).elements} | {"h3"} >= {tag for tag, _ in read.elements}
     assert not [name for _, attributes in read.elements for name in attributes if name.startswith("on")]
-    assert 2 + 1 == len(read.named("script"))
+    assert 2 + 2 == len(read.named("script"))
     assert not set("\x1b\x00\u202e\u2066\u2028") & set(html)
     assert pages_made.HOSTILE[1] in "".join(read.texts)
     assert r"\x1b[31mred\x1b[0m \x00 \u202egnirts" in "".join(read.texts)
@@ -224,6 +224,20 @@ def test_code_that_is_not_shown_is_said() -> None:
     items = (pages_made.item(1, ("q8_0", "q4_0"), "failed", diff=None),)
 
     assert "Of 1 failed no code is shown" in run_page([pages_made.section(items=items)], title="a")
+
+
+def test_runs_of_one_corpus_have_names_of_their_own() -> None:
+    """By their dates; the same run twice by a number; a corpus that stands alone needs none."""
+    first, second = (pages_made.section(facts=(("date", date),)) for date in ("1 May", "2 May"))
+    other = pages_made.section(corpus="other", facts=(("date", "1 May"),))
+
+    assert ["1 May", "2 May", ""] == marks([first, second, other])
+    assert ["1 May, run 1", "2 May", "1 May, run 2"] == marks([first, second, first])
+    assert [""] == marks([first])
+    labels = [one.get("aria-label") for one in Read(run_page([first, first], title="a")).named("div")]
+    named = [label for label in labels if label]
+    assert len(set(named)) == len(named) > 8
+    assert any(label.endswith(": random-bodies-mini, 1 May, run 2") for label in named)
 
 
 def test_a_missing_value_is_an_error() -> None:
