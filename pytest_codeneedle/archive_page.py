@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.archive_index import index_data
+from pytest_codeneedle.archive_index import build_order, index_data
 from pytest_codeneedle.figures import counted
 from pytest_codeneedle.page_parts import FLOORED
 from pytest_codeneedle.pages import page
@@ -20,7 +20,9 @@ def archive_page(summaries: Sequence[Mapping[str, Any]]) -> str:
     """The whole page of these summaries; the same for the same runs, in whatever order they come."""
     data = index_data(summaries)
     runs = data["runs"]
-    many = [counted(len({run[key] for run in runs} - {""}), key) for key in ("model", "build")]  # "" is not told
+    models = {run["model"] for run in runs} - {""}  # "" is not told
+    builds = {build_order(run["build"]) for run in runs} - {build_order("")}
+    many = [counted(len(models), "model"), counted(len(builds), "build")]
     corpora = len({run["corpus"] for run in runs})
     for run in runs:
         run["notes"] = _notes(run)
@@ -39,9 +41,11 @@ def archive_page(summaries: Sequence[Mapping[str, Any]]) -> str:
 def _notes(run: Mapping[str, Any]) -> list[str]:
     """What a person should know of a run beside its figures."""
     answered, items = run["asked"]
+    errors = run["errors"]
     return [
         *(["superseded: it went on"] if run["superseded"] else []),
-        *([f"partial: {answered} of {items} answers"] if answered < items else []),
+        *([f"partial: {answered} of {items} answers"] if answered + errors < items else []),
+        *([counted(errors, "error")] if errors else []),
         *(["private corpus"] if run["private"] else []),
     ]
 

@@ -35,6 +35,17 @@ def test_a_build_that_nobody_told_is_none() -> None:
     assert "3 runs, 1 model, 1 build, 1 corpus" in archive_page([made("a", "b2"), made("b", ""), made("c", "")])
 
 
+def test_a_build_is_one_however_it_is_written() -> None:
+    """llama.cpp's own number counts, not the words around it."""
+    assert "2 runs, 1 model, 1 build, 1 corpus" in archive_page([made("a", "b5873-abc"), made("b", "5873 (abc)")])
+
+
+def test_errors_make_no_part_of_a_run() -> None:
+    """Every question was asked; some gave no answer."""
+    assert "2 errors" in archive_page([made("a", answered=10, errors=2)])
+    assert "partial" not in archive_page([made("a", answered=10, errors=2)])
+
+
 def test_the_data_are_data() -> None:
     """For the script, as JSON that no name can end; an archive without any run is a page too."""
     page = archive_page([made("a", model="</script><script>alert(1)</script>")])
