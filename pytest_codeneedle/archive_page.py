@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _TITLE = "KV-cache recall: all runs"
+#: In this order: each uses what those before it put into `window.codeneedle`, and the last starts them.
+_SCRIPTS = ("archive_state.js", "archive_list.js", "archive_compare.js", "archive_history.js", "archive.js")
 
 
 def archive_page(summaries: Sequence[Mapping[str, Any]]) -> str:
@@ -30,7 +32,7 @@ def archive_page(summaries: Sequence[Mapping[str, Any]]) -> str:
         "archive.html",
         title=_TITLE,
         styles=("archive.css",),
-        scripts=("archive.js",),
+        scripts=_SCRIPTS,
         data=data,
         tone=_tone,
         figure=_figure,

@@ -8,7 +8,7 @@ import re
 from test_archive_index import made
 
 from pytest_codeneedle.archive_page import archive_page
-from pytest_codeneedle.pages import is_archive
+from pytest_codeneedle.pages import asset, is_archive, policy
 
 
 def test_every_run_has_a_row() -> None:
@@ -61,3 +61,19 @@ def test_the_same_runs_are_the_same_page() -> None:
     runs = [made(name, build) for name, build in (("a", "b2"), ("b", "b1"), ("c", "b1"))]
 
     assert archive_page(runs) == archive_page(runs[::-1])
+
+
+def test_each_script_uses_what_those_before_it_gave() -> None:
+    """Nothing of a later one, nothing that is not there; the policy lets all of them run."""
+    page = archive_page([made("a")])
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    given: set[str] = set()
+    for script in scripts:
+        taken = re.findall(r"const \{([^}]*)\} = window\.codeneedle;", script)
+        assert set(re.findall(r"\w+", " ".join(taken))) <= given
+        gives = re.findall(r"(?:window\.codeneedle = |Object\.assign\(window\.codeneedle, )\{([^}]*)\}", script)
+        given |= set(re.findall(r"\w+", " ".join(gives)))
+
+    names = ["archive_state.js", "archive_list.js", "archive_compare.js", "archive_history.js", "archive.js"]
+    assert [asset(name) for name in names] == scripts
+    assert policy(scripts) in page.replace("&#39;", "'")

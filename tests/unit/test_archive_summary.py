@@ -54,6 +54,19 @@ def test_no_cell_is_lower_than_the_reference(tmp_path: Path) -> None:
     assert summary(tmp_path, {"bf16/bf16": [20] * 6})["grids"][0]["worst"] is None
 
 
+@pytest.mark.parametrize("reference", [{"bf16/bf16": [None] * 6}, {}], ids=["has no answer", "was not asked"])
+def test_without_the_reference_the_worst_is_held_against_the_highest(
+    tmp_path: Path, reference: dict[str, list[float | None]]
+) -> None:
+    """None where all others are equal; else the lowest, and no difference to a reference is told."""
+    equal = {**reference, "bf16/q4_0": [19] * 6, "q4_0/bf16": [19] * 6, "q4_0/q4_0": [19] * 6}
+    lower = {**equal, "q4_0/bf16": [19] * 5 + [13]}
+
+    assert summary(tmp_path, equal)["grids"][0]["worst"] is None
+    worst = {"pair": "q4_0/bf16", "matched": 18.0, "difference": None}
+    assert worst == summary(tmp_path, lower)["grids"][0]["worst"]
+
+
 def test_a_run_without_answers_has_a_summary_too(tmp_path: Path) -> None:
     """A sweep whose servers did not come up."""
     found = summary(tmp_path, {"bf16/bf16": [None], "q4_0/q4_0": [None]})
