@@ -160,7 +160,7 @@
       const item = this.items[at];
       const row = made("tr");
       this.columns.forEach(([name, figure, shown], column) => {
-        const cell = made("td", figure ? { class: "cn-figure" } : {});
+        const cell = made("td", { class: figure ? "cn-figure" : `cn-${name}` });
         if (column === 0) cell.className = `cn-outcome-${item.outcome.replace(/[^a-z]/g, "-")}`;
         if (name !== "function") cell.textContent = shown(item);
         else cell.append(item.error || item.diff !== null ? this.opener(at, row) : made("span", {}, item.name));
