@@ -27,9 +27,11 @@ _FOREIGN = ("CODENEEDLE_MODEL", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "LLAMA_ATTN_
 
 @pytest.fixture(autouse=True, scope="session")
 def _interruptible() -> None:
-    """Processes that are started here can be interrupted, also where a shell started pytest in the background."""
+    """Processes that are started here can be ended, also where pytest was started in the background or with nohup."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)
