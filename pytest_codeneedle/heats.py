@@ -102,7 +102,8 @@ def on_one_scale(heats: Sequence[Heat]) -> list[Heat]:
     scales: dict[str, Scale] = {}
     for heat in heats:
         known = scales.get(heat.key, heat.scale)
-        scales[heat.key] = Scale(min(known.low, heat.scale.low), max(known.high, heat.scale.high))
+        low, high = min(known.low, heat.scale.low), max(known.high, heat.scale.high)
+        scales[heat.key] = replace(known, low=low, high=high)
     return [_noted(replace(heat, scale=scales[heat.key])) for heat in heats]
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .archives import write_archive
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -114,6 +116,23 @@ def opened(browser: Browser) -> Iterator[Opened]:
     yield opened
     opened.close()
     assert [] == opened.complaints
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The index of an archive of many kinds of runs, which tests look at and leave as it is."""
+    return write_archive(tmp_path_factory.mktemp("archive"))
+
+
+@pytest.fixture(scope="session")
+def text_end() -> Callable[[Page, str], float]:
+    """Where the text of the first element of a selector ends, in pixels from the left."""
+    script = """selector => {
+        const text = document.createRange();
+        text.selectNodeContents(document.querySelector(selector));
+        return text.getBoundingClientRect().right;
+    }"""
+    return lambda page, selector: float(page.evaluate(script, selector))
 
 
 @pytest.fixture(scope="session")

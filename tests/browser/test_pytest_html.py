@@ -110,17 +110,14 @@ def test_columns_are_sorted_by_keyboard(opened: Opened, report: Path) -> None:
     assert "ascending" == head(page, "function").get_attribute("aria-sort")
 
 
-def test_figures_stand_below_their_headers(opened: Opened, report: Path) -> None:
+def test_figures_stand_below_their_headers(
+    opened: Opened, report: Path, text_end: Callable[[Page, str], float]
+) -> None:
     """The name of a column ends where its figures end."""
     page = opened(report)
-    ends = """selector => {
-        const text = document.createRange();
-        text.selectNodeContents(document.querySelector(selector));
-        return text.getBoundingClientRect().right;
-    }"""
     head, figure = '#results-table th[data-column-type="matched"] > button', "#results-table tbody .col-matched"
 
-    assert page.evaluate(ends, head) == pytest.approx(page.evaluate(ends, figure), abs=1)
+    assert text_end(page, head) == pytest.approx(text_end(page, figure), abs=1)
 
 
 def test_a_diff_is_opened_by_keyboard(opened: Opened, report: Path, keep: Keep) -> None:

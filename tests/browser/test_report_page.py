@@ -77,17 +77,14 @@ def test_passes_have_a_column_where_there_are_several(opened: Opened, tmp_path: 
     assert "11" == page.locator(".cn-open td").first.get_attribute("colspan")
 
 
-def test_figures_stand_below_their_headers(opened: Opened, report: Path) -> None:
+def test_figures_stand_below_their_headers(
+    opened: Opened, report: Path, text_end: Callable[[Page, str], float]
+) -> None:
     """The name of a column ends where its figures end."""
     page = opened(report)
-    ends = """selector => {
-        const text = document.createRange();
-        text.selectNodeContents(document.querySelector(selector));
-        return text.getBoundingClientRect().right;
-    }"""
     head, figure = ".cn-list th:nth-child(6) > button", ".cn-list tbody td:nth-child(6)"
 
-    assert page.evaluate(ends, head) == pytest.approx(page.evaluate(ends, figure), abs=1)
+    assert text_end(page, head) == pytest.approx(text_end(page, figure), abs=1)
 
 
 def test_items_are_found(opened: Opened, report: Path) -> None:

@@ -166,6 +166,12 @@ def test_heatmaps_of_one_key_share_a_scale() -> None:
     assert one.note == shared[2].note
 
 
+def test_scales_of_differences_stay_so() -> None:
+    """Zero is in the middle of a shared scale as it is in that of each."""
+    smaller, larger = (rotation_heat(Grid({REFERENCE: Cell(REFERENCE, (most,), 0, 0)})) for most in (3.0, 6.5))
+    assert [Scale(-6.5, 6.5, diverging=True)] * 2 == [heat.scale for heat in on_one_scale([smaller, larger])]
+
+
 def test_depth_has_a_column_for_each_function() -> None:
     """In the order of the text, cells in that of the grid; a field without a score says so."""
     rows = placed(rows_of(sweep(on_k, pairs=(LOW, REFERENCE), functions=4)), 4)[::-1]
