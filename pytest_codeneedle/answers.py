@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.cleaning import clean
+from pytest_codeneedle.errors import AnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,17 +15,22 @@ if TYPE_CHECKING:
     from pytest_codeneedle.token_probs import Token
 
 _FENCE = "```"
+#: A token of code has few characters; the longest of any vocabulary are runs of spaces.
+_CHARACTERS_PER_TOKEN, _LEAST_CHARACTERS = 256, 2**16
 
 
 class AnswerWatch:
     """Follows one answer and says when its stream can be closed.
 
     `primary` are the lines asked for. A preamble does not count: lines are counted from the first one that is
-    among them, and fence lines never are. Where none of them comes, twice their number is enough.
+    among them, and fence lines never are. Where none of them comes, twice their number is enough. Of an answer of
+    `budget` tokens only so much text is taken as they can be.
     """
 
-    def __init__(self, primary: Sequence[str]) -> None:
+    def __init__(self, primary: Sequence[str], budget: float = math.inf) -> None:
         self.text = ""
+        self._most = _LEAST_CHARACTERS + _CHARACTERS_PER_TOKEN * budget
+        self._budget = budget
         stripped = [line.strip() for line in primary]
         # Blank lines at the ends are no part of a cleaned answer, so they cannot be waited for.
         self._wanted = len("\n".join(stripped).strip().split("\n"))
@@ -50,8 +57,17 @@ class AnswerWatch:
         return self.text[:end], self.text[end:]
 
     def feed(self, piece: str) -> bool:
-        """Add a piece of the stream; True once the lines are complete and the model is seen to run on."""
+        """Add a piece of the stream; True once the lines are complete and the model is seen to run on.
+
+        Raises AnswerError for more text than an answer of that budget can be.
+        """
         scanned = len(self.text)
+        if scanned + len(piece) > self._most:
+            msg = (
+                f"the answer has more than {self._most:.0f} characters, and it was to have {self._budget} tokens at "
+                "most: the server keeps to no limit (max_tokens, n_predict)"
+            )
+            raise AnswerError(msg, self.text)
         self.text += piece
         while self._complete_at is None and (line_end := self.text.find("\n", scanned)) >= 0:
             scanned = line_end + 1

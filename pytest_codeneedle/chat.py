@@ -36,7 +36,7 @@ class Chat:
     ) -> None:
         self.finish: str | None = None
         self._budget = budget
-        self._watch = AnswerWatch(primary)
+        self._watch = AnswerWatch(primary, budget)
         self._thinking = ""
         self._timings: Mapping[str, Any] = {}
         self._usage: Mapping[str, Any] = {}

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import time
+import json
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from pytest_codeneedle.answers import Answer, AnswerWatch
 from pytest_codeneedle.errors import AnswerError, BrokenAnswerError, LateAnswerError, PromptTooLongError
+from pytest_codeneedle.replies import PLAIN, Bound, Patience, TooLateError, TooMuchError, no_cookies, shown_seconds
 from pytest_codeneedle.sse import encodable, events
 from pytest_codeneedle.token_probs import TokenWatch
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
 
-#: Nothing for so long is a hang, where no deadline is known. A prompt that takes longer on a CPU is no hang where the
-#: build says how far it is: then something comes after each batch of it.
+#: Nothing of an answer for so long is a hang, where no deadline is known. A prompt that takes longer on a CPU is no
+#: hang where the build says how far it is: then it is further after each batch.
 READ_SECONDS = 3600.0
+#: For all of an answer then.
+ANSWER_SECONDS = 24 * 3600.0
 #: For requests in which the model has no part.
 REPLY_SECONDS = 600.0
+_HEALTH_SECONDS = _CONNECT_SECONDS = 10.0
 _OK = 200
 _SERVER_ERROR = 500
 #: Greedy, and nothing but greedy: the other samplers of the default chain cost time for every token.
@@ -39,8 +43,8 @@ class Client:
     ) -> None:
         self._http = httpx.Client(
             base_url=url,
-            headers=headers,
-            timeout=httpx.Timeout(READ_SECONDS, connect=10.0),
+            headers={**PLAIN, **(headers or {})},
+            cookies=no_cookies(),
             limits=httpx.Limits(max_keepalive_connections=0),
             trust_env=False,  # no proxy stands between this and 127.0.0.1
             transport=transport,
@@ -53,8 +57,8 @@ class Client:
     def healthy(self) -> bool:
         """Whether /health says ok; False while it loads and while nothing listens."""
         try:
-            return self._http.get("/health", timeout=10.0).status_code == _OK
-        except httpx.TransportError:
+            return self._reply("GET", "/health", None, _HEALTH_SECONDS)[0] == _OK
+        except AnswerError:
             return False
 
     def props(self) -> dict[str, Any]:
@@ -109,7 +113,7 @@ class Client:
         comes at a time. Raises PromptTooLongError, LateAnswerError, BrokenAnswerError where asking again may
         mend it, and AnswerError.
         """
-        watch, tokens = AnswerWatch(primary), TokenWatch(opening)
+        watch, tokens = AnswerWatch(primary, budget), TokenWatch(opening)
         watch.feed(opening)
         body = {**_GREEDY, "prompt": prompt, "n_predict": budget, "stream": True, "timings_per_token": True}
         if stop:
@@ -120,66 +124,88 @@ class Client:
             body["return_progress"] = True
         last: dict[str, Any] = {}
         closed = False
-        try:
-            with contextlib.closing(self._events(body, deadline_seconds)) as stream:
-                for event in stream:
-                    last = {**last, **event}
-                    content = encodable(str(event.get("content", "")))
-                    tokens.feed(event, content)
-                    runs_on = watch.feed(content)
-                    if event.get("stop"):
-                        break
-                    if runs_on and not full:
-                        closed = True
-                        break
-        except (httpx.ReadTimeout, httpx.WriteTimeout, TimeoutError) as error:
-            limit = READ_SECONDS if deadline_seconds is None else deadline_seconds
-            msg = f"no whole answer within {limit:.3g} s, {len(watch.text)} characters had come"
-            raise LateAnswerError(msg, watch.text) from error
-        except httpx.TransportError as error:
-            msg = f"the connection broke after {len(watch.text)} characters: {str(error) or type(error).__name__}"
-            raise BrokenAnswerError(msg, watch.text) from error
+        seconds = ANSWER_SECONDS if deadline_seconds is None else deadline_seconds
+        silent = min(seconds, READ_SECONDS)
+        request = self._http.build_request("POST", "/completion", json=body, timeout=_timeout(silent))
+        patience = Patience(Bound.to(len(request.content), seconds, budget, silent))
+        with _faults(watch, silent), contextlib.closing(self._events(request, patience)) as stream:
+            for event in stream:
+                content = encodable(str(event.get("content", "")))
+                if content or event.get("prompt_progress") != last.get("prompt_progress"):
+                    patience.sign_of_life()
+                last = {**last, **event}
+                tokens.feed(event, content)
+                runs_on = watch.feed(content)
+                if event.get("stop"):
+                    break
+                if runs_on and not full:
+                    closed = True
+                    break
         if not closed and not last.get("stop"):
             msg = f"the answer was cut off: the stream ended after {len(watch.text)} characters without a stop"
             raise BrokenAnswerError(msg, watch.text)
         answer = _answer(watch, last, closed=closed)
         return dataclasses.replace(answer, told=tokens.tokens(answer.stop))
 
-    def _events(
-        self, body: Mapping[str, object], deadline_seconds: float | None
-    ) -> Generator[dict[str, Any], None, None]:
-        """The events of one /completion; TimeoutError once they take longer than that."""
-        began = time.monotonic()
-        timeout = httpx.Timeout(READ_SECONDS if deadline_seconds is None else deadline_seconds, connect=10.0)
-
-        def in_time(pieces: Iterator[bytes]) -> Iterator[bytes]:
-            # Pieces that complete no event count too: a trickle would never run into the timeout of a read.
-            for piece in pieces:
-                if deadline_seconds is not None and time.monotonic() - began > deadline_seconds:
-                    raise TimeoutError
-                yield piece
-
-        with self._http.stream("POST", "/completion", json=body, timeout=timeout) as response:
+    def _events(self, request: httpx.Request, patience: Patience) -> Generator[dict[str, Any], None, None]:
+        """The events of one /completion, within what `patience` has for them."""
+        request.extensions.update(patience.extensions)
+        with patience, contextlib.closing(self._http.send(request, stream=True)) as response:
             if response.status_code != _OK:
-                response.read()
-                raise _refused(response)
-            yield from events(in_time(response.iter_bytes()))
+                raise _refused(response.status_code, patience.refusal(response))
+            yield from events(patience.pieces(response))
 
     def _json(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        status, content = self._reply(method, path, body, REPLY_SECONDS)
+        if status != _OK:
+            raise _refused(status, content)
         try:
-            response = self._http.request(method, path, json=body, timeout=REPLY_SECONDS)
-        except httpx.TransportError as error:
-            msg = f"{path}: {str(error) or type(error).__name__}"
-            late = isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout)
-            raise (LateAnswerError if late else BrokenAnswerError)(msg) from error
-        if response.status_code != _OK:
-            raise _refused(response)
-        try:
-            decoded: dict[str, Any] = response.json()
-        except ValueError as error:
+            decoded: dict[str, Any] = json.loads(content)
+        except (ValueError, RecursionError) as error:
             msg = f"{path}: the server's answer is not JSON: {error}"
             raise BrokenAnswerError(msg) from error
         return decoded
+
+    def _reply(self, method: str, path: str, body: object, seconds: float) -> tuple[int, bytes]:
+        """The status and the body of a reply that is no stream. Raises AnswerError."""
+        request = self._http.build_request(method, path, json=body, timeout=_timeout(seconds))
+        patience = Patience(Bound.to(len(request.content), seconds))
+        request.extensions.update(patience.extensions)
+        try:
+            with patience, contextlib.closing(self._http.send(request, stream=True)) as response:
+                read = patience.body if response.status_code == _OK else patience.refusal
+                return response.status_code, read(response)
+        except (httpx.RequestError, TooLateError) as error:
+            msg = f"{path}: {str(error) or type(error).__name__}"
+            late = isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout | TooLateError)
+            raise (LateAnswerError if late else BrokenAnswerError)(msg) from error
+        except TooMuchError as error:
+            msg = f"{path}: {error}"
+            raise AnswerError(msg) from error
+
+
+@contextlib.contextmanager
+def _faults(watch: AnswerWatch, silent_seconds: float) -> Iterator[None]:
+    """Faults on the way of an answer, as errors that hold what came of it; a read may be silent for so long."""
+    try:
+        yield
+    except (httpx.ReadTimeout, httpx.WriteTimeout, TooLateError) as error:
+        late = (
+            str(error)
+            if isinstance(error, TooLateError)
+            else f"no whole answer within {shown_seconds(silent_seconds)} s"
+        )
+        msg = f"{late}, {len(watch.text)} characters had come"
+        raise LateAnswerError(msg, watch.text) from error
+    except TooMuchError as error:
+        raise AnswerError(str(error), watch.text) from error
+    except httpx.RequestError as error:
+        msg = f"the connection broke after {len(watch.text)} characters: {str(error) or type(error).__name__}"
+        raise BrokenAnswerError(msg, watch.text) from error
+
+
+def _timeout(seconds: float) -> httpx.Timeout:
+    return httpx.Timeout(seconds, connect=_CONNECT_SECONDS)
 
 
 def _answer(watch: AnswerWatch, last: dict[str, Any], *, closed: bool) -> Answer:
@@ -199,16 +225,16 @@ def _answer(watch: AnswerWatch, last: dict[str, Any], *, closed: bool) -> Answer
     )
 
 
-def _refused(response: httpx.Response) -> AnswerError | PromptTooLongError:
+def _refused(status: int, content: bytes) -> AnswerError | PromptTooLongError:
     try:
-        error = response.json()["error"]
-    except (ValueError, KeyError, TypeError):
-        error = {"message": response.text[:500]}
+        error = json.loads(content)["error"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        error = {"message": content.decode("utf-8", "replace")[:500]}
     if isinstance(error, dict) and error.get("type") == "exceed_context_size_error":
         asked, there = error.get("n_prompt_tokens"), error.get("n_ctx")
         return PromptTooLongError(
             f"the prompt has {asked} tokens and the context {there}; raise it (--kv-n-ctx, -c), or leave that out"
         )
     said = error.get("message", error) if isinstance(error, dict) else error
-    kind = BrokenAnswerError if response.status_code >= _SERVER_ERROR else AnswerError
-    return kind(f"HTTP {response.status_code}: {said}")
+    kind = BrokenAnswerError if status >= _SERVER_ERROR else AnswerError
+    return kind(f"HTTP {status}: {said}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import re
 import time
 from dataclasses import dataclass
@@ -18,9 +19,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from pytest_codeneedle.chat import Chat
-from pytest_codeneedle.client import READ_SECONDS
 from pytest_codeneedle.errors import AnswerError, CellError, ConfigurationError, PromptTooLongError
 from pytest_codeneedle.http_refusals import Adaption, Refusal, Waiting, read_refusal, says_too_long
+from pytest_codeneedle.replies import PLAIN, Bound, Patience, Reply, TooLateError, TooMuchError, no_cookies
 from pytest_codeneedle.sse import events
 
 if TYPE_CHECKING:
@@ -31,8 +32,12 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _OK = 200
+_CONNECT_SECONDS = 10.0
 _COMPLETIONS = "/chat/completions"
 _LIST_SECONDS = 60.0  # a list of models needs no prompt to be read
+#: How long an answer may take of an engine whose speed nobody knows: it may have to load its model first, read six
+#: tokens a second (about three bytes each), and write one. Comments that keep a connection alive do not prolong it.
+LOAD_SECONDS, READ_BYTES_PER_SECOND, SECONDS_PER_TOKEN = 600.0, 20, 1.0
 _WRITABLE = re.compile(r"[!-\[\]-~]+")  # visible ASCII but the backslash, which programs read differently
 #: A proxy is for what is far: none stands between this and the machine's own addresses.
 _LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
@@ -108,6 +113,8 @@ class ChatClient:
         self._sleep, self._clock, self._now = sleep, clock, now
         self._adaptions: list[Adaption] = []
         self._http = httpx.Client(
+            headers=PLAIN,
+            cookies=no_cookies(),
             limits=httpx.Limits(max_keepalive_connections=0),
             auth=None if api_key is None else _signing(api_key),
             mounts=dict.fromkeys(_LOOPBACK),
@@ -142,11 +149,11 @@ class ChatClient:
         A busy server is waited for (see `http_refusals`). Raises PromptTooLongError and AnswerError.
         """
 
-        def read(response: httpx.Response, began: float) -> Answer:
-            return self._read(response, Chat(primary, self._clock, began, budget), full=full)
+        def read(reply: Reply) -> Answer:
+            return self._read(reply, Chat(primary, self._clock, reply.began, budget), full=full)
 
         with self._hiding():
-            answer = self._ask("POST", _COMPLETIONS, read, self._fields(messages, budget))
+            answer = self._ask("POST", _COMPLETIONS, read, self._fields(messages, budget), budget)
         # An echo service, or a model that was told too much: the key is not recorded with the answer.
         return dataclasses.replace(answer, text=self._hide_key(answer.text), after=self._hide_key(answer.after))
 
@@ -166,25 +173,33 @@ class ChatClient:
         self,
         method: str,
         path: str,
-        read: Callable[[httpx.Response, float], _T],
+        read: Callable[[Reply], _T],
         fields: Mapping[str, Any] | None = None,
+        budget: int = 0,
     ) -> _T:
-        """What `read` makes of the answer and the clock's time at the request, which is repeated where that helps."""
+        """What `read` makes of the reply, which is asked for again where that helps."""
         url, waiting = self.endpoint.url + path, Waiting()
-        timeout = httpx.Timeout(_LIST_SECONDS if fields is None else READ_SECONDS, connect=10.0)
         while True:
             body = None if fields is None else {**self._adapted(fields), **self.endpoint.request}
+            request = self._http.build_request(method, url, json=body)
+            bound = _bound(len(request.content), budget)
+            patience = Patience(bound, self._clock)
+            timeout = httpx.Timeout(bound.seconds, connect=_CONNECT_SECONDS)
+            request.extensions.update(patience.extensions, timeout=timeout.as_dict())
             began = self._clock()
             try:
-                with self._http.stream(method, url, json=body, timeout=timeout) as response:
+                with patience, contextlib.closing(self._http.send(request, stream=True)) as response:
                     if response.status_code == _OK:
-                        return read(response, began)
-                    response.read()
+                        return read(Reply(response, patience, began))
+                    said = patience.refusal(response).decode("utf-8", "replace")
             except httpx.RequestError as error:
                 there = "; is it running?" if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) else ""
                 msg = f"{method} {url}: {str(error) or type(error).__name__}{there}"
                 raise AnswerError(msg) from error
-            refusal = read_refusal(response.status_code, response.headers, response.text, self._hide)
+            except (TooLateError, TooMuchError) as error:
+                msg = f"{method} {url}: {_way_out(error)}"
+                raise AnswerError(msg) from error
+            refusal = read_refusal(response.status_code, response.headers, said, self._hide)
             if self._adapt(refusal, fields or {}):
                 continue
             pause = waiting.next(refusal, self._now())
@@ -193,23 +208,22 @@ class ChatClient:
                 raise refusal.error(f"{method} {url}{often}", self._hide)
             self._sleep(pause)
 
-    def _read(self, response: httpx.Response, chat: Chat, *, full: bool) -> Answer:
-        """The answer in a response, be it streamed or whole; one that goes on past its budget is closed."""
-        kind = response.headers.get("content-type", "")
+    def _read(self, reply: Reply, chat: Chat, *, full: bool) -> Answer:
+        """The answer in a reply, be it streamed or whole; one that goes on past its budget is closed."""
+        kind = reply.response.headers.get("content-type", "")
         if kind.startswith("text/html"):
-            msg = f"{response.url}: the answer is a page ({kind}); is this an OpenAI-compatible endpoint?"
+            msg = f"{reply.response.url}: the answer is a page ({kind}); is this an OpenAI-compatible endpoint?"
             raise AnswerError(msg)
         try:
             if kind.startswith("application/json"):
-                return self._whole(self._decoded(response), chat)
-            for event in events(response.iter_bytes()):
+                return self._whole(self._decoded(reply), chat)
+            for event in events(reply.patience.pieces(reply.response)):
                 runs_on = chat.take(event)
                 if chat.overran or (runs_on and chat.finish is None and not full):
                     return chat.answer(closed=not chat.overran)
-        except httpx.RequestError as error:
+        except (httpx.RequestError, TooLateError, TooMuchError) as error:
             if chat.finish is None:  # else only the counts at the end are missing
-                msg = f"the connection broke after {len(chat.text)} characters: {str(error) or type(error).__name__}"
-                raise AnswerError(msg, chat.text) from error
+                raise AnswerError(_broken(error, len(chat.text)), chat.text) from error
         except AnswerError as error:
             if says_too_long(str(error)):
                 raise PromptTooLongError(str(error)) from error
@@ -228,17 +242,17 @@ class ChatClient:
         chat.take(decoded)
         return chat.answer(closed=False)
 
-    def _decoded(self, response: httpx.Response, _began: float = 0.0) -> dict[str, Any]:
-        """The JSON object in a response; AnswerError where it is none, or an error."""
-        response.read()
+    def _decoded(self, reply: Reply) -> dict[str, Any]:
+        """The JSON object in a reply; AnswerError where it is none, or an error."""
+        url = reply.response.url
         try:
-            decoded = response.json()
-        except ValueError as error:
-            msg = f"{response.url}: the answer is not JSON: {error}; is this an OpenAI-compatible endpoint?"
+            decoded = json.loads(reply.patience.body(reply.response))
+        except (ValueError, RecursionError) as error:
+            msg = f"{url}: the answer is not JSON: {error}; is this an OpenAI-compatible endpoint?"
             raise AnswerError(msg) from error
         if not isinstance(decoded, dict) or decoded.get("error") is not None:
             what = "an error" if isinstance(decoded, dict) else "something else"
-            msg = f"{response.url}: the server answered with {what}: {self._hide(str(decoded))[:500]}"
+            msg = f"{url}: the server answered with {what}: {self._hide(str(decoded))[:500]}"
             raise AnswerError(msg)
         return decoded
 
@@ -274,6 +288,26 @@ class ChatClient:
                 error.response = self._key.hide(error.response)
             error.__cause__ = error.__context__ = None  # they may hold it too
             raise
+
+
+def _bound(sent: int, budget: int) -> Bound:
+    """That of a reply to a request of `sent` bytes; without a budget no model has a part in it."""
+    if not budget:
+        return Bound.to(sent, _LIST_SECONDS)
+    return Bound.to(sent, LOAD_SECONDS + sent / READ_BYTES_PER_SECOND + SECONDS_PER_TOKEN * budget, budget)
+
+
+def _broken(error: Exception, characters: int) -> str:
+    """What became of an answer of which only so much came."""
+    if isinstance(error, httpx.RequestError):
+        return f"the connection broke after {characters} characters: {str(error) or type(error).__name__}"
+    return f"{_way_out(error)} ({characters} characters of text had come)"
+
+
+def _way_out(error: Exception) -> str:
+    if isinstance(error, TooLateError):
+        return f"{error}; an endpoint that is so slow needs a shorter corpus, or a smaller max_tokens in its profile"
+    return f"{error}; is this an OpenAI-compatible endpoint?"
 
 
 def _signing(key: ApiKey) -> Callable[[httpx.Request], httpx.Request]:

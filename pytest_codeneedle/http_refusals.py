@@ -111,7 +111,7 @@ def read_refusal(status: int, headers: Mapping[str, str], body: str, hide: Calla
     """The refusal in this HTTP answer; `hide` takes secrets out of what is shown of it."""
     try:
         decoded = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         decoded = None
     words = "; ".join(dict.fromkeys(_words(decoded))) or body
     # Hidden before it is cut: half a key is a secret too.

@@ -19,11 +19,14 @@ def lines(pieces: Iterable[bytes]) -> Iterator[str]:
 
     It does not matter where the bytes are cut into pieces.
     """
-    rest = b""
+    begun: list[bytes] = []  # of a line that has not ended yet: joined once, however many pieces it comes in
     for piece in pieces:
-        *whole, rest = (rest + piece).split(b"\n")
-        yield from (line.decode("utf-8", "replace").removesuffix("\r") for line in whole)
-    yield rest.decode("utf-8", "replace")
+        first, *more = piece.split(b"\n")
+        begun.append(first)
+        for line in more:
+            yield b"".join(begun).decode("utf-8", "replace").removesuffix("\r")
+            begun = [line]
+    yield b"".join(begun).decode("utf-8", "replace")
 
 
 def events(pieces: Iterable[bytes]) -> Iterator[dict[str, Any]]:
@@ -52,7 +55,7 @@ def encodable(text: str) -> str:
 def _event(data: str) -> dict[str, Any]:
     try:
         event = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         msg = f"the server's stream holds something that is not JSON: {error}"
         raise BrokenAnswerError(msg) from error
     if not isinstance(event, dict):

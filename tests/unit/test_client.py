@@ -318,7 +318,7 @@ def test_a_server_that_hangs(error: Exception) -> None:
     assert "no whole answer within 75 s, 3 characters had come" == str(caught.value)
     assert "abc" == caught.value.response
 
-    with pytest.raises(LateAnswerError, match=r"^no whole answer within 3\.6e\+03 s, 0 characters"):
+    with pytest.raises(LateAnswerError, match=r"^no whole answer within 3600 s, 0 characters"):
         breaking(error).ingest("")
 
     with pytest.raises(LateAnswerError):

@@ -139,6 +139,7 @@ FLOORS = {
         "profiles",
         "program",
         "recall",
+        "replies",
         "resume",
         "room",
         "run_checks",
