@@ -72,7 +72,7 @@ def about_session(
         "request": dict(settings.request),
         "workers": at_once,
         "devices": list(settings.devices),
-        "threads": None if plan.program.own_threads else threads,
+        "threads": threads,
         "pairs": [str(pair) for pair in settings.pairs],
         "reference": str(settings.reference),
         "delta": settings.delta,

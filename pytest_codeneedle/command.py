@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.pasted import command_words, refuse_elsewhere
 from pytest_codeneedle.server_flags import (
     AUTOMATIC_LAYERS,
     OFF,
     ON,
     REMOTE,
+    ROUTER,
     Flag,
     flag_of,
     flag_of_variable,
@@ -32,11 +34,6 @@ _SECRET_NAME = re.compile(r"TOKEN|KEY|SECRET|PASSWORD", re.IGNORECASE)
 _SERVER = re.compile(r"llama-server(?:[-_][\w.+-]*)?(?:\.exe)?")
 #: The value of one of these may well be called like a server, and is none.
 _NAMES_A_FILE = ("-m", "--model", "-a", "--alias", "--log-file")
-_ELSEWHERE = ("docker", "podman", "nerdctl", "docker-compose", "kubectl", "ssh")
-_OTHER_USER = ("sudo", "doas", "su")
-_SHELLS = ("sh", "bash", "dash", "zsh", "ksh", "fish")
-_QUOTED = re.compile(r"""\\.|'[^']*'|"(?:\\.|[^"\\])*\"""", re.DOTALL)
-_OPERATOR = re.compile(r"^(?:\d*|&)[<>]|^[|&;]|[|&;]$|`|\$[\w({]")
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,8 @@ class UserCommand:
     `program` are the words that start the server, wrappers such as `numactl -N 0` in front; `environment` the
     NAME=value words before them. `arguments` is what every cell gets, in order and word for word. `model` is the
     path after -m (which is not among `arguments`), `remote_model` the name of one that the server fetches (whose
-    words are). `n_ctx` is the context in tokens, None where it is left to the model. `threads`: it says how many.
+    words are), `router` the argument that makes a router of it (`--models-preset FILE`). `n_ctx` is the context in
+    tokens, None where it is left to the model. `threads`: it says how many.
     `fitted`: it leaves it to llama.cpp to fit the layers on the GPU to free memory. `changes` has a line for each
     thing that does not stay as it was. `text` is the command on one line, without the values of keys and tokens.
     """
@@ -56,6 +54,7 @@ class UserCommand:
     arguments: tuple[str, ...]
     model: str | None
     remote_model: str | None
+    router: tuple[str, str] | None
     n_ctx: int | None
     threads: bool
     fitted: bool
@@ -99,14 +98,14 @@ def parse_command(text: str) -> UserCommand:
     Raises ConfigurationError where quotes do not close, where it needs a shell, where no program comes first,
     where the server would run in a container, on another machine or as another user, and for a flag without value.
     """
-    words = _words(text)
+    words = command_words(text)
     before = next((at for at, word in enumerate(words) if not _ASSIGNMENT.fullmatch(word)), len(words))
     rest = words[before:]
     end = _program_end(rest)
     if end == 0:
         msg = f"--kv-server {_shown(words)!r} names no program to start; {_WAY_OUT}"
         raise ConfigurationError(msg)
-    _refuse_elsewhere(rest[:end], rest[end:])
+    refuse_elsewhere(rest[:end], rest[end:])
     assigned, arguments = [_assigned(word) for word in words[:before]], list(_grouped(rest[end:]))
     given = [*assigned, *arguments]
     remote = _remote(given)
@@ -120,6 +119,7 @@ def parse_command(text: str) -> UserCommand:
         arguments=tuple(word for one in stay if not one.assigned for word in one.words),
         model=_last(given, "-m") if remote is None else None,
         remote_model=remote,
+        router=next(((one.name, one.value) for one in given if one.name in ROUTER), None),
         n_ctx=None if context is None else _tokens(context) or None,
         threads=any(one.name in ("-t", "-tb") for one in given),
         fitted=not fixed and fit not in OFF,
@@ -129,26 +129,6 @@ def parse_command(text: str) -> UserCommand:
         ),
         text=" ".join([*(one.shown for one in assigned), _shown(rest[:end]), *(one.shown for one in arguments)]),
     )
-
-
-def _words(text: str) -> list[str]:
-    """The words; a backslash at the end of a line goes on with the next. An operator of the shell's is refused."""
-    joined = re.sub(r"\\\r?\n", "", text)
-    try:
-        words = shlex.split(joined)
-    except ValueError as error:
-        msg = f"--kv-server {text!r}: {error}"
-        raise ConfigurationError(msg) from error
-    # Quoted or escaped it is no operator: such parts are blanked first, and there are as many words as before.
-    bare = re.split(r"[ \t\r\n]+", _QUOTED.sub("_", joined).strip(" \t\r\n"))
-    for word, seen in zip(words, bare, strict=False):  # no word at all is one empty string for re.split
-        if _OPERATOR.search(seen):
-            msg = (
-                f"--kv-server: no shell reads this command, and {word!r} is for one; leave it out, or write what the "
-                "shell would put there (in quotes it is taken as it is)"
-            )
-            raise ConfigurationError(msg)
-    return words
 
 
 def _program_end(words: Sequence[str]) -> int:
@@ -173,28 +153,6 @@ def _is_server(word: str, before: str) -> bool:
 
 def _file_name(word: str) -> str:
     return re.split(r"[/\\]", word)[-1].lower()
-
-
-def _refuse_elsewhere(program: Sequence[str], rest: Sequence[str]) -> None:
-    if _file_name(program[-1]) in _SHELLS and rest[:1] == ["-c"]:
-        msg = (
-            f"--kv-server: {program[-1]} -c hides a command from the grid, which has to change it; give that command "
-            "itself, or a script"
-        )
-        raise ConfigurationError(msg)
-    for name in map(_file_name, program):
-        if name in _ELSEWHERE:
-            msg = (
-                f"--kv-server: a server behind {name} has ports, paths and a log of its own, and the grid has to "
-                "control them; give the command of a llama-server that runs here, as a process of yours"
-            )
-            raise ConfigurationError(msg)
-        if name in _OTHER_USER:
-            msg = (
-                f"--kv-server: a server that {name} starts belongs to another user and could outlive the run; "
-                f"leave {name} out"
-            )
-            raise ConfigurationError(msg)
 
 
 def _pair(word: str) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from pytest_codeneedle.prepare import Counted, count, counting_args, deadline_se
 from pytest_codeneedle.prompts import shared_prefix
 from pytest_codeneedle.session import GridSession
 from pytest_codeneedle.settings import read_settings
+from pytest_codeneedle.workers import threads_each
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,7 +63,7 @@ def _print(lines: Iterable[str]) -> None:
 def forecast(plan: Plan, servers: int) -> Forecast:
     """What the plan takes with so many servers at once. Raises ConfigurationError and CellError."""
     model = plan.model.file(plan.settings.start, cache_folder())
-    threads = plan.model.threads(cores() // servers)
+    threads = threads_each(plan.program, plan.model, plan.settings.server_args, cores() // servers)
     args = counting_args(plan, model, threads)
     with (
         tempfile.TemporaryDirectory(prefix="codeneedle-") as folder,
@@ -74,7 +75,7 @@ def forecast(plan: Plan, servers: int) -> Forecast:
             corpora=tuple(_corpus(counted, name, server) for name in plan.corpora),
             order=tuple(map(plan.label, plan.cells)),
             servers=servers,
-            threads=None if plan.program.own_threads else threads,
+            threads=threads,
             load_seconds=server.load_seconds,
             model_mib=file_mib(model or Path(str(counted.props.get("model_path") or ""))),
             speed=plan.settings.speed or _measured(counted, server),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.figures import counted
 from pytest_codeneedle.grid import NOT_PLANNED
 from pytest_codeneedle.kvtypes import KVPair, by_precision
 from pytest_codeneedle.progress import duration
@@ -57,14 +58,14 @@ class CorpusForecast:
 class Forecast:
     """What a whole session takes. `order` are the labels of its cells as they will be asked.
 
-    `threads` is None where the user's own command says how many; `speed` where the server tells no times. With
-    `runs_on` answers may be longer than the lines asked for.
+    `threads` are those of each; `speed` is None where the server tells no times. With `runs_on` answers may be longer
+    than the lines asked for.
     """
 
     corpora: tuple[CorpusForecast, ...]
     order: tuple[str, ...]
     servers: int
-    threads: int | None
+    threads: int
     load_seconds: float
     model_mib: float | None
     speed: Speed | None
@@ -146,8 +147,7 @@ def numbered(labels: Sequence[str]) -> list[str]:
 
 
 def _totals(forecast: Forecast) -> list[tuple[str, str]]:
-    count = forecast.threads
-    threads = "threads as your command says" if count is None else f"{count} thread{'s' * (count > 1)} each"
+    threads = f"{counted(forecast.threads, 'thread')} each"
     starts = f"{len(forecast.order)} starts of {forecast.load_seconds:.1f} s"
     runs_on = ", and no more of them" if forecast.runs_on else ""
     model = "unknown" if forecast.model_mib is None else f"{forecast.model_mib:,.1f} MiB"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,9 @@ from pytest_codeneedle.cells import Place, calibrated, ordered
 from pytest_codeneedle.corpus import Corpus, load_corpus
 from pytest_codeneedle.devices import refuse_two_pins
 from pytest_codeneedle.errors import ConfigurationError, CorpusError, ModelError
-from pytest_codeneedle.machine import cache_folder
+from pytest_codeneedle.machine import cache_folder, expanded
 from pytest_codeneedle.models import DEFAULT_MODEL, Model
+from pytest_codeneedle.presets import preset_commands
 from pytest_codeneedle.profiles import known_profiles
 from pytest_codeneedle.program import ServerProgram, find_program
 from pytest_codeneedle.prompts import Question, Task, questions
@@ -162,10 +164,23 @@ def chosen_model(settings: Settings, program: ServerProgram) -> Model:
             )
             raise ConfigurationError(msg)
         return Model(named, settings.model_name, chosen=True, remote=program.remote_model is not None)
+    if settings.model is None and program.router is not None:
+        raise ConfigurationError(_no_router(settings, *program.router))
     if settings.model is None and settings.model_name is not None:
         msg = f'model profile {settings.model_name!r} names no file: add path = "MODEL.gguf" to it'
         raise ModelError(msg)
     return Model(settings.model or DEFAULT_MODEL, settings.model_name, chosen=settings.model is not None)
+
+
+def _no_router(settings: Settings, flag: str, value: str) -> str:
+    """What to give instead of a router: the command of one of its models, where its preset can be read."""
+    commands = preset_commands(settings.start / expanded(value)) if flag == "--models-preset" else []
+    way = f"for instance --kv-server={shlex.quote(commands[0])}" if commands else "llama-server -m MODEL.gguf"
+    others = f" (one of {len(commands)} models in it)" if len(commands) > 1 else ""
+    return (
+        f"--kv-server: {flag} {value} makes a router of several models, and one is asked; give the command of that "
+        f"model alone, {way}{others}"
+    )
 
 
 def plan_corpus(settings: Settings, corpus: Corpus) -> CorpusPlan:

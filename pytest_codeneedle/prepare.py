@@ -28,6 +28,7 @@ from pytest_codeneedle.prepared import (
 from pytest_codeneedle.program import ServerArgs
 from pytest_codeneedle.resume import Target, identity_of, open_targets, release
 from pytest_codeneedle.thinking import settle
+from pytest_codeneedle.workers import threads_each
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +60,7 @@ def prepare(plan: Plan, workers: int) -> tuple[Plan, dict[str, Prepared], dict[s
     targets = open_targets(plan, moment, early, but=unknown)
     stored = {name: target.stored_as(early[name], but=unknown) for name, target in targets.items()}
     try:
-        settling = _Settling(plan, model, workers, plan.model.threads(cores() // workers), targets, moment)
+        settling = _Settling(plan, model, workers, _threads(plan, cores() // workers), targets, moment)
         settled_before = model is not None and all(_says_all(plan, name, about) for name, about in stored.items())
         return settling.from_record(stored, sha256) if settled_before else settling.by_server(stored, sha256, cache)
     except BaseException as error:
@@ -207,7 +208,7 @@ def trim_alone(plan: Plan) -> Plan:
     if all(chosen.corpus.max_tokens is None for chosen in plan.corpora.values()):
         return plan
     model = plan.model.file(plan.settings.start, cache_folder())
-    args = counting_args(plan, model, plan.model.threads(cores()))
+    args = counting_args(plan, model, _threads(plan, cores()))
     with tempfile.TemporaryDirectory(prefix="codeneedle-") as folder:
         try:
             with launched(args, Path(folder) / "tokenize.log", deadline_seconds=deadline_seconds(model)) as server:
@@ -229,6 +230,10 @@ def trimmed(plan: Plan, server: LlamaServer) -> Plan:
 def deadline_seconds(model: Path | None) -> float:
     """How long the counting server may take until it is ready."""
     return FETCH_DEADLINE_SECONDS if model is None else LOAD_DEADLINE_SECONDS
+
+
+def _threads(plan: Plan, share: int) -> int:
+    return threads_each(plan.program, plan.model, plan.settings.server_args, share)
 
 
 def counting_args(plan: Plan, model: Path | None, threads: int) -> ServerArgs:

@@ -75,7 +75,10 @@ def ask_help(command: Sequence[str], label: str, environment: Sequence[tuple[str
         msg = f"the server {label} does not answer --help: {error}; give the path of a llama-server"
         raise ServerNotFoundError(msg) from error
     if "--cache-type-k" not in said:
-        msg = f"{label} is not a llama-server: its --help knows no --cache-type-k"
+        msg = (
+            f"{label} is not a llama-server: its --help knows no --cache-type-k; a server of another kind that runs "
+            "already is measured by its URL, as one cell"
+        )
         raise ServerNotFoundError(msg)
     return said
 

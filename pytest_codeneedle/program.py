@@ -19,6 +19,7 @@ from pytest_codeneedle.command import UserCommand, looks_like_command, parse_com
 from pytest_codeneedle.devices import pins
 from pytest_codeneedle.errors import ConfigurationError, ServerNotFoundError
 from pytest_codeneedle.machine import expanded
+from pytest_codeneedle.pasted import argument_words, refuse_elsewhere
 from pytest_codeneedle.probe import Known, ask_help, ask_version, known_arguments, knows
 from pytest_codeneedle.rotation import environment as rotated
 
@@ -48,6 +49,8 @@ _RESERVED = {
     "--hf-repo": "--kv-model",
     "-mu": "--kv-model",
     "--model-url": "--kv-model",
+    "--models-preset": "--kv-model: one model is asked",
+    "--models-dir": "--kv-model: one model is asked",
     "--no-cache-prompt": "nothing: the prompt cache holds the corpus",
     "--api-key": "nothing: servers listen on 127.0.0.1 only",
     "--api-key-file": "nothing: servers listen on 127.0.0.1 only",
@@ -77,8 +80,8 @@ class ServerProgram:
     `command` starts it. `flash_attn`, `log_level` and `optional` are the grid's arguments as this build knows them,
     and `left_out` those that it does not know (see `Known`); `release` is its version where that is known without
     asking. The rest is of a user's command, as `UserCommand` has it: `arguments` for every server, its model, its
-    context in tokens; `own_threads` where it says how many, `given`, its text, and `advice` on it. `may_wrap`: the
-    process that is started may not be the server itself.
+    context in tokens, `router` where it is one (`--models-preset FILE`); `own_threads` where it says how many, `given`,
+    its text, and `advice` on it. `may_wrap`: the process that is started may not be the server itself.
     """
 
     command: tuple[str, ...]
@@ -89,6 +92,7 @@ class ServerProgram:
     changes: tuple[str, ...] = ()
     model: str | None = None
     remote_model: str | None = None
+    router: tuple[str, str] | None = None
     n_ctx: int | None = None
     own_threads: bool = False
     given: str | None = None
@@ -147,7 +151,8 @@ class ServerArgs:
 
     def argv(self, port: int) -> list[str]:
         """The command line. Everything that llama.cpp would fit to free memory is pinned, and the last word wins."""
-        own = self.threads is None or self.program.own_threads
+        # llama.cpp takes -t for batches too: given by the user it replaces both.
+        own = self.threads is None or self.program.own_threads or _names_threads(self.extra)
         threads = () if own else ("-t", str(self.threads), "-tb", str(self.threads))
         return [
             *self.program.command,
@@ -161,6 +166,10 @@ class ServerArgs:
             *self.program.optional,
             *self.extra,
         ]
+
+
+def _names_threads(words: Sequence[str]) -> bool:
+    return any(word.partition("=")[0] in ("-t", "--threads") for word in words)
 
 
 def without_threads(words: Sequence[str]) -> list[str]:
@@ -180,11 +189,7 @@ def parse_server_args(text: str, *, options: bool = True) -> tuple[str, ...]:
 
     `options` says that the caller has the options that stand for those, and is to name them.
     """
-    try:
-        words = tuple(shlex.split(text))
-    except ValueError as error:
-        msg = f"server arguments {text!r}: {error}"
-        raise ConfigurationError(msg) from error
+    words = tuple(argument_words(text, "server arguments"))
     for word in words:
         name = word.split("=", 1)[0]
         if name in _SECRET:
@@ -210,6 +215,7 @@ def find_program(setting: str | None) -> ServerProgram:
     if setting and looks_like_command(setting) and not _exists(setting):
         return _commanded(parse_command(setting))
     if setting:
+        refuse_elsewhere((setting,))
         path = shutil.which(setting) or shutil.which(str(expanded(setting)))
         if path is None:
             url = f", or http://{setting} for one that runs already" if _ADDRESS.match(setting) else ""
@@ -285,6 +291,7 @@ def _commanded(user: UserCommand) -> ServerProgram:
         advice=(_FIT_LEFT_ON,) if user.fitted and knows(said, "--fit") else (),
         model=user.model,
         remote_model=user.remote_model,
+        router=user.router,
         n_ctx=user.n_ctx,
         own_threads=user.threads,
         given=user.text,

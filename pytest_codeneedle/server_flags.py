@@ -18,6 +18,7 @@ _CELL = "set per cell"
 _PORT = "a free port is taken"
 _LOCAL = "servers listen on 127.0.0.1 only"
 _LOG = "the validity of a cell is read from the log"
+_ONE_MODEL = "one model is asked"
 _PROMPT = "the prompt cache holds the corpus"
 
 
@@ -66,6 +67,11 @@ FLAGS = (
     Flag(("--no-cache-prompt",), "LLAMA_ARG_NO_CACHE_PROMPT", _PROMPT, value=False),
     # Older servers cut answers off at this length, whatever a request says.
     Flag(("-n", "--predict", "--n-predict"), "LLAMA_ARG_N_PREDICT", "set per question", ("-1",)),
+    # A router starts servers of its own, whose models are in files that only it reads.
+    Flag(("--models-preset",), "LLAMA_ARG_MODELS_PRESET", _ONE_MODEL),
+    Flag(("--models-dir",), "LLAMA_ARG_MODELS_DIR", _ONE_MODEL),
+    Flag(("--models-max",), "LLAMA_ARG_MODELS_MAX", _ONE_MODEL),
+    Flag(("--models-autoload", "--no-models-autoload"), "LLAMA_ARG_MODELS_AUTOLOAD", _ONE_MODEL, value=False),
     # What is read, and given to the server in another place.
     Flag(("-m", "--model"), "LLAMA_ARG_MODEL", "a later word names the model"),
     Flag(("-c", "--ctx-size"), "LLAMA_ARG_CTX_SIZE", "a later word sets the context"),
@@ -80,6 +86,8 @@ FLAGS = (
     Flag(("-ngl", "--gpu-layers", "--n-gpu-layers"), "LLAMA_ARG_N_GPU_LAYERS"),
     Flag(("-fit", "--fit"), "LLAMA_ARG_FIT"),
 )
+#: Each names where a router finds its models.
+ROUTER = ("--models-preset", "--models-dir")
 #: Each names a model that the server fetches.
 REMOTE = ("-hf", "-mu", "-dr")
 _PRESET = re.compile(r"--(?!spec-)(?P<model>[\w.-]+-(?:default|spec))")

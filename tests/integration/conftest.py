@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpcore  # noqa: F401 - httpx maps its exceptions once per process; pytester forgets what it loads
+import numpy as np  # noqa: F401 - loads once per process, likewise
 import pytest
 
-import pytest_codeneedle.reference_model  # noqa: F401 - numpy loads once per process, likewise
 from pytest_codeneedle.machine import cache_folder
 
 from .lab import GRID, PATIENCE_SECONDS, RUNS, Lab

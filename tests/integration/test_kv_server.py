@@ -137,8 +137,18 @@ def test_command_with_a_model(lab: Lab) -> None:
     assert DONE == matched(lab.grid(*PAIR, "--kv-server", command))
     about = lab.about()
     assert ("own.gguf", str(lab.path / "own.gguf")) == (about["model"], about["model_file"])
-    assert about["threads"] is None
+    assert 1 == about["threads"]
     assert lab.folder.name.startswith("tiny__own__")
+
+
+def test_command_of_a_router(lab: Lab) -> None:
+    """Its models are in a file that the router alone reads: the command of one of them is to be given, and how."""
+    lab.write("presets.ini", "[*]\nngl = 99\n[qwen]\nmodel = m.gguf\n[gemma]\nmodel = g.gguf\n")
+
+    assert (
+        "--models-preset presets.ini makes a router of several models, and one is asked; give the command of that "
+        "model alone, for instance --kv-server='llama-server -m m.gguf -ngl 99' (one of 2 models in it)"
+    ) in lab.refused(*PAIR, "--corpus", "tiny", "--kv-server", f"{COMMAND} --models-preset presets.ini")
 
 
 def test_command_that_fetches_its_model(lab: Lab) -> None:

@@ -85,7 +85,6 @@ def test_servers_share_the_work(servers: int, share: int) -> None:
         ({"speed": Speed(500, 2.25)}, "speed          reads 500 tokens/s, writes 2.2: measured at an empty context"),
         ({"speed": Speed(500, 30)}, "time           at least 1:45: longer contexts are slower (--kv-speed)"),
         ({"speed": None}, "time           unknown: the server tells no times; give --kv-speed READ,WRITE"),
-        ({"threads": None}, "servers        1 at once, threads as your command says; 3 starts of 2.0 s"),
         ({"threads": 1}, "servers        1 at once, 1 thread each; 3 starts of 2.0 s"),
         ({"model_mib": None}, "model file     unknown"),
         ({"runs_on": True}, "answer tokens  2,700: the lines asked for, and no more of them"),

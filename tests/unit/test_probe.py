@@ -154,7 +154,7 @@ def test_another_program_is_no_llama_server(tmp_path: Path) -> None:
     """It is named as its label says."""
     reason = "label is not a llama-server: its --help knows no --cache-type-k"
 
-    with pytest.raises(ServerNotFoundError, match=rf"^{re.escape(reason)}$"):
+    with pytest.raises(ServerNotFoundError, match=rf"^{re.escape(reason)}; a server of another kind"):
         ask_help(program(tmp_path, "echo usage"), "label")
 
 

@@ -75,6 +75,23 @@ def test_threads_may_be_left_to_llama_cpp() -> None:
     assert set() == {"-t", "-tb"} & set(args)
 
 
+@pytest.mark.parametrize(
+    ("extra", "threads"),
+    [
+        ("-t 1", ["-t", "1"]),
+        ("--threads=1", ["--threads=1"]),
+        ("-t 1 -tb 4", ["-t", "1", "-tb", "4"]),
+        ("-tb 4", ["-t", "2", "-tb", "2", "-tb", "4"]),
+    ],
+)
+def test_threads_of_the_users_replace_both_counts(extra: str, threads: list[str]) -> None:
+    """llama.cpp takes -t for batches too, and the grid's -tb must not stay beside it."""
+    argv = ServerArgs(PROGRAM, Path("m"), KVPair("f16", "f16"), 512, 2, parse_server_args(extra)).argv(1)
+    words = [at for at, word in enumerate(argv) if word.partition("=")[0] in ("-t", "-tb", "--threads")]
+
+    assert threads == [word for at in words for word in argv[at : at + 1 + ("=" not in argv[at])]]
+
+
 def test_a_users_words_stand_before_those_of_the_grid() -> None:
     """The last one wins; threads that they chose are theirs, and a model that their words name is not named again."""
     program = replace(PROGRAM, arguments=("-hf", "org/repo", "-t", "8"), own_threads=True)
@@ -249,7 +266,7 @@ def test_another_program_is_not_a_llama_server(tmp_path: Path) -> None:
 
     with pytest.raises(
         ServerNotFoundError,
-        match=rf"^{re.escape(str(path))} is not a llama-server: its --help knows no --cache-type-k$",
+        match=rf"^{re.escape(str(path))} is not a llama-server: its --help knows no --cache-type-k; a server of",
     ):
         find_program(str(path))
 
@@ -355,7 +372,10 @@ def test_a_command_of_another_program(tmp_path: Path) -> None:
     """Its help tells, as for a path."""
     path = script(tmp_path, "usage: something else")
 
-    with pytest.raises(ServerNotFoundError, match=r"is not a llama-server: its --help knows no --cache-type-k$"):
+    with pytest.raises(
+        ServerNotFoundError,
+        match=r"is not a llama-server: its --help knows no --cache-type-k; a server of",
+    ):
         find_program(command(path, "-ngl 99"))
 
 
