@@ -102,7 +102,8 @@ class Calibration:
         return (
             f"{head}. A model that is floored says nothing about its cache: the sweep ends here, what was recorded is "
             "kept. Look at the chat template (--kv-think), ask a shorter corpus or a better model, or lower "
-            "--kv-calibrate-min, with --kv-resume, so that nothing is asked twice; --kv-calibrate off asks all the "
+            "--kv-calibrate-min, with --kv-resume, so that nothing is asked twice (under "
+            f"{_percent(DEFAULT_MINIMUM)} losses are told, and no pair is recommended); --kv-calibrate off asks all the "
             "same."
         )
 
@@ -119,6 +120,14 @@ def calibration(rows: Iterable[Mapping[str, Any]], reference: str, *, lines: int
     share = math.fsum(means) / (lines * len(means)) if means else None
     error = str(errors[0].get("error") or "") if errors else ""
     return Calibration(reference, share, minimum, len(errors), error, scored=len(means), functions=len(functions))
+
+
+def leaves_little(mean: float, lines: float) -> bool:
+    """Whether a reference with this mean of its `lines` has little to lose, whatever minimum the user gave.
+
+    It shows losses, but not that there is none: nothing is recommended on it.
+    """
+    return mean < DEFAULT_MINIMUM * lines
 
 
 def unknown(reason: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pytest_codeneedle.margin_grid import differences
 from pytest_codeneedle.marginals import Side, side
 from pytest_codeneedle.paired import ALPHA, Contrast, contrasts, holm
 from pytest_codeneedle.power import least_for_family
+from pytest_codeneedle.verdict_lines import trend_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -182,11 +183,4 @@ def _trend(found: Side) -> str:
     trend = found.trend
     if trend.p is None or trend.slope is None:
         return ""  # the verdict on lines has said why
-    told = "they fall with its bits" if trend.verdict == "trend" else "no trend"
-    if trend.rises:
-        told += ", they rise"
-    if trend.tied:
-        return f"trend of margins over {found.name}: {told}, {p_is(trend.p)}, all types equal"
-    interval = span(trend.slope.interval, _DECIMALS)
-    slope = f"{signed(trend.slope.mean, _DECIMALS)} nats per bit{interval and f' ({interval})'}"
-    return f"trend of margins over {found.name}: {told}, {p_is(trend.p)}; {slope}"
+    return f"trend of margins over {found.name}: {trend_words(trend, 'the mean', 'nats', _DECIMALS)}"

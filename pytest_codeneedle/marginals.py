@@ -6,6 +6,7 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from pytest_codeneedle.headroom import Headroom
 from pytest_codeneedle.kvtypes import BITS, KVPair, by_precision
 from pytest_codeneedle.paired import Contrast, contrasts
 from pytest_codeneedle.trend import Trend, page_trend
@@ -67,8 +68,8 @@ class Side:
         }
 
 
-def side(cells: Cells, name: Name, reference: KVPair) -> Side:
-    """The marginals and the trend of K or of V.
+def side(cells: Cells, name: Name, reference: KVPair, lines: float | None = None) -> Side:
+    """The marginals and the trend of K or of V. Of values from 0 to `lines` no interval lies beyond what can be.
 
     A function's value at a type is its mean over those types of the other side at which it was answered with every
     type of this one: all its values are then made of the same columns, and nothing but the type differs between them.
@@ -88,8 +89,8 @@ def side(cells: Cells, name: Name, reference: KVPair) -> Side:
         types=types,
         across=by_precision(across),
         functions=tuple(found),
-        marginals=_marginals(types, blocks, _halves(reference, name)[0]),
-        trend=page_trend([BITS.get(one, 0.0) for one in types], blocks),
+        marginals=_marginals(types, blocks, _halves(reference, name)[0], lines),
+        trend=page_trend([BITS.get(one, 0.0) for one in types], blocks, most=lines),
     )
 
 
@@ -109,12 +110,15 @@ def _columns(answered: Cells, name: Name, types: Sequence[str], function: str) -
     return columns
 
 
-def _marginals(types: Sequence[str], blocks: Sequence[Sequence[float]], base: str) -> tuple[Marginal, ...]:
+def _marginals(
+    types: Sequence[str], blocks: Sequence[Sequence[float]], base: str, lines: float | None
+) -> tuple[Marginal, ...]:
     """One for each type; none where there is no block."""
     if not blocks:
         return ()
     by_type = dict(zip(types, zip(*blocks, strict=True), strict=True))
     others = [one for one in types if one != base] if base in by_type else []
     differences = [[mine - its for mine, its in zip(by_type[one], by_type[base], strict=True)] for one in others]
-    against = dict(zip(others, contrasts(differences), strict=True))
+    room = Headroom(by_type.get(base, ()), lines)
+    against = dict(zip(others, map(room.cut, contrasts(differences)), strict=True))
     return tuple(Marginal(one, statistics.fmean(by_type[one]), against.get(one)) for one in types)

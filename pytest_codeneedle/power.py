@@ -24,6 +24,8 @@ LEAST_ONE_WAY = math.ceil(1 - math.log2(ALPHA))
 class Detectable:
     """The mean `loss` of lines that `n` functions would have shown; None, with the `reason`, where they can show none.
 
+    Where it is more than there is to lose, they can show none either.
+
     The larger of two figures, both for a power of 0.8. `floor`: without any noise, where each function loses one line
     with this chance, the six that are needed lose one (with 16 functions: 0.45). `noise`: at the paired `sd` of this
     run; None where there is no sd. It is the figure of the t test and half a step of the sum (Yates), for lines are
@@ -51,18 +53,27 @@ class Detectable:
         }
 
 
-def detectable(n: int, sd: float | None, *, level: float = ALPHA / 2) -> Detectable:
+def detectable(
+    n: int, sd: float | None, *, level: float = ALPHA / 2, there: float = math.inf, losing: int | None = None
+) -> Detectable:
     """What a contrast of `n` functions sees, whose differences have this `sd` in lines.
 
-    `level` is that of a loss: half of ALPHA where the contrast is two-sided and the only one.
+    `level` is that of a loss: half of ALPHA where the contrast is two-sided and the only one. They have `there` lines
+    on average to lose, and `losing` of them have any; None for all.
     """
     needed = least_one_way(level)
     if n < needed:
         return Detectable(n, sd=sd, reason=too_few(n, needed))
-    # The q with P(Binomial(n, q) >= needed) = POWER.
-    floor = float(betaincinv(needed, n - needed + 1, POWER))
+    able = n if losing is None else losing
+    if able < needed:
+        return Detectable(n, sd=sd, reason=f"its reference has lines to lose in {able} of {n} functions")
+    # The q with P(Binomial(able, q) >= needed) = POWER, as a mean over all n.
+    floor = float(betaincinv(needed, able - needed + 1, POWER)) * able / n
     noise = None if sd is None else sd * _standardised(n, level) + 1 / n
-    return Detectable(n, max(floor, noise or 0.0), floor, noise, sd)
+    loss = max(floor, noise or 0.0)
+    if loss > there:
+        return Detectable(n, None, floor, noise, sd, f"its reference recalls {there:.1f} lines")
+    return Detectable(n, loss, floor, noise, sd)
 
 
 def least_one_way(level: float) -> int:

@@ -53,17 +53,26 @@ def stages(pairs: Sequence[KVPair], reference: KVPair) -> Stages:
     return Stages(*found)
 
 
-def settled(cells: Cells, pairs: Sequence[KVPair], reference: KVPair, stage: int, *, delta: float) -> str | None:
+def settled(  # noqa: PLR0913 - a grid, a stage, and what its verdicts are held to
+    cells: Cells,
+    pairs: Sequence[KVPair],
+    reference: KVPair,
+    stage: int,
+    *,
+    delta: float,
+    lines: float | None = None,
+) -> str | None:
     """What settles it after that stage of `LOOKS`, in few words; None where more has to be asked.
 
-    `cells` have the lines of each scored function; those that were asked beyond that stage are not looked at.
+    `cells` have the lines of each scored function, of `lines` that were asked for; those that were asked beyond that
+    stage are not looked at.
     """
     # numpy and scipy are needed where something is decided, not where options are read.
     from pytest_codeneedle.verdict import INCONCLUSIVE, NOT_WORSE, judge  # noqa: PLC0415
 
     def word(pair: KVPair) -> str:
         both = {one: cells[one] for one in (reference, pair) if one in cells}
-        found = judge(both, reference, delta=delta, planned=(reference, pair)).cell(pair)
+        found = judge(both, reference, delta=delta, lines=lines, planned=(reference, pair)).cell(pair)
         return (found.verdict if found else None) or INCONCLUSIVE
 
     low, extremes = low_pair(pairs, reference), _extremes(pairs, reference)

@@ -82,7 +82,8 @@ class QuickStop:
             return None  # nothing is left that could be spared
         for rotation in settings.rotations:
             cells = self._values(name, rotation)
-            reason = settled(cells, settings.pairs, settings.reference, stage, delta=settings.delta)
+            limits = {"delta": settings.delta, "lines": settings.lines}
+            reason = settled(cells, settings.pairs, settings.reference, stage, **limits)
             if reason is None:
                 return None
             found.append(reason if rotation == "default" else f"rotation {rotation}: {reason}")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle.figures import counted, lines_of, p_is, percent, signed, span
+from pytest_codeneedle.figures import counted, few, lines_of, p_is, percent, signed, span
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.paired import ALPHA
-from pytest_codeneedle.power import LEAST_ONE_WAY
+from pytest_codeneedle.power import LEAST_ONE_WAY, least_for_family
 from pytest_codeneedle.verdict import NOT_WORSE, WORSE
 
 if TYPE_CHECKING:
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
     from pytest_codeneedle.frame import Frame
     from pytest_codeneedle.paired import Contrast
-    from pytest_codeneedle.verdict import CellVerdict, Mixed, Recommendation, Verdict
+    from pytest_codeneedle.together import Mixed
+    from pytest_codeneedle.verdict import CellVerdict, Recommendation, Verdict
 
+#: So many cells are named.
+_NAMED = 3
 #: What a cache takes unless it is quantized.
 _USUAL = KVPair("f16", "f16")
 
@@ -24,25 +27,84 @@ _USUAL = KVPair("f16", "f16")
 def sentences(verdict: Verdict, frame: Frame, speeds: Mapping[KVPair, float | None]) -> list[str]:
     """The answers, one string each; `speeds` are decoded tokens per second.
 
-    A single sentence says why, where nothing can be compared. A server that drifted is said first.
+    A single sentence says why, where nothing can be compared. What is to be distrusted is said first.
     """
     if verdict.reason is not None:
         return [f"No verdict: {verdict.reason}."]
     if not verdict.cells:
         return [f"No verdict: {verdict.reference} is the only cell, and there is nothing to hold it against."]
-    said = [_drift(verdict)] if verdict.again is not None and verdict.again.drifted else []
-    said.append(_cost(verdict))
+    said = [_drift(verdict), _below(verdict), _cost(verdict), _other_cells(verdict)]
     if verdict.mixed is not None and verdict.mixed.contrast.n:
-        said.append(_mixed(verdict.mixed, verdict.low, verdict.delta))
-    if verdict.recommended is not None:
+        said.append(_mixed(verdict.mixed, verdict))
+    if verdict.little_to_lose is not None:
+        said.append(f"No pair is recommended: {verdict.little_to_lose}.")
+    elif verdict.recommended is not None:
         said.append(_recommended(verdict.recommended, verdict, frame, speeds))
-    return said
+    return [sentence for sentence in said if sentence]
 
 
 def _drift(verdict: Verdict) -> str:
-    """The noise floor is no floor: whatever else is said rests on a server that changed."""
-    found = "" if verdict.again is None else _lines(verdict.again.contrast)
-    return f"Distrust this grid: the server drifted, {verdict.reference} again at the end: {found}."
+    """The noise floor is no floor: whatever else is said rests on a server that changed, or may have.
+
+    Nothing where the reference is steady as far as that was seen.
+    """
+    again = verdict.again
+    if again is None or not (again.drifted or verdict.unsteady):
+        return ""
+    found = f"{verdict.reference} again at the end: {_lines(again.contrast)}"
+    if again.drifted:
+        return f"Distrust this grid: the server drifted, {found}."
+    what = "by chance or not, that is as much as the loss that is looked for"
+    return f"Distrust this grid: the server may have drifted, {found}; {what}."
+
+
+def _below(verdict: Verdict) -> str:
+    """Where the reference is lower than what is held against it, by more than chance or by delta; nothing elsewhere."""
+    answered = [cell for cell in verdict.cells if cell.contrast.n]
+    if verdict.others is None or not answered:
+        return ""
+    all_above = all(cell.contrast.mean > 0 for cell in answered) and ALPHA * (len(answered) + 1) >= 1
+    gained = any(cell.p_used <= ALPHA and cell.contrast.mean > 0 for cell in answered)
+    together = verdict.others.mean > 0 and (verdict.others.p <= ALPHA or verdict.others.mean >= verdict.delta)
+    if not (all_above or gained or together):
+        return ""
+    most = max(answered, key=lambda cell: cell.contrast.mean)
+    above = sum(cell.contrast.mean > 0 for cell in answered)
+    told = f"{verdict.reference} recalls less than {above} of {counted(len(answered), 'other cell')}"
+    told = f"{told}, most in {most.pair}: {_lines(most.contrast)}"
+    return f"Caution: {told}. Held against a reference that is too low, a loss does not show."
+
+
+def _other_cells(verdict: Verdict) -> str:
+    """The cells beside the declared one that are WORSE, and those that lost delta or more without being called so."""
+    others = [cell for cell in verdict.cells if cell.contrast.n and cell.pair != verdict.low]
+    others.sort(key=lambda cell: cell.contrast.mean)
+    worse = [f"{cell.pair} {signed(cell.contrast.mean)}" for cell in others if cell.verdict == WORSE]
+    large = [cell for cell in others if cell.verdict != WORSE and cell.contrast.mean <= -verdict.delta]
+    too = "as well" if _low_is_worse(verdict) else "all the same"
+    said = [f"WORSE {too}: {few(worse, _NAMED)} lines."] if worse else []
+    if large:
+        named = [f"{cell.pair} {signed(cell.contrast.mean)} lines ({p_is(cell.p_used)})" for cell in large]
+        said.append(f"Lower by {lines_of(verdict.delta)} or more, and not settled: {few(named, _NAMED)}.")
+        said.append(_why_open(large[0], verdict))
+    return " ".join(part for part in said if part)
+
+
+def _low_is_worse(verdict: Verdict) -> bool:
+    low = None if verdict.low is None else verdict.cell(verdict.low)
+    return low is None or low.verdict == WORSE
+
+
+def _why_open(cell: CellVerdict, verdict: Verdict) -> str:
+    """Why a cell that lost so much is not WORSE, where that is known before its figures are looked at."""
+    if cell.reason is not None:
+        told_before = cell.reason in [one.reason for one in verdict.cells if one.declared]
+        return "" if told_before else f"{cell.reason[0].upper()}{cell.reason[1:]}."
+    sharing = sum(not one.declared and one.verdict is not None for one in verdict.cells)
+    needed = least_for_family(sharing)
+    if cell.declared or cell.contrast.n >= needed:
+        return ""
+    return f"{needed} functions are needed where {counted(sharing, 'cell')} share one level (Holm)."
 
 
 def _cost(verdict: Verdict) -> str:
@@ -57,7 +119,8 @@ def _cost(verdict: Verdict) -> str:
     found = f"{cell.pair} is {cell.verdict}"
     if cell.verdict == WORSE:
         told = f"Yes: {found} than {verdict.reference}, {_lines(cell.contrast)}."
-        told = f"{told} {_could_see(verdict)}; it saw {-cell.contrast.mean:.2f}."
+        if verdict.detectable.loss is not None:
+            told = f"{told} {_could_see(verdict)}; it saw {-cell.contrast.mean:.2f}."
     elif cell.verdict == NOT_WORSE:
         told = f"No: {found} than {verdict.reference} by {lines_of(verdict.delta)} or more, {_lines(cell.contrast)}."
         saw = "none" if cell.saturated else "none that is significant"
@@ -65,7 +128,9 @@ def _cost(verdict: Verdict) -> str:
     else:
         told = f"Not settled: {found}, {_lines(cell.contrast)}."
         if cell.reason is not None:
-            told = f"{told} {cell.reason[0].upper()}{cell.reason[1:]} (--kv-functions)."
+            told = f"{told} {cell.reason[0].upper()}{cell.reason[1:]}{'' if cell.withheld else ' (--kv-functions)'}."
+            if verdict.detectable.loss is None and verdict.detectable.reason != cell.reason:
+                told = f"{told} {_could_see(verdict)}."
         else:
             told = f"{told} More functions may settle it (--kv-functions). {_could_see(verdict)}."
     return f"{question} {told}{_unanswered(cell, verdict)}"
@@ -83,7 +148,7 @@ def _could_see(verdict: Verdict) -> str:
     """What this very run could have seen: its minimum detectable effect."""
     loss = verdict.detectable.loss
     if loss is None:
-        return f"This run could see nothing: {verdict.detectable.reason}"
+        return f"This run could not have seen any loss: {verdict.detectable.reason}"
     return f"This run could have seen a mean loss of {loss:.2g} lines"
 
 
@@ -101,18 +166,25 @@ def _unanswered(cell: CellVerdict, verdict: Verdict) -> str:
     return f" Only {counted(cell.contrast.n, 'function')} of {asked} were answered there and in {verdict.reference}."
 
 
-def _mixed(mixed: Mixed, low: KVPair | None, delta: float) -> str:
+def _mixed(mixed: Mixed, verdict: Verdict) -> str:
     """Whether mixed pairs buy anything over the matched low pair."""
     found = mixed.contrast
     over = f"mean of {counted(len(mixed.pairs), 'mixed pair')}"
     told = f"{_lines(found).replace(' (saturated: margins decide)', '')}, {over}."
     if found.p <= ALPHA and found.mean > 0:
         answer = "Yes"
-    elif found.n >= LEAST_ONE_WAY and (found.interval is None or found.interval.high < delta):
+    elif _bounded(found, verdict):
         answer = "No"
     else:
         answer = "Not settled"
-    return f"Do mixed pairs buy anything over {low}? {answer}: {told}"
+    return f"Do mixed pairs buy anything over {verdict.low}? {answer}: {told}"
+
+
+def _bounded(found: Contrast, verdict: Verdict) -> bool:
+    """Whether a gain of delta is ruled out, on a reference that can rule anything out."""
+    if found.n < LEAST_ONE_WAY or verdict.little_to_lose is not None or verdict.unsteady:
+        return False
+    return found.interval is None or found.interval.high < verdict.delta
 
 
 def _recommended(found: Recommendation, verdict: Verdict, frame: Frame, speeds: Mapping[KVPair, float | None]) -> str:

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from pytest_codeneedle.headroom import cut
 from pytest_codeneedle.paired import ALPHA, Contrast, contrast
 
 if TYPE_CHECKING:
@@ -88,10 +89,11 @@ def _interval_facts(slope: Contrast | None) -> dict[str, Any] | None:
     return {name: slope.facts()[name] for name in ("mean", "low", "high")} if slope else None
 
 
-def page_trend(bits: Sequence[float], blocks: Sequence[Sequence[float]]) -> Trend:
+def page_trend(bits: Sequence[float], blocks: Sequence[Sequence[float]], *, most: float | None = None) -> Trend:
     """The test over `blocks`, each with one value for each of `bits`, in any order; equal bits share a place.
 
-    A block is a function, or whatever the levels were all tried on.
+    A block is a function, or whatever the levels were all tried on. Where values lie between 0 and `most`, the slope's
+    interval has no steeper one than such values can have.
     """
     n = len(blocks)
     if n == 0:
@@ -104,10 +106,15 @@ def page_trend(bits: Sequence[float], blocks: Sequence[Sequence[float]]) -> Tren
         plural = "" if n == 1 else "s"
         return Trend(n, reason=f"{n} block{plural} of {len(bits)} levels cannot show a trend")
     values: Floats = np.array(blocks, dtype=np.float64).round(_DECIMALS)
+    places: Floats = np.array(bits, dtype=np.float64)
+    slope = contrast(_slopes(places, values).tolist())
+    if most is not None and slope.interval is not None:
+        steepest = most * _slopes(places, (places > places.mean()).astype(np.float64))
+        slope = replace(slope, interval=cut(slope.interval, -float(steepest), float(steepest)))
     return Trend(
         n=n,
         p=page_test(bits, blocks),
-        slope=contrast(_slopes(np.array(bits, dtype=np.float64), values).tolist()),
+        slope=slope,
         tied=bool((values == values[:, :1]).all()),
     )
 

@@ -8,6 +8,10 @@ against the reference. They are tested as they are; all other cells share one le
   function lost any, so many were asked that one line lost by the share left open would be less than delta; else
 - INCONCLUSIVE.
 
+NOT WORSE needs a reference that has something to lose, delta at least, and that is steady: where it recalls less than
+80 % of its lines, or differs by delta from itself, first to last, nothing is NOT WORSE. Nor is a cell WORSE by what the
+reference differs from itself. No limit lies beyond what the reference leaves room for (`headroom`).
+
 At a true loss of delta 16 functions are called NOT WORSE at most one time in twenty where many share the loss, however
 it is spread (tests/simulation). Where few do, no function may lose: NOT WORSE is then said as often as that, with eight
 functions far more often than one time in twenty. No rule helps: such a sample is the one of a cache that loses nothing.
@@ -18,15 +22,16 @@ No sentence is made here, and nothing in `facts` is NaN or infinite.
 
 from __future__ import annotations
 
-import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_codeneedle.frame import DEFAULT_DELTA
+from pytest_codeneedle.headroom import Grounds, Headroom, little_to_lose, rooms
 from pytest_codeneedle.kvtypes import BITS, low_pair
 from pytest_codeneedle.marginals import Side, side
 from pytest_codeneedle.paired import ALPHA, Contrast, contrast, contrasts, holm
 from pytest_codeneedle.power import LEAST_ONE_WAY, Detectable, detectable, pooled_sd, too_few
+from pytest_codeneedle.together import Mixed, differences, mixed, others
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +51,8 @@ class CellVerdict:
 
     `verdict` is None where there is no such function; `reason` then says why, and why what was asked settles nothing.
     `p_used` is what was held against ALPHA: the p-value of a declared contrast, else the one adjusted after Holm.
-    `saturated` cells differ in no line at all, which only margins can tell apart.
+    `saturated` cells differ in no line at all, which only margins can tell apart. Where the reference is why, not the
+    cell, the verdict is `withheld`: more functions would not help.
     """
 
     pair: KVPair
@@ -56,6 +62,7 @@ class CellVerdict:
     declared: bool
     saturated: bool
     reason: str | None
+    withheld: bool = False
 
     def facts(self) -> dict[str, Any]:
         """Flat and plain, for JSON."""
@@ -67,14 +74,19 @@ class CellVerdict:
             "declared": self.declared,
             "saturated": self.saturated,
             "reason": self.reason,
+            "withheld": self.withheld,
         }
 
 
 @dataclass(frozen=True)
 class Again:
-    """The reference asked first and last: the last minus the first. `drifted` where that is significant."""
+    """The reference asked first and last: the last minus the first. `drifted` where that is significant.
+
+    `detectable` is what drift would have been.
+    """
 
     contrast: Contrast
+    detectable: Detectable
 
     @property
     def drifted(self) -> bool:
@@ -83,22 +95,7 @@ class Again:
 
     def facts(self) -> dict[str, Any]:
         """Flat and plain, for JSON."""
-        return {**self.contrast.facts(), "drifted": self.drifted}
-
-
-@dataclass(frozen=True)
-class Mixed:
-    """What mixed pairs have more than the matched low pair: per function their mean minus it.
-
-    `pairs` are those that were answered with the low pair's type on one side alone.
-    """
-
-    pairs: tuple[KVPair, ...]
-    contrast: Contrast
-
-    def facts(self) -> dict[str, Any]:
-        """Flat and plain, for JSON."""
-        return {**self.contrast.facts(), "pairs": [str(pair) for pair in self.pairs]}
+        return {**self.contrast.facts(), "drifted": self.drifted, "detectable": self.detectable.facts()}
 
 
 @dataclass(frozen=True)
@@ -122,7 +119,9 @@ class Verdict:
     """All that is said of one grid. `cells` are all but the reference, in the order planned.
 
     `low` is the declared matched pair, None where none was planned; `mixed`, `again` and `recommended` are None where
-    there is nothing to compare. `reason` says why nothing can be: the reference has no answer.
+    there is nothing to compare. `others` is what all cells together have more than the reference. `reason` says why
+    nothing can be: the reference has no answer. `little_to_lose` says why nothing is recommended: it recalls too
+    little.
     """
 
     reference: KVPair
@@ -136,6 +135,13 @@ class Verdict:
     detectable: Detectable
     recommended: Recommendation | None
     reason: str | None
+    others: Contrast | None
+    little_to_lose: str | None
+
+    @property
+    def unsteady(self) -> bool:
+        """Whether the reference differs from itself by as much as the loss that is looked for, by chance or not."""
+        return self.again is not None and abs(self.again.contrast.mean) >= self.delta > 0
 
     def cell(self, pair: KVPair) -> CellVerdict | None:
         """What is said of that pair; None of the reference and of what was not planned."""
@@ -156,68 +162,93 @@ class Verdict:
             "detectable": self.detectable.facts(),
             "recommended": self.recommended.facts() if self.recommended else None,
             "reason": self.reason,
+            "others": self.others.facts() if self.others else None,
+            "little_to_lose": self.little_to_lose,
         }
 
 
-def judge(  # noqa: PLR0913 - the cells, what they are held against, and four facts of the run
+def judge(  # noqa: PLR0913 - the cells, what they are held against, and five facts of the run
     cells: Mapping[KVPair, Values],
     reference: KVPair,
     *,
     delta: float = DEFAULT_DELTA,
+    lines: float | None = None,
     again: Values | None = None,
     first: Values | None = None,
     planned: Sequence[KVPair],
 ) -> Verdict:
     """The verdict on `cells`, each with the lines of its scored functions, against `reference`.
 
-    `planned` pairs without an answer are named as such. `again` is the reference's last pass and `first` its first;
-    None where it had but one before that.
+    `planned` pairs without an answer are named as such. `lines` were asked for of each function; without that nothing
+    is known of what can be lost and gained. `again` is the reference's last pass and `first` its first; None where it
+    had but one before that.
     """
     pairs = list(dict.fromkeys((*planned, *cells)))
     low = low_pair(pairs, reference)
     base = cells.get(reference) or {}
-    judged = _judge_cells(cells, reference, [pair for pair in pairs if pair != reference], low, delta)
+    aa = _again(again, first or base, lines) if again is not None and base else None
+    grounds = Grounds(delta, lines, little_to_lose(base, reference, lines), aa.contrast.mean if aa else 0.0)
+    judged = _judge_cells(cells, reference, [pair for pair in pairs if pair != reference], low, grounds)
     functions = next((cell.contrast.n for cell in judged if cell.pair == low and cell.contrast.n), len(base))
+    room = next(iter(rooms([cells.get(low) or base if low else base], base, lines)))
+    recommends = base and grounds.little is None
     return Verdict(
         reference=reference,
         delta=delta,
         low=low,
         cells=judged,
-        k=side(cells, "K", reference),
-        v=side(cells, "V", reference),
-        mixed=_mixed(cells, low) if low else None,
-        again=Again(contrast(_differences(again, first or base))) if again is not None and base else None,
-        detectable=detectable(functions, pooled_sd(cell.contrast for cell in judged)),
-        recommended=_recommended(judged, reference, low) if base else None,
+        k=side(cells, "K", reference, lines),
+        v=side(cells, "V", reference, lines),
+        mixed=mixed(cells, low, lines) if low else None,
+        again=aa,
+        detectable=_detectable(functions, pooled_sd(cell.contrast for cell in judged), room),
+        recommended=_recommended(judged, reference, low) if recommends else None,
         reason=None if base else f"the reference {reference} has no answer",
+        others=others(cells, reference, lines),
+        little_to_lose=grounds.little,
     )
 
 
-def _differences(values: Values, base: Values) -> list[float]:
-    """Function by function what these have more, negative for less; of the functions that both have."""
-    return [values[function] - base[function] for function in base if function in values]
+def _detectable(functions: int, sd: float | None, room: Headroom) -> Detectable:
+    known = room.lines is not None and len(room.base) == functions
+    return detectable(functions, sd, there=room.loss, losing=room.losing) if known else detectable(functions, sd)
+
+
+def _again(again: Values, first: Values, lines: float | None) -> Again:
+    (room,) = rooms([again], first, lines)
+    found = room.cut(contrast(differences(again, first)))
+    return Again(found, _detectable(found.n, found.sd, room))
 
 
 def _judge_cells(
-    cells: Cells, reference: KVPair, pairs: Sequence[KVPair], low: KVPair | None, delta: float
+    cells: Cells, reference: KVPair, pairs: Sequence[KVPair], low: KVPair | None, grounds: Grounds
 ) -> tuple[CellVerdict, ...]:
     base = cells.get(reference) or {}
-    found = dict(zip(pairs, contrasts([_differences(cells.get(pair) or {}, base) for pair in pairs]), strict=True))
+    answered = [cells.get(pair) or {} for pair in pairs]
+    room = dict(zip(pairs, rooms(answered, base, grounds.lines), strict=True))
+    uncut = contrasts([differences(values, base) for values in answered])
+    found = {pair: room[pair].cut(one) for pair, one in zip(pairs, uncut, strict=True)}
     family = [pair for pair in pairs if pair != low and found[pair].n]
     used = {pair: found[pair].p for pair in pairs}
     used |= dict(zip(family, holm([used[pair] for pair in family]), strict=True))
-    return tuple(
-        CellVerdict(
-            pair=pair,
-            verdict=word(found[pair], used[pair], delta),
-            contrast=found[pair],
-            p_used=used[pair],
-            declared=pair == low,
-            saturated=found[pair].tied,
-            reason=_reason(cells, reference, pair, found[pair], delta),
+    verdicts = []
+    for pair in pairs:
+        by_tests = word(found[pair], used[pair], grounds.delta)
+        reason = _reason(cells, reference, pair, found[pair], grounds.delta)
+        withheld = None if by_tests is None else grounds.withheld(found[pair], room[pair], worse=by_tests == WORSE)
+        verdicts.append(
+            CellVerdict(
+                pair=pair,
+                verdict=INCONCLUSIVE if withheld else by_tests,
+                contrast=found[pair],
+                p_used=used[pair],
+                declared=pair == low,
+                saturated=found[pair].tied,
+                reason=reason or withheld,
+                withheld=not reason and withheld is not None,
+            )
         )
-        for pair in pairs
-    )
+    return tuple(verdicts)
 
 
 def word(found: Contrast, p_used: float, delta: float) -> Word | None:
@@ -255,17 +286,6 @@ def _reason(cells: Cells, reference: KVPair, pair: KVPair, found: Contrast, delt
         least = f"a mean loss of up to {found.share_open:.2g} lines open: delta {delta:g} is below that"
         return f"{n} functions without a loss leave {least}"
     return None
-
-
-def _mixed(cells: Cells, low: KVPair) -> Mixed | None:
-    """Do they buy anything? None where no mixed pair has an answer."""
-    mixed = tuple(pair for pair in cells if (pair.ctk == low.ctk) != (pair.ctv == low.ctv) and cells[pair])
-    base = cells.get(low) or {}
-    if not mixed or not base:
-        return None
-    of_function = {function: [cells[pair][function] for pair in mixed if function in cells[pair]] for function in base}
-    means = {function: statistics.fmean(lines) for function, lines in of_function.items() if lines}
-    return Mixed(mixed, contrast(_differences(means, base)))
 
 
 def _recommended(judged: Sequence[CellVerdict], reference: KVPair, low: KVPair | None) -> Recommendation:

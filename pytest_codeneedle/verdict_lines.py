@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_codeneedle.grid import Grid
     from pytest_codeneedle.marginals import Side
+    from pytest_codeneedle.trend import Trend
     from pytest_codeneedle.verdict import CellVerdict, Verdict
 
 #: The mark behind a difference. NOT WORSE has none: it is what one hopes to see, and most of what there is.
@@ -103,17 +104,29 @@ def trend_sentence(side: Side) -> str:
         crossed = side.across or len(side.types) == 1
         why = found.reason if crossed else f"no type of {other} was answered with every type of {side.name}"
         return f"trend over {side.name}: not tested, {why}"
+    return f"trend over {side.name}: {trend_words(found, 'recall', 'lines')}"
+
+
+def trend_words(found: Trend, what: str, unit: str, decimals: int = 3) -> str:
+    """`recall falls with its bits, p < 0.001; +0.050 lines per bit (95 % ...)`, of a trend that was tested.
+
+    What is not significant is said to be that, not to be none; the p is that of a fall, whatever else is seen.
+    """
+    if found.p is None or found.slope is None:
+        return ""
     if found.tied:
-        return f"trend over {side.name}: no trend, {p_is(found.p)}, all types equal"
-    interval = found.slope.interval
-    told = "recall falls with its bits" if found.verdict == "trend" else "no trend"
-    told += ", recall rises" if found.rises else ""
-    slope = f"{signed(found.slope.mean, 3)} lines per bit"
-    return f"trend over {side.name}: {told}, {p_is(found.p)}; {slope}{_bracketed(span(interval, 3))}"
-
-
-def _bracketed(text: str) -> str:
-    return f" ({text})" if text else ""
+        return f"no trend, {p_is(found.p)}, all types equal"
+    falls, mean = found.verdict == "trend", found.slope.mean
+    if falls and mean > 0:
+        told = f"{what} falls with its bits, {p_is(found.p)}"
+    elif falls:
+        told = f"{what} falls with its bits in most functions, {p_is(found.p)}, but not on average"
+    elif found.rises:
+        told = f"{what} rises as its bits fall ({p_is(found.p)} for a fall)"
+    else:
+        told = f"no significant trend, {p_is(found.p)}"
+    interval = span(found.slope.interval, decimals)
+    return f"{told}; {signed(mean, decimals)} {unit} per bit{interval and f' ({interval})'}"
 
 
 def _marginals(side: Side) -> list[str]:
@@ -143,13 +156,24 @@ def again_sentence(verdict: Verdict) -> str:
     if found.tied:
         return f"A/A: {verdict.reference} again at the end: no line differs"
     told = ", ".join(part for part in (span(found.interval), p_is(found.p)) if part)
-    drift = "the server DRIFTED: distrust the grid" if verdict.again.drifted else "no drift"
-    return f"A/A: {verdict.reference} again at the end: {signed(found.mean)} lines ({told}): {drift}"
+    head = f"A/A: {verdict.reference} again at the end: {signed(found.mean)} lines ({told})"
+    if verdict.again.drifted:
+        return f"{head}: the server DRIFTED: distrust the grid"
+    if verdict.unsteady:
+        return f"{head}: not significant, and yet as much as the loss that is looked for: distrust the grid"
+    seen = verdict.again.detectable
+    if seen.loss is None:
+        return f"{head}: not significant, but no drift could have been: {seen.reason}"
+    return f"{head}: no significant drift; one of {_two_digits(seen.loss)} would have been seen"
+
+
+def _two_digits(lines: float) -> str:
+    return lines_of(float(f"{lines:.2g}"))
 
 
 def _cells(verdict: Verdict) -> list[str]:
     """Every cell: its difference, interval, p (Holm's unless declared), what may lose lines all the same."""
-    head = f"{'cell':<10}{'n':>4}{'lines':>8}  {'95 % interval':<18}{'p':>8}{'open':>6}  verdict"
+    head = f"{'cell':<10}{'n':>4}{'lines':>8}  {'95 % interval':<17}{'p':>8}{'open':>6}  verdict"
     lines = [head]
     for cell in verdict.cells:
         found = cell.contrast
@@ -159,7 +183,7 @@ def _cells(verdict: Verdict) -> list[str]:
         interval = "all tied" if found.tied else span(found.interval).removeprefix("95 % ")
         declared = " (declared)" if cell.declared else ""
         lines.append(
-            f"{cell.pair!s:<10}{found.n:>4}{signed(found.mean):>8}  {interval:<18}{p_value(cell.p_used):>8}"
+            f"{cell.pair!s:<10}{found.n:>4}{signed(found.mean):>8}  {interval:<17}{p_value(cell.p_used):>8}"
             f"{100 * found.share_open:>4.0f} %  {cell.verdict}{declared}"
         )
     return lines

@@ -86,6 +86,7 @@ def _verdict(rows: Rows, frame: Frame, view: View) -> Verdict:
         values(rows, frame.pairs, repeat=frame.repeat, rotation=view.rotation),
         frame.reference,
         delta=frame.delta,
+        lines=frame.lines,
         first=first.get(frame.reference),
         again=again(rows, frame.reference, repeat=frame.repeat, rotation=view.rotation),
         planned=frame.pairs,

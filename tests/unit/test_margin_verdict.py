@@ -101,7 +101,7 @@ def test_what_the_block_says() -> None:
     ) in said
     assert "q4_0/q4_0 (declared): -0.300 nats, p < 0.001 (95 %" in said
     assert "trend of margins over K: no trend, p = 1.000, all types equal" in said
-    assert "trend of margins over V: they fall with its bits, p < 0.001; +0.0" in said
+    assert "trend of margins over V: the mean falls with its bits, p < 0.001; +0.0" in said
 
 
 def test_too_few_functions_for_so_many_cells() -> None:

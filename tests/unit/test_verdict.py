@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_codeneedle.kvtypes import AS_SERVED, DEFAULT_TYPES, KVPair, grid_pairs, low_pair
+from pytest_codeneedle.kvtypes import AS_SERVED, BITS, DEFAULT_TYPES, KVPair, grid_pairs, low_pair
 from pytest_codeneedle.verdict import Verdict, judge
 
 ALL = grid_pairs(DEFAULT_TYPES, DEFAULT_TYPES)
@@ -278,6 +279,30 @@ def test_scattered_pairs_have_no_marginals() -> None:
 
 PAIRS = st.sampled_from([*grid_pairs(("bf16", "f16", "q8_0", "q4_0"), ("bf16", "q8_0", "q4_0")), AS_SERVED])
 VALUES = st.dictionaries(st.sampled_from(NAMES[:8]), st.integers(0, 60).map(lambda third: third / 3))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(PAIRS, VALUES), PAIRS, st.none() | VALUES)
+def test_no_limit_lies_beyond_what_can_be(
+    cells: dict[KVPair, dict[str, float]], reference: KVPair, again: dict[str, float] | None
+) -> None:
+    """Of 20 lines nobody loses more than the reference has, nor has more than 20; and no more is called detectable."""
+    verdict = judge(cells, reference, planned=(), again=again, lines=20)
+    base = cells.get(reference) or {}
+
+    for cell in verdict.cells:
+        common = [base[name] for name in base if name in cells[cell.pair]]
+        interval = cell.contrast.interval
+        if common and interval is not None and math.isfinite(interval.low):
+            mean = math.fsum(common) / len(common)
+            assert -mean - 1e-9 <= interval.low <= interval.high <= 20 - mean + 1e-9
+            assert "NOT WORSE" != cell.verdict or math.fsum(base.values()) >= 16 * len(base)
+    for side in (verdict.k, verdict.v):
+        slope = side.trend.slope
+        if slope is not None and slope.interval is not None and math.isfinite(slope.interval.low):
+            steepest = max(BITS.values()) * 20
+            assert -steepest <= slope.interval.low <= slope.interval.high <= steepest
+    assert (verdict.detectable.loss or 0) <= 20
 
 
 @settings(max_examples=150, deadline=None)

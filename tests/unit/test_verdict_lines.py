@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sweeps import LOW, PAIRS, REFERENCE, Lines, grid_of, judged, on_k, sweep
 
-from pytest_codeneedle.kvtypes import KVPair
+from pytest_codeneedle.kvtypes import BITS, KVPair
 from pytest_codeneedle.verdict_lines import verdict_lines
 
 
@@ -58,9 +58,9 @@ def test_the_block_fits_80_columns(verbose: bool) -> None:
 def test_every_cell_has_a_line_when_asked_for() -> None:
     """Its interval, the p that was used, the share that stays open, and whether it was declared."""
     lines = block(sweep(on_k) | {KVPair("q8_0", "q8_0"): {}}, verbose=True)
-    at = lines.index("cell         n   lines  95 % interval            p  open  verdict")
+    at = lines.index("cell         n   lines  95 % interval           p  open  verdict")
     cells = lines[at + 1 : at + 36]
-    assert "bf16/q8_0   16    0.00  all tied             1.000  17 %  NOT WORSE" == cells[0]
+    assert "bf16/q8_0   16    0.00  all tied            1.000  17 %  NOT WORSE" == cells[0]
     assert "q8_0/q8_0    0  not answered" in cells
     assert cells[-1].endswith("< 0.001 100 %  WORSE (declared)")
 
@@ -98,9 +98,33 @@ def test_one_pair_with_errors_does_not_speak_for_the_others() -> None:
 
 
 def test_recall_that_rises_is_no_mere_absence_of_a_trend() -> None:
-    """The test is one-sided, the slope is not."""
+    """The test is one-sided, the slope is not: its p is called that of a fall."""
     lines = block(sweep(lambda pair, at: on_k(KVPair("q4_0", "q4_0"), at) - on_k(pair, at)))
-    assert any(line.startswith("trend over K: no trend, recall rises, p = 1.000; -0.5") for line in lines)
+    assert "trend over K: recall rises as its bits fall (p = 1.000 for a fall); -0.508 lines" in lines
+
+
+def test_what_falls_in_most_functions_and_not_on_average_is_not_said_to_fall() -> None:
+    """Page's test counts functions, the slope counts lines: where they disagree both are said."""
+    lost = sweep(lambda pair, at: -90.0 * (pair.ctk == "q4_0") if at == 0 else 0.5 * (16 - BITS[pair.ctk]) / 11.5)
+    (said,) = [line for line in block(lost) if line.startswith("trend over K")]
+    assert said.startswith("trend over K: recall falls with its bits in most functions, p < 0.001, but not")
+
+
+@pytest.mark.parametrize(
+    ("drifts", "expected"),
+    [
+        ((-1, 1, 0, 0, 1, 0, -1, 0), "no significant drift; one of 1 line would have been seen"),
+        ((-20, -20, -20, -20, -20, 0, 0, 0), "and yet as much as the loss that is looked for: distrust the grid"),
+        ((-1, 1, 0), "not significant, but no drift could have been: 3 functions cannot settle it"),
+    ],
+)
+def test_what_is_not_significant_is_not_absent(drifts: tuple[float, ...], expected: str) -> None:
+    """The noise floor is said with its size, and with what would have been seen."""
+    cells = sweep(lambda _pair, _at: 0, functions=len(drifts))
+    again = {f"f{at}": 20.0 + drift for at, drift in enumerate(drifts)}
+    said = " ".join(" ".join(block(cells, again=again, lines=40)).split())
+    assert "A/A: bf16/bf16 again at the end: " in said
+    assert expected in said
 
 
 def test_nothing_to_compare_is_what_is_said_alone() -> None:
