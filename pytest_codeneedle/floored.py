@@ -103,7 +103,7 @@ class Calibration:
             f"{head}. A model that is floored says nothing about its cache: the sweep ends here, what was recorded is "
             "kept. Look at the chat template (--kv-think), ask a shorter corpus or a better model, or lower "
             "--kv-calibrate-min, with --kv-resume, so that nothing is asked twice (under "
-            f"{_percent(DEFAULT_MINIMUM)} losses are told, and no pair is recommended); --kv-calibrate off asks all the "
+            f"{_percent(DEFAULT_MINIMUM)} losses are told and no pair is recommended); --kv-calibrate off asks all the "
             "same."
         )
 
