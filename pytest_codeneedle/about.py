@@ -6,11 +6,11 @@ import importlib.metadata
 import time
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.command import without_secrets
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.machine import describe
 from pytest_codeneedle.merging import passes
 from pytest_codeneedle.program import ServerArgs
+from pytest_codeneedle.redaction import redacted, redacted_value, redacted_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -58,7 +58,7 @@ def about_session(
     return {
         "format": 1,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z", moment),
-        "model": plan.model.given,
+        "model": redacted(plan.model.given),
         "model_name": plan.model.name,
         "model_file": None if model is None else str(model),
         "model_sha256": model_sha256,
@@ -68,8 +68,8 @@ def about_session(
         "server_left_out": list(plan.program.left_out),
         "server_command": plan.program.given,
         "server_changes": list(plan.program.changes),
-        "server_args": list(settings.server_args),
-        "request": dict(settings.request),
+        "server_args": redacted_words(settings.server_args),
+        "request": redacted_value(dict(settings.request)),
         "workers": at_once,
         "devices": list(settings.devices),
         "threads": threads,
@@ -137,7 +137,7 @@ def settled(plan: Plan, name: str, one: Prepared, model_sha256: str | None) -> d
         "kv_per_token": {"k": one.k_per_token, "v": one.v_per_token, "sliding": one.kv_sliding},
         "budgets": one.budgets,
         "expected_tokens": one.expected,
-        "server_argv": without_secrets(args.argv(port=0)),
+        "server_argv": redacted_words(args.argv(port=0)),
         "thinking": one.technique,
         "problem": one.problem,
     }

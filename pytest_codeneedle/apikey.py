@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.machine import expanded
+from pytest_codeneedle.redaction import MASKED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +21,6 @@ HIDDEN = "[key]"
 _MOST_BYTES = 8192
 #: What an HTTP header carries unharmed.
 _VISIBLE = re.compile(r"[!-~]+")
-#: A server that masks the key itself leaves its beginning and end: sk-proj-****cdef.
-_MASKED = re.compile(r"[\w.-]*\*{3,}[\w.*-]*")
 
 
 class ApiKey:
@@ -59,7 +58,7 @@ class ApiKey:
 
     def hide_echo(self, words: str) -> str:
         """The words of a server without the key, and without what it masked itself."""
-        return _MASKED.sub(HIDDEN, self.hide(words))
+        return MASKED.sub(HIDDEN, self.hide(words))
 
 
 def read_api_key(*, variable: str | None, file: Path | None) -> ApiKey | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.pasted import command_words, refuse_elsewhere
+from pytest_codeneedle.redaction import HIDDEN, redacted_words
 from pytest_codeneedle.server_flags import (
     AUTOMATIC_LAYERS,
     OFF,
@@ -26,11 +27,7 @@ if TYPE_CHECKING:
 
 EMBEDDED_MODULE = "pytest_codeneedle.embedded"
 _WAY_OUT = "give the command as you type it, for instance --kv-server='llama-server -hf org/repo -ngl 99'"
-_HIDDEN = "***"
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
-#: Arguments of llama-server whose value is a secret.
-_SECRET_FLAGS = frozenset(("-hft", "--hf-token", "--api-key"))
-_SECRET_NAME = re.compile(r"TOKEN|KEY|SECRET|PASSWORD", re.IGNORECASE)
 _SERVER = re.compile(r"llama-server(?:[-_][\w.+-]*)?(?:\.exe)?")
 #: The value of one of these may well be called like a server, and is none.
 _NAMES_A_FILE = ("-m", "--model", "-a", "--alias", "--log-file")
@@ -80,7 +77,7 @@ class _Given:
         """The words as a message may show them."""
         if self.assigned or self.flag is None or not self.flag.secret:
             return _shown(self.words)
-        return f"{self.words[0]} {_HIDDEN}"
+        return f"{self.words[0]} {HIDDEN}"
 
 
 def looks_like_command(text: str) -> bool:
@@ -225,24 +222,7 @@ def _tokens(value: str) -> int:
         raise ConfigurationError(msg) from None
 
 
-def without_secrets(words: Sequence[str]) -> list[str]:
-    """The words, `***` for what is secret in them: `env HF_TOKEN=*** llama-server`, `--hf-token ***`."""
-    hidden = []
-    before = ""
-    for word in words:
-        match = _ASSIGNMENT.fullmatch(word)
-        name, equals, _ = word.partition("=")
-        if before in _SECRET_FLAGS:
-            hidden.append(_HIDDEN)
-        elif (match and _SECRET_NAME.search(match["name"])) or (equals and name in _SECRET_FLAGS):
-            hidden.append(f"{name}={_HIDDEN}")
-        else:
-            hidden.append(word)
-        before = word
-    return hidden
-
-
 def _shown(words: Sequence[str]) -> str:
     """The words as a shell reads them; what is hidden stays unquoted."""
-    hidden = without_secrets(words)
+    hidden = redacted_words(words)
     return " ".join(shlex.quote(word) if word == given else word for word, given in zip(hidden, words, strict=True))

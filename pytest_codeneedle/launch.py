@@ -24,6 +24,7 @@ from pytest_codeneedle.client import Client
 from pytest_codeneedle.errors import ServerStartError
 from pytest_codeneedle.memory import memory_fault
 from pytest_codeneedle.program import HOST, ServerArgs
+from pytest_codeneedle.redaction import redacted
 from pytest_codeneedle.store import for_the_user_alone
 from pytest_codeneedle.validity import Validity, read_validity
 from pytest_codeneedle.watchdog import MARK, end_marked
@@ -170,9 +171,9 @@ class LlamaServer:
         )
 
     def with_tail(self, message: str) -> str:
-        """The message under the cell's name, and the last 20 lines of the log below it."""
+        """The message under the cell's name, and the last 20 lines of the log below it, without secrets."""
         shown = Place(self.args.pair, self.args.rotation)
-        return f"{shown}: {message}. The last lines of {self.log}:\n{self.log_tail or '(the log is empty)'}"
+        return f"{shown}: {message}. The last lines of {self.log}:\n{redacted(self.log_tail) or '(the log is empty)'}"
 
 
 @contextlib.contextmanager

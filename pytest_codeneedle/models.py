@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_codeneedle.errors import ModelError
 from pytest_codeneedle.machine import expanded
+from pytest_codeneedle.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,7 +58,7 @@ class Model:
     def name(self) -> str:
         """A name fit for a folder."""
         file = not self.is_control and (not self.remote or Path(self.given).is_absolute())  # llama-server's own name
-        name = self.label or (Path(self.given).stem if file else self.given)
+        name = self.label or (Path(self.given).stem if file else redacted(self.given))
         return re.sub(r"[^\w.+-]+", "-", name).strip("-.") or "model"
 
     def check(self, start: Path, profiles: Iterable[str] = ()) -> None:

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle import embedded
-from pytest_codeneedle.command import UserCommand, looks_like_command, parse_command, without_secrets
+from pytest_codeneedle.command import UserCommand, looks_like_command, parse_command
 from pytest_codeneedle.devices import pins
 from pytest_codeneedle.errors import ConfigurationError, ServerNotFoundError
 from pytest_codeneedle.machine import expanded
 from pytest_codeneedle.pasted import argument_words, refuse_elsewhere
 from pytest_codeneedle.probe import Known, ask_help, ask_version, known_arguments, knows
+from pytest_codeneedle.redaction import redacted_words
 from pytest_codeneedle.rotation import environment as rotated
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ class ServerArgs:
     @property
     def added(self) -> str:
         """The arguments at the end as one text, without secrets and threads: a fixture may have added some."""
-        return shlex.join(without_secrets(without_threads(self.extra)))
+        return shlex.join(redacted_words(without_threads(self.extra)))
 
     @property
     def environment(self) -> dict[str, str]:
@@ -278,7 +279,7 @@ def _commanded(user: UserCommand) -> ServerProgram:
             msg = f"--kv-server: no program {user.program[0]!r}; the command has to begin with one that is there"
             raise ServerNotFoundError(msg)
         command = (first, *map(_at_home, user.program[1:]))
-        label = shlex.join(without_secrets(command))
+        label = shlex.join(redacted_words(command))
         said = ask_help(command, label, user.environment)
     without = [*(["--fit"] if user.fitted else []), *(["--offline"] if user.remote_model else [])]
     program = ServerProgram(

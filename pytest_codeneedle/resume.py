@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.cells import place_of
-from pytest_codeneedle.command import without_secrets
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.identity import Identity
 from pytest_codeneedle.kept import ANSWERS_KEPT
@@ -16,6 +15,7 @@ from pytest_codeneedle.launch import NOT_INHERITED
 from pytest_codeneedle.lock import FolderLock
 from pytest_codeneedle.program import without_threads
 from pytest_codeneedle.prompts import Task, task_sha256
+from pytest_codeneedle.redaction import redacted, redacted_value, redacted_words
 from pytest_codeneedle.rotation import said_by
 from pytest_codeneedle.run_checks import checked_about, checked_rows
 from pytest_codeneedle.store import RUNS, RunFolder, unused
@@ -92,12 +92,14 @@ def identity_of(plan: Plan, name: str, model_sha256: str | None, n_ctx: int | No
     parts: dict[str, Any] = {
         "corpus_sha256": plan.whole[name],
         "trim": corpus.max_tokens,
-        "model": plan.model.given if plan.model.remote else None,
+        "model": redacted(plan.model.given) if plan.model.remote else None,
         "model_sha256": model_sha256,
         "server_version": program.version or program.label,
         "server_args": [
-            *without_secrets([f"{key}={value}" for key, value in program.environment]),
-            *without_threads((*program.arguments, *program.flash_attn, *program.optional, *settings.server_args)),
+            *redacted_words([f"{key}={value}" for key, value in program.environment]),
+            *redacted_words(
+                without_threads((*program.arguments, *program.flash_attn, *program.optional, *settings.server_args))
+            ),
         ],
         "n_ctx": n_ctx,
         "environment": _environment(environment),
@@ -109,7 +111,7 @@ def identity_of(plan: Plan, name: str, model_sha256: str | None, n_ctx: int | No
         "stop": list(settings.stop),
         "max_tokens": settings.max_tokens,
         "full_answer": settings.full_answer,
-        "request": dict(settings.request),
+        "request": redacted_value(dict(settings.request)),
         "seed": corpus.sample_seed if settings.seed is None else settings.seed,
     }
     return Identity(parts)
@@ -118,7 +120,7 @@ def identity_of(plan: Plan, name: str, model_sha256: str | None, n_ctx: int | No
 def _environment(environment: Mapping[str, str]) -> list[str]:
     """What llama.cpp reads from its environment: arguments that nobody gave on a command line. Without secrets."""
     names = sorted(name for name in environment if name.startswith(_READ_BY_LLAMA) and name not in _NO_DIFFERENCE)
-    return without_secrets([f"{name}={environment[name]}" for name in names])
+    return redacted_words([f"{name}={environment[name]}" for name in names])
 
 
 def open_targets(

@@ -1,10 +1,12 @@
-"""Facts of a run as they may be shown to others: without the paths and the host names of a machine."""
+"""Facts of a run as they may be shown to others: without secrets, and without the paths and hosts of a machine."""
 
 from __future__ import annotations
 
 import re
 import shlex
 from typing import Any
+
+from pytest_codeneedle.redaction import redacted, redacted_words
 
 #: A path from a root or a home, behind nothing, a space, a quote, or what comes before a value.
 _PATH = re.compile(r"(?<![^\s'\"=(,:])(?:~[\w.-]*|\.{1,2}|[A-Za-z]:)?[/\\][^\s'\"]*")
@@ -22,7 +24,7 @@ _WINDOWS = re.compile(r"[A-Za-z]:\\|\\\\")
 
 
 def shareable(value: Any) -> Any:  # noqa: ANN401 - a value as JSON has it
-    """The value with paths as their last names, URLs without their hosts, and hosts that share a model counted.
+    """The value without secrets, paths as their last names, URLs without hosts, hosts that share a model counted.
 
     `-m /home/me/x.gguf` is `-m x.gguf`: what an answer depends on stays to be seen, where it lies does not. A text is
     read as a command line is, an entry of a list as one argument.
@@ -33,13 +35,15 @@ def shareable(value: Any) -> Any:  # noqa: ANN401 - a value as JSON has it
         return {key: shareable(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         before = ["", *map(str, value[:-1])]
-        words = zip(value, before, strict=True) if value else ()
+        plain = redacted_words(value) if all(isinstance(one, str) for one in value) else value
+        words = zip(plain, before, strict=True) if value else ()
         return [_word(one, flag) if isinstance(one, str) else shareable(one) for one, flag in words]
     return value
 
 
 def _joined(text: str) -> str:
     """Several arguments in one text; what has nothing to hide, or is no command line, keeps its quotes."""
+    text = redacted(text)
     lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
     lexer.whitespace_split, lexer.commenters = True, ""
     lexer.escape = "" if _WINDOWS.search(text) else lexer.escape

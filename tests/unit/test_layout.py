@@ -77,6 +77,7 @@ FLOORS = {
         "prompts",
         "quick",
         "record",
+        "redaction",
         "reference_fragile",
         "reference_model",
         "reference_vocab",

@@ -1,0 +1,163 @@
+"""Secrets, known by their shape wherever they stand: in arguments, URLs, headers, JSON, the log of a server.
+
+A name says it (`HF_TOKEN=`, `--proxy-password`, `?sig=`, `"api_key":`, `Authorization:`), the place does (a user before
+the @ of a URL), or the text itself (`hf_...`, `sk-...`, a key that a server masked and left the ends of). What stands
+for a secret is `***`. Hosts that share a model are no secret and nobody's business: each has a code instead, the same
+for the same host.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: What stands where a secret was.
+HIDDEN = "***"
+#: A server that masks a key itself leaves its beginning or its end: sk-proj-****cdef.
+MASKED = re.compile(r"[\w.-]*\*{3,}[\w.*-]*")
+
+#: A name with one of these words in it is that of a secret,
+_WORDS = frozenset(
+    (
+        *("token", "secret", "password", "passwd", "passphrase", "pwd", "apikey", "auth", "authorization", "bearer"),
+        *("key", "credential", "credentials", "signature", "sig", "cookie", "hft"),
+    )
+)
+_ENDINGS = ("token", "secret", "password", "passwd", "apikey", "signature")  # authtoken, clientsecret
+#: unless it ends in one of these: then it is that of a place, or of a kind.
+_NOT_ITSELF = frozenset(("file", "path", "dir", "env", "type", "name", "format", "mode", "length", "count", "size"))
+#: In running text and in JSON these alone are words like others: `token: <eos>`, `"key": "c1f2"`.
+_COMMON = frozenset(("key", "token", "auth", "sig", "signature", "cookie", "bearer", "secret"))
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_PLAIN = re.compile(r"-?[\d.]*|true|false|on|off|yes|no|none|null|auto|\*{3}", re.IGNORECASE)
+
+_IS_FLAG = re.compile(r"--?[A-Za-z]")
+_ASSIGNED = re.compile(r"(?P<name>-{0,2}[A-Za-z_][\w.-]*)=(?P<value>.*)", re.DOTALL)
+#: llama-server's flag, and its variable, that name other hosts; a list of them with commas.
+_RPC = ("--rpc", "LLAMA_ARG_RPC")
+_HERE = re.compile(r"(?:127\.[\d.]+|localhost|\[?::1\]?)(?::\d+)?|host-[0-9a-f]{6}|\d+(?: hosts?)?")
+
+_USER = re.compile(r"(?<=://)[^\s/?#'\"]+@")
+_LOGIN = re.compile(r"(?<![\w/@:.+-])[\w.%+-]{1,200}:[^\s/@'\"]{1,200}@(?=[\w\[])")
+_QUERY = re.compile(r"(?P<head>[?&;#](?P<name>[\w.~%-]+)=)(?P<value>[^\s&;#'\"<>\\]+)")
+_LONG_VALUE = 16  # of a URL's query: nobody types as much
+_QUOTED = re.compile(
+    r"(?P<head>(?P<quote>\\*[\"'])(?P<name>[\w.-]+)(?P=quote)\s*[:=]\s*)(?P<open>\\*[\"'])(?P<value>.{1,2000}?)(?P=open)"
+)
+_NAMED = re.compile(
+    r"(?P<head>(?<![\w./-])(?P<name>-{0,2}[A-Za-z_][\w.-]*)(?P<sign>\s?=\s?|:\s?)(?P<open>\\*[\"']?))"
+    r"(?P<value>(?!//)[^\s\"'\\,;&()\[\]{}<>]+)"
+)
+_FLAG = re.compile(
+    r"(?P<head>(?<![\w-])(?P<name>--?[A-Za-z][\w.-]*)(?:\s+|\\*[\"']\s*,\s*)\\*[\"']?)"
+    r"(?P<value>[^\s\"'\\\-][^\s\"'\\]*)"
+)
+_HOSTS = re.compile(r"(?P<head>(?<![\w-])(?:--rpc|LLAMA_ARG_RPC)[ =][\"']?)(?P<hosts>[^\s\"']+)")
+_HEADER = re.compile(
+    r"(?P<head>\b(?:(?:proxy-)?authorization|x-api-key|api-key|(?:set-)?cookie)\\*[\"']?\s*[:=]\s*\\*[\"']?"
+    r"(?:(?:bearer|basic|token|digest)\s+)?)(?P<value>[^\s\"'\\,;}]+)",
+    re.IGNORECASE,
+)
+_SHAPES = re.compile(
+    r"(?i:\bbearer\s+)(?P<bearer>(?=\S*[\d_=+/~.])[\w.~+/=-]{8,}|[\w-]{20,})"
+    r"|\b[Bb]asic\s+(?P<basic>(?=\S*[A-Z\d=])[A-Za-z\d+/]{8,}={0,2})"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
+    r"|(?<![A-Za-z\d])(?:(?:hf|gh[opsur]|gsk|r8|(?:sk|pk|rk)_(?:live|test))_[A-Za-z\d]{10,}|github_pat_\w{10,})"
+    r"|(?<![A-Za-z\d])(?:sk|glpat|nvapi|xox[abeoprs])-(?=\S*\d)[\w-]{8,}"
+    r"|(?<![A-Za-z\d])(?:AKIA|ASIA)[A-Z\d]{12,}|(?<![A-Za-z\d])AIza[\w-]{20,}"
+    r"|(?<![A-Za-z\d])eyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)?",
+    re.DOTALL,
+)
+
+
+def redacted(text: str) -> str:
+    """The text with `***` for what looks like a secret; taken once more it is the same."""
+    text = _SHAPES.sub(_shapeless, text)
+    text = _USER.sub(f"{HIDDEN}@", text)
+    text = _LOGIN.sub(f"{HIDDEN}@", text)
+    text = _HEADER.sub(lambda found: f"{found['head']}{HIDDEN}", text)
+    text = _QUERY.sub(_without_parameter, text)
+    text = _QUOTED.sub(_without_quoted, text)
+    text = _NAMED.sub(_without_named, text)
+    text = _FLAG.sub(_without_value, text)
+    text = _HOSTS.sub(lambda found: found["head"] + _coded(found["hosts"]), text)
+    return MASKED.sub(HIDDEN, text)
+
+
+def redacted_words(words: Sequence[str]) -> list[str]:
+    """Arguments, one a word: `env HF_TOKEN=*** llama-server`, `--hf-token ***`."""
+    hidden = []
+    before = ""
+    for word in words:
+        assigned = _ASSIGNED.fullmatch(word)
+        if before in _RPC:
+            hidden.append(_coded(word))
+        elif before.startswith("-") and not _IS_FLAG.match(word) and _is_secret(before, word):
+            hidden.append(HIDDEN)
+        elif assigned and assigned["name"] in _RPC:
+            hidden.append(f"{assigned['name']}={_coded(assigned['value'])}")
+        elif assigned and _is_secret(assigned["name"], assigned["value"]):
+            hidden.append(f"{assigned['name']}={HIDDEN}")
+        else:
+            hidden.append(redacted(word))
+        before = word
+    return hidden
+
+
+def redacted_value(value: Any, name: str = "") -> Any:  # noqa: ANN401 - a value as JSON has it
+    """A value as JSON has it: texts as `redacted` has them, and nothing of one whose name says that it is a secret."""
+    if isinstance(value, str):
+        return HIDDEN if name.lower() not in _COMMON and _is_secret(name, value) else redacted(value)
+    if isinstance(value, dict):
+        return {key: redacted_value(one, str(key)) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        if value and all(isinstance(one, str) for one in value):
+            return redacted_words(value)
+        return [redacted_value(one, name) for one in value]
+    return value
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """Whether a name says that its value is a secret. Numbers and switches are none."""
+    parts = [part.lower() for part in _PART.findall(name)]
+    if not parts or parts[-1] in _NOT_ITSELF or _PLAIN.fullmatch(value):
+        return False
+    return any(part in _WORDS or part.endswith(_ENDINGS) for part in parts)
+
+
+def _shapeless(found: re.Match[str]) -> str:
+    value = found["bearer"] or found["basic"]
+    return found[0].removesuffix(value) + HIDDEN if value else HIDDEN
+
+
+def _without_parameter(found: re.Match[str]) -> str:
+    hidden = len(found["value"]) >= _LONG_VALUE or _is_secret(found["name"], found["value"])
+    return found["head"] + HIDDEN if hidden else found[0]
+
+
+def _without_quoted(found: re.Match[str]) -> str:
+    if found["name"].lower() in _COMMON or not _is_secret(found["name"], found["value"]):
+        return found[0]
+    return f"{found['head']}{found['open']}{HIDDEN}{found['open']}"
+
+
+def _without_named(found: re.Match[str]) -> str:
+    """`name: value` is running text as well, and `name=value` is not."""
+    common = found["name"].lower() in _COMMON and ":" in found["sign"]
+    return found["head"] + HIDDEN if not common and _is_secret(found["name"], found["value"]) else found[0]
+
+
+def _without_value(found: re.Match[str]) -> str:
+    return found["head"] + HIDDEN if _is_secret(found["name"], found["value"]) else found[0]
+
+
+def _coded(hosts: str) -> str:
+    return ",".join(one if _HERE.fullmatch(one) else f"host-{_digest(one)}" for one in hosts.split(","))
+
+
+def _digest(host: str) -> str:
+    return hashlib.sha256(host.encode("utf-8", "replace")).hexdigest()[:6]

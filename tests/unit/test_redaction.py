@@ -1,0 +1,112 @@
+"""Secrets by their shape: what is hidden, and what only looks like one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_codeneedle.redaction import redacted, redacted_value, redacted_words
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # a URL
+        ("-mu https://me:hush@host/m.gguf", "-mu https://***@host/m.gguf"),
+        ("https://host/m.gguf?download=true&token=hush", "https://host/m.gguf?download=true&token=***"),
+        ("https://host/m?X-Amz-Signature=hush&e=3600", "https://host/m?X-Amz-Signature=***&e=3600"),
+        ("https://host/m?x=0123456789abcdef01", "https://host/m?x=***"),
+        ("https://host/m#access_token=hush", "https://host/m#access_token=***"),
+        ("--lora me:hu:sh@host/l.gguf", "--lora ***@host/l.gguf"),
+        # a name
+        ("HF_TOKEN=hush llama-server", "HF_TOKEN=*** llama-server"),
+        ("export OPENAI_API_KEY='hush'", "export OPENAI_API_KEY='***'"),
+        ("aws_secret_access_key = hush", "aws_secret_access_key = ***"),
+        ("--proxy-password hush -ngl 9", "--proxy-password *** -ngl 9"),
+        ('--my-auth-header "hush"', '--my-auth-header "***"'),
+        ("password: hush", "password: ***"),
+        ('{"api_key": "hu sh", "key": "c1f2"}', '{"api_key": "***", "key": "c1f2"}'),
+        (r"{\"clientSecret\": \"hush\"}", r"{\"clientSecret\": \"***\"}"),
+        ("{'authToken': 'hush'}", "{'authToken': '***'}"),
+        # a header
+        ("X-Api-Key: hush", "X-Api-Key: ***"),
+        ("Cookie: hush", "Cookie: ***"),
+        ("got Bearer abcd-1234 instead", "got Bearer *** instead"),
+        ('{"Authorization": "Bearer hush"}', '{"Authorization": "***"}'),
+        ("Basic dXNlcjpwYXNz", "Basic ***"),
+        # a shape
+        ("hf_abcdefghijklmnop", "***"),
+        ("key sk-proj-abcdefgh1234 is wrong", "key *** is wrong"),
+        ("ghp_abcdefghijklmnopqrst", "***"),
+        ("AKIAIOSFODNN7EXAMPLE", "***"),
+        ("eyJhbGciOiJI.eyJzdWIi.abc", "***"),
+        ("-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\nend", "***\nend"),
+        # what a server masked itself
+        ("main: api_keys: ****cdef", "main: api_keys: ***"),
+        ("provided: sk-proj-********cdef. See", "provided: *** See"),
+        # other machines
+        ("--rpc 127.0.0.1:50052 -ngl 9", "--rpc 127.0.0.1:50052 -ngl 9"),
+    ],
+)
+def test_what_is_hidden(text: str, expected: str) -> None:
+    """By its place, its name, or itself; nothing beside it."""
+    assert expected == redacted(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "print_info: EOG token        = 106 '<end_of_turn>'",
+        "tokenizer.ggml.eos_token_id u32 = 1, n_tokens = 512, max_tokens: 8",
+        "llama.attention.key_length = 64",
+        "error: unknown key: foo",
+        "--api-key-file /etc/key --cache-type-k q8_0 -ctk q4_0 -ctv q4_0",
+        "use --kv-api-key-env NAME or --kv-api-key-file FILE",
+        "basic authentication is needed; Bearer authentication",
+        "author: me",
+        "ghcr.io/org/image:tag@sha256:12",
+        "trend over K: no trend, p = 1.000, all types equal",
+        "test_recall[q8_0/q4_0-auth_token]",
+        "a ** b",
+        "hf_download_model reads like sk_build_table",
+        "https://host/m.gguf?download=true",
+    ],
+)
+def test_what_is_none(text: str) -> None:
+    """Tokens of text, files that hold a key, figures."""
+    assert text == redacted(text)
+
+
+@given(st.text("ab:=@/?&\"'*- \\tokenkey\n"))
+def test_once_is_enough(text: str) -> None:
+    """What is hidden stays as it is."""
+    assert redacted(text) == redacted(redacted(text))
+
+
+def test_arguments() -> None:
+    """The word behind a flag is its value, whatever is in it."""
+    given_words = ["env", "HF_TOKEN=hush", "A=b", "-x", "a.key=1", "--some-secret", "hu sh", "-hft", "hush", "-H"]
+    hidden = ["env", "HF_TOKEN=***", "A=b", "-x", "a.key=1", "--some-secret", "***", "-hft", "***", "-H"]
+    assert hidden == redacted_words(given_words)
+    assert ["--auth", "-ngl", "9", "MY_KEY=***"] == redacted_words(["--auth", "-ngl", "9", "MY_KEY=two words"])
+
+
+def test_hosts_have_codes() -> None:
+    """What answers depend on stays to be seen; whose machine it is does not."""
+    words = redacted_words(["--rpc", "gpu1.lan:50052,gpu2.lan:50052", "LLAMA_ARG_RPC=gpu1.lan:50052"])
+    assert "gpu" not in " ".join(words)
+    first, second = words[1].split(",")
+    assert first != second
+    assert f"LLAMA_ARG_RPC={first}" == words[2]
+    assert f"x --rpc {first},{second} y" == redacted("x --rpc gpu1.lan:50052,gpu2.lan:50052 y")
+
+
+def test_json() -> None:
+    """Names count at any depth, and texts are looked at; the key of a run is none."""
+    value = {"key": "c1", "extra": {"api_key": "hush", "n": [1, None, "hf_abcdefghijkl"]}, "a": ["--hf-token", "hush"]}
+    expected = {"key": "c1", "extra": {"api_key": "***", "n": [1, None, "***"]}, "a": ["--hf-token", "***"]}
+    assert expected == redacted_value(value)
+    assert "hush" not in redacted(json.dumps(json.dumps(value)))
