@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_codeneedle.errors import CellError, ConfigurationError, CorpusError
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
 from pytest_codeneedle.printable import printable
-from pytest_codeneedle.prompts import Task, unaskable
+from pytest_codeneedle.prompts import Task, askable
 from pytest_codeneedle.store import for_the_user_alone
 
 if TYPE_CHECKING:
@@ -33,7 +33,10 @@ def functions(flags: argparse.Namespace) -> None:
     if flags.show is not None:
         print("\n".join(_function(corpus, flags.show, flags.lines).primary(flags.lines)))
         return
-    listed = corpus.functions if flags.all else corpus.sample(flags.k, flags.seed)
+    can_be_asked = askable(corpus.text, Task(flags.lines))
+    sampled = corpus.functions if flags.all else corpus.sample(flags.k, flags.seed, can_be_asked)
+    left_out = [function.name for function in sampled if not can_be_asked(function)]
+    listed = [function for function in sampled if flags.all or can_be_asked(function)] or sampled
     rows = [
         {
             "name": function.name,
@@ -51,15 +54,14 @@ def functions(flags: argparse.Namespace) -> None:
     width = min(_WIDEST, max(map(len, names)))
     for name, function in zip(names, listed, strict=True):
         print(f"{name:<{width}}  line {function.start_line:>6}  {len(function.body):>4} lines  {function.source}")
-    for line in _summary(corpus, listed, flags.lines, trimmed=flags.model is not None):
+    for line in _summary(corpus, listed, left_out, trimmed=flags.model is not None):
         print(line)
 
 
-def _summary(corpus: Corpus, listed: Sequence[Function], asked_lines: int, *, trimmed: bool) -> list[str]:
+def _summary(corpus: Corpus, listed: Sequence[Function], left_out: Sequence[str], *, trimmed: bool) -> list[str]:
     lines = [f"{len(listed)} of {len(corpus.functions)} functions; sha256 {corpus.sha256}", *corpus.notes]
-    ambiguous = unaskable(corpus.text, listed, Task(asked_lines))
-    if ambiguous:
-        names = ", ".join(map(printable, ambiguous))
+    if left_out:
+        names = ", ".join(map(printable, left_out))
         lines.append(f"no quotation tells these apart, only --kv-prompt codeneedle asks for them: {names}")
     if corpus.same_names:
         lines.append(f"not asked for, having the name of an earlier one: {corpus.same_names}")

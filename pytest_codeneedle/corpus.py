@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from pytest_codeneedle import sources
 from pytest_codeneedle.errors import CorpusError
-from pytest_codeneedle.extraction import long_enough, without_code
+from pytest_codeneedle.extraction import NEWER, long_enough, without_code
 from pytest_codeneedle.function_cache import found_in
 from pytest_codeneedle.sampling import sample
 from pytest_codeneedle.sources import Skipped, SourceFile, Sources
@@ -38,6 +38,8 @@ DEFAULT_SAMPLE = 16
 DEFAULT_SEED = 42
 #: Comment mark of a language, for the header line of each file where a corpus has several.
 _COMMENT = {"python": "#", "javascript": "//", "php": "//"}
+#: So many files that do not parse are named with the reason.
+_FEW_FILES = 8
 _SOURCES = ("files", "package", "module", "generate")
 
 
@@ -101,13 +103,16 @@ class Corpus:
         """The newline count + 1, as the sample's definition has it."""
         return self.text.count("\n") + 1
 
-    def sample(self, k: int | None = None, seed: int | None = None) -> list[Function]:
-        """The stratified sample; the corpus file's own k and seed where none is given."""
+    def sample(
+        self, k: int | None = None, seed: int | None = None, askable: Callable[[Function], bool] | None = None
+    ) -> list[Function]:
+        """The stratified sample; the corpus file's own k and seed where none is given. `askable`: see `sampling`."""
         return sample(
             self.functions,
             self.total_lines,
             k=self.sample_k if k is None else k,
             seed=self.sample_seed if seed is None else seed,
+            askable=askable,
         )
 
     def first(self, files: int) -> Corpus:
@@ -194,10 +199,9 @@ def load_corpus(  # noqa: PLR0913 - what to read, and four ways to do it
     table = Table("the file", values, wrong)
     found = _sources(name, path, table, skip_unparsable=skip_unparsable)
     parsed = found_in(found.files, cache)
-    problem = next((one.problem for one in parsed if one.problem is not None), None)
-    if problem is not None and not skip_unparsable:
-        said = problem if quote else without_code(problem)
-        raise wrong(f"{said}; exclude the file, or leave out such files with --kv-skip-unparsable")
+    problems = [one.problem for one in parsed if one.problem is not None]
+    if problems and not skip_unparsable:
+        raise wrong(_unparsable(problems if quote else [*map(without_code, problems)], found.files[0].language))
     corpus = _corpus(name, table, found, parsed, min_lines)
     if not corpus.functions:
         left_out = f" ({len(corpus.skipped)} files that cannot be read as code were left out)" if corpus.skipped else ""
@@ -207,6 +211,14 @@ def load_corpus(  # noqa: PLR0913 - what to read, and four ways to do it
         )
         raise CorpusError(msg)
     return corpus
+
+
+def _unparsable(problems: Sequence[str], language: str) -> str:
+    """The files that do not parse, all that a message can hold, and what can be done about them."""
+    few, more = problems[:_FEW_FILES], len(problems) - _FEW_FILES
+    listed = "; ".join([*few, *([f"and {more} more files"] if more > 0 else [])])
+    which = "the file" if len(problems) == 1 else "these files"
+    return f"{listed}; exclude {which}, or leave such files out with --kv-skip-unparsable; {NEWER[language]}"
 
 
 def _unknown(name: str, known: dict[str, Path], rootdir: Path) -> str:

@@ -65,10 +65,7 @@ def functions(text: str, *, source: str) -> Iterator[Function]:
     if tree.root_node.has_error:
         fault = _first_fault(tree.root_node)
         line = bisect_right(line_starts, fault.start_byte)
-        message = (
-            f"{source}, line {line}: not PHP: {_finding(fault)}; if PHP does read it, tree-sitter does not know "
-            "this syntax"
-        )
+        message = f"{source}, line {line}: not PHP: {_finding(fault)}"
         raise CorpusError(message)
     lines = split_lines(text)
     for name, block in _named_blocks(tree):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import platform
 import warnings
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,10 @@ from pytest_codeneedle.functions import Function
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+#: To the interpreter that reads it: a newer one reads more.
+_NOT_PYTHON = f"not Python {'.'.join(platform.python_version_tuple()[:2])}"
 
 
 def functions(text: str, *, source: str) -> Iterator[Function]:
@@ -47,10 +52,10 @@ def _parse(text: str, source: str) -> ast.Module:
             return ast.parse(text)
     except SyntaxError as error:
         place = f"{source}, line {error.lineno}" if error.lineno else source  # a NUL has no line
-        message = f"{place}: not Python: {error.msg}"
+        message = f"{place}: {_NOT_PYTHON}: {error.msg}"
         raise CorpusError(message) from error
     except ValueError as error:  # a lone surrogate
-        message = f"{source}: not Python: {error}"
+        message = f"{source}: {_NOT_PYTHON}: {error}"
         raise CorpusError(message) from error
     except (RecursionError, MemoryError) as error:  # what the parser's own stack raises
         message = f"{source}: nested too deeply for Python's parser"

@@ -5,6 +5,7 @@ Each language has a module of its own that finds every named function; what is c
 
 from __future__ import annotations
 
+import platform
 import re
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 #: The language of a source file, by its suffix in lower case.
 LANGUAGES: Mapping[str, str] = {
     ".py": "python",
+    ".pyw": "python",
+    ".pyi": "python",
     ".js": "javascript",
+    ".jsx": "javascript",
     ".mjs": "javascript",
     ".cjs": "javascript",
     ".php": "php",
@@ -27,11 +31,34 @@ LANGUAGES: Mapping[str, str] = {
 }
 
 #: What a parser quotes of the code stands behind these words, in every extraction.
-_QUOTES = re.compile(r"(: not (?:Python|JavaScript|PHP)): .*", re.DOTALL)
+_QUOTES = re.compile(r"(: not (?:Python [\d.]+|JavaScript|PHP)): .*", re.DOTALL)
+#: A script without a suffix says in its first line what runs it.
+_SHEBANG = re.compile(rb"#!.*?\b(?P<program>python|node|php)[\d.]*(?:\s|$)")
+_RUNS = {b"python": "python", b"node": "javascript", b"php": "php"}
+#: What can be done about code that is newer than what reads it.
+NEWER = {
+    "python": f"what a newer Python than {platform.python_version()} reads, codeneedle reads when run with that one",
+    "javascript": "if JavaScript does read it, tree-sitter does not know this syntax yet",
+    "php": "if PHP does read it, tree-sitter does not know this syntax yet",
+}
 
 #: What ends a line. `str.splitlines` also splits at form feeds and U+2028, which would shift every line
 #: after them against the parser's count and against an editor's.
 LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+def script_language(beginning: bytes) -> str | None:
+    """The language that a script's first line names, as in `#!/usr/bin/env python3`; None where it names none."""
+    match = _SHEBANG.match(beginning.split(b"\n", 1)[0])
+    return _RUNS[match["program"]] if match else None
+
+
+def kinds_read() -> str:
+    """`python (.py .pyw .pyi), javascript (...), php (...)`: what a corpus may be of, for messages."""
+    suffixes: dict[str, list[str]] = {}
+    for suffix, language in LANGUAGES.items():
+        suffixes.setdefault(language, []).append(suffix)
+    return ", ".join(f"{language} ({' '.join(of_language)})" for language, of_language in suffixes.items())
 
 
 def split_lines(text: str) -> list[str]:

@@ -16,7 +16,7 @@ from pytest_codeneedle.models import DEFAULT_MODEL, Model
 from pytest_codeneedle.presets import preset_commands
 from pytest_codeneedle.profiles import known_profiles
 from pytest_codeneedle.program import ServerProgram, find_program
-from pytest_codeneedle.prompts import Question, Task, questions
+from pytest_codeneedle.prompts import Question, Task, askable, questions
 from pytest_codeneedle.quick import stages
 from pytest_codeneedle.rotation import refuse_two
 from pytest_codeneedle.served import open_endpoint, refuse_trim
@@ -186,7 +186,8 @@ def _no_router(settings: Settings, flag: str, value: str) -> str:
 def plan_corpus(settings: Settings, corpus: Corpus) -> CorpusPlan:
     """The questions of one corpus. Raises CorpusError where no sampled function can be asked for."""
     task = Task(settings.lines, settings.wording, suffix(settings.think, settings.wording), len(corpus.parts) > 1)
-    found = questions(corpus.text, corpus.sample(settings.functions, settings.seed), task)
+    sampled = corpus.sample(settings.functions, settings.seed, askable(corpus.text, task))
+    found = questions(corpus.text, sampled, task)
     if not found.asked:
         msg = (
             f"corpus {corpus.name!r}: no sampled function has a signature that is unique in the text; "

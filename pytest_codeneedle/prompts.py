@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_codeneedle.functions import Function
 
@@ -119,10 +119,10 @@ def shared_prefix(prompts: Iterable[str]) -> str:
     return first[: next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))]
 
 
-def unaskable(text: str, functions: Sequence[Function], task: Task) -> list[str]:
-    """The names of those that `questions` leaves out, without a copy of the text for each of the others."""
+def askable(text: str, task: Task) -> Callable[[Function], bool]:
+    """Whether `questions` would ask for a function of this text, without a copy of the text for each."""
     rows = Rows(text.split("\n"))
-    return [function.name for function in functions if _told(rows, function, task) is None]
+    return lambda function: _told(rows, function, task) is not None
 
 
 def _told(rows: Rows, function: Function, task: Task) -> str | None:

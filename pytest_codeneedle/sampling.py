@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_codeneedle.functions import Function
 
 
-def sample(functions: Sequence[Function], total_lines: int, *, k: int = 16, seed: int = 42) -> list[Function]:
+def sample(
+    functions: Sequence[Function],
+    total_lines: int,
+    *,
+    k: int = 16,
+    seed: int = 42,
+    askable: Callable[[Function], bool] | None = None,
+) -> list[Function]:
     """Pick `k` of `functions`, at least one from every k-th part of the corpus that has any.
 
     `functions` are distinct; `total_lines` is the number of newlines of the corpus text plus one, and `k`
     at least 1. With `k` functions or fewer all are taken, in the order given. Else one of each part comes
     first, in the order of the text, then as many others as are missing. The draws and their order are
-    those of the public harness, so that both ask for the same functions.
+    those of the public harness, so that both ask for the same functions. Those of them that are not `askable` keep
+    their places in the list, and at its end as many others stand in for them as there are, by the same draws.
     """
     if len(functions) <= k:
         return list(functions)
@@ -31,4 +40,7 @@ def sample(functions: Sequence[Function], total_lines: int, *, k: int = 16, seed
     generator.shuffle(rest)
     while len(chosen) < k:
         chosen.append(rest.pop())
+    if askable is not None:
+        left_out = sum(not askable(function) for function in chosen)
+        chosen += itertools.islice((function for function in reversed(rest) if askable(function)), left_out)
     return chosen

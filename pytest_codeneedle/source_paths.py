@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle.extraction import LANGUAGES
+from pytest_codeneedle.extraction import LANGUAGES, kinds_read, script_language
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_codeneedle.tables import Table
+
+
+_FIRST_LINE_BYTES = 256
+#: So many kinds of files are named in a message.
+_FEW_KINDS = 5
 
 
 @dataclass(frozen=True)
@@ -54,17 +60,40 @@ def choose(table: Table, directory: Path) -> Chosen:
 
 
 def language_of(paths: Sequence[Path], directory: Path, table: Table) -> str:
-    """The one language of these files, by their suffixes. Raises the table's error for none or several."""
+    """The one language of these files, by suffix or first line. Raises the table's error for none or several."""
     names = [path.relative_to(directory).as_posix() for path in paths]
-    unknown = [name for path, name in zip(paths, names, strict=True) if path.suffix.lower() not in LANGUAGES]
+    languages = [_language(path) for path in paths]
+    unknown = [name for name, language in zip(names, languages, strict=True) if language is None]
     if unknown:
-        known = ", ".join(LANGUAGES)
-        raise table.wrong(f"{unknown[0]}: no extraction for this kind; there is {known}: exclude the file")
-    examples = {LANGUAGES[path.suffix.lower()]: name for path, name in reversed([*zip(paths, names, strict=True)])}
+        raise table.wrong(_unknown(unknown, len(names)))
+    examples = {language: name for language, name in reversed([*zip(languages, names, strict=True)]) if language}
     if len(examples) > 1:
         mixed = ", ".join(f"{language} ({examples[language]})" for language in sorted(examples))
         raise table.wrong(f"[files] glob = {table.shown('glob', '')} mixes languages: {mixed}; exclude all but one")
     return next(iter(examples))
+
+
+def _language(path: Path) -> str | None:
+    if path.suffix:
+        return LANGUAGES.get(path.suffix.lower())
+    try:
+        with path.open("rb") as file:
+            return script_language(file.read(_FIRST_LINE_BYTES))
+    except OSError:
+        return None
+
+
+def _unknown(names: Sequence[str], files: int) -> str:
+    """Which of the files are of no language that is read, by their kinds, and what is read."""
+    kinds = Counter(Path(name).suffix or "no suffix" for name in names)
+    counted = ", ".join(f"{kind} ({number})" for kind, number in kinds.most_common(_FEW_KINDS))
+    more = f" and {len(kinds) - _FEW_KINDS} more kinds" if len(kinds) > _FEW_KINDS else ""
+    if len(names) == files:
+        return f"its files are of no language that is read: {counted}{more}; a corpus is of {kinds_read()}"
+    return (
+        f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: of no language that is read: "
+        f"{counted}{more}; there is {kinds_read()}: exclude the others"
+    )
 
 
 def _matches(table: Table, directory: Path, key: str, pattern: str) -> Iterator[Path]:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from pytest_codeneedle.tables import Table
 
 
+#: So many files that cannot be read are named.
+_FEW_FILES = 8
+
+
 @dataclass(frozen=True)
 class SourceFile:
     """One file of a corpus: its name in headers and reports, its text with line feeds, its language."""
@@ -127,11 +131,13 @@ def folder(table: Table, root: Path, *, skip_unparsable: bool) -> Sources:
         try:
             text = _text(path.read_bytes, label if skip_unparsable else str(path), encoding, table)
         except CorpusError as error:
-            if not skip_unparsable:
-                raise
             skipped.append(Skipped(label, str(error).removeprefix(str(table.wrong("")))))
         else:
             files.append(SourceFile(label, text, language))
+    if skipped and not skip_unparsable:
+        others = [problem.label for problem in skipped[1:]]
+        named = ", ".join(others[:_FEW_FILES]) + (f" and {len(others) - _FEW_FILES} more" * (len(others) > _FEW_FILES))
+        raise table.wrong(skipped[0].reason + (f"; likewise {named}" if others else ""))
     return Sources(tuple(files), tuple(skipped), chosen.notes)
 
 

@@ -95,7 +95,13 @@ def _notes(plan: Plan, chosen: CorpusPlan) -> list[str]:
         notes.append(f"{wanted} functions are wanted and {len(corpus.functions)} are there: all are asked for")
     if chosen.ambiguous:
         names = ", ".join(map(printable, chosen.ambiguous))
-        notes.append(f"left out, no quotation tells them apart or their lines are blank: {names}")
+        instead = "" if len(chosen.asked) < wanted else "; others are asked for instead"
+        notes.append(f"left out, no quotation tells them apart or their lines are blank: {names}{instead}")
+        if len(chosen.asked) < min(wanted, len(corpus.functions)):
+            notes.append(
+                f"only {len(chosen.asked)} of {len(corpus.functions)} functions can be asked for: where the text holds "
+                "copies of its files, leave them out ([files] exclude)"
+            )
     if corpus.skipped:
         # The reasons quote code, which is for the run folder alone.
         few = ", ".join(one.label for one in corpus.skipped[:_FEW_FILES])

@@ -283,7 +283,10 @@ MISTAKES = {
     "no-match": (FILES + 'glob = "*.js"\n', "[files] glob = '*.js' matches no file in {root}/src"),
     "unknown-language": (
         FILES + 'glob = "*.rb"\n',
-        "c.rb: no extraction for this kind; there is .py, .js, .mjs, .cjs, .php, .phtml, .inc: exclude the file",
+        (
+            "its files are of no language that is read: .rb (1); a corpus is of python (.py .pyw .pyi), "
+            "javascript (.js .jsx .mjs .cjs), php (.php .phtml .inc)"
+        ),
     ),
     "mixed-languages": (
         FILES + 'glob = "[ab].*"\n',
@@ -374,8 +377,40 @@ def test_code_that_does_not_parse_is_named_by_its_file(tmp_path: Path) -> None:
     write(tmp_path, "src/a.py", python("f"))
     write(tmp_path, "src/b.py", "x = 1\ndef (:\n")
 
-    with pytest.raises(CorpusError, match=r"mine\.toml\): b.py, line 2: not Python: "):
+    with pytest.raises(CorpusError, match=r"mine\.toml\): b.py, line 2: not Python [\d.]+: "):
         files_corpus(tmp_path)
+
+
+def test_all_code_that_does_not_parse_is_named_at_once(tmp_path: Path) -> None:
+    """Not a file a try; of many the first, and how many more there are. What reads newer code is said."""
+    for number in range(10):
+        write(tmp_path, f"src/b{number}.py", "def (:\n")
+
+    with pytest.raises(CorpusError) as caught:
+        files_corpus(tmp_path)
+    message = str(caught.value)
+    assert 8 == message.count(": not Python ")
+    assert "and 2 more files; exclude these files, or leave such files out with --kv-skip-unparsable; " in message
+    assert message.endswith("reads, codeneedle reads when run with that one")
+
+
+def test_all_files_that_are_no_text_are_named_at_once(tmp_path: Path) -> None:
+    """The first with the place, the others by their names."""
+    for name in "abc":
+        write(tmp_path, f"src/{name}.py", b"x = '\xe4'\n")
+
+    with pytest.raises(CorpusError, match=r"a\.py: not UTF-8 at byte 5; set encoding, .* file; likewise b\.py, c\.py$"):
+        files_corpus(tmp_path)
+
+
+def test_scripts_without_a_suffix_say_what_runs_them(tmp_path: Path) -> None:
+    """In their first line."""
+    write(tmp_path, "src/tool", "#!/usr/bin/env -S python3.12 -u\n" + python("f"))
+    assert ["f"] == [function.name for function in files_corpus(tmp_path, "*").functions]
+
+    write(tmp_path, "src/tool", "#!/bin/sh\n")
+    with pytest.raises(CorpusError, match=r"its files are of no language that is read: no suffix \(1\); a corpus"):
+        files_corpus(tmp_path, "*")
 
 
 def test_a_corpus_without_long_enough_functions_says_how_long(tmp_path: Path) -> None:

@@ -129,19 +129,19 @@ def test_functions_are_found_where_they_were_written(plan: list[Written], end: s
 
 def test_a_syntax_error_names_source_line_and_reason() -> None:
     """A text that is not Python is a corpus error that leads to the place."""
-    with pytest.raises(CorpusError, match=r"^demo\.py, line 2: not Python: '\(' was never closed$"):
+    with pytest.raises(CorpusError, match=r"^demo\.py, line 2: not Python [\d.]+: '\(' was never closed$"):
         extracted("x = 1\ny = (\n")
 
 
 def test_a_lone_surrogate_is_a_corpus_error() -> None:
     """Text that cannot be encoded is told of with its source."""
-    with pytest.raises(CorpusError, match=r"^demo\.py: not Python: .*surrogates not allowed"):
+    with pytest.raises(CorpusError, match=r"^demo\.py: not Python [\d.]+: .*surrogates not allowed"):
         extracted("x = '\ud800'")
 
 
 def test_a_nul_is_a_corpus_error() -> None:
     """A NUL character, which the parser refuses in its own way, is told of with its source."""
-    with pytest.raises(CorpusError, match=r"^demo\.py.*: not Python: .*null bytes"):
+    with pytest.raises(CorpusError, match=r"^demo\.py.*: not Python [\d.]+: .*null bytes"):
         extracted("x = 1\0")
 
 

@@ -48,9 +48,12 @@ def test_an_unknown_language_is_named_with_the_known_ones() -> None:
 
 
 def test_languages_by_suffix() -> None:
-    """Python, and the three suffixes of JavaScript and of PHP, are known."""
+    """Those of Python, JavaScript (with JSX) and PHP are known."""
     assert {
         ".py": "python",
+        ".pyw": "python",
+        ".pyi": "python",
+        ".jsx": "javascript",
         ".js": "javascript",
         ".mjs": "javascript",
         ".cjs": "javascript",

@@ -46,7 +46,7 @@ def test_what_was_found_is_found_again(tmp_path: Path, request: pytest.FixtureRe
     parsed = found_in(FILES, tmp_path)
     assert found_in(FILES, None) == parsed
     assert ["first", "second"] == [one.name for one in parsed[0].functions]
-    assert "b.py, line 1: not Python: " in (parsed[1].problem or "")
+    assert "b.py, line 1: not Python " in (parsed[1].problem or "")
 
     request.getfixturevalue("no_parser")
     assert parsed == found_in(FILES, tmp_path)

@@ -14,10 +14,10 @@ from pytest_codeneedle.prompts import (
     Rows,
     Task,
     Wording,
+    askable,
     questions,
     quotation,
     shared_prefix,
-    unaskable,
 )
 
 
@@ -264,5 +264,5 @@ def test_blank_lines_cannot_be_asked_for(wording: Wording) -> None:
     found = questions("def f():\n", [asked, blank], Task(2, wording))
 
     assert ("g",) == found.ambiguous
-    assert ["g"] == unaskable("def f():\n", [asked, blank], Task(2, wording))
+    assert [True, False] == list(map(askable("def f():\n", Task(2, wording)), [asked, blank]))
     assert [asked] == [question.function for question in found.asked]

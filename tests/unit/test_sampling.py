@@ -62,6 +62,20 @@ def test_the_parts_come_first_and_in_order(functions: list[Function], k: int, se
         assert parts == [bucket(function, k) for function in chosen[: len(parts)]]
 
 
+@given(corpora, counts, seeds, st.sets(st.integers(1, TOTAL_LINES)))
+def test_others_stand_in_for_those_that_cannot_be_asked(
+    functions: list[Function], k: int, seed: int, copies: set[int]
+) -> None:
+    """The sample itself stays as it is; behind it as many askable ones as are missing, or all that there are."""
+    there = [function for function in functions if function.start_line not in copies]
+    plain = sample(functions, TOTAL_LINES, k=k, seed=seed)
+    topped_up = sample(functions, TOTAL_LINES, k=k, seed=seed, askable=lambda one: one in there)
+
+    assert plain == topped_up[: len(plain)]
+    assert min(k, len(there)) == sum(function in there for function in topped_up)
+    assert set(topped_up[len(plain) :]) <= set(there) - set(plain)
+
+
 @given(st.data(), corpora, counts, seeds)
 def test_a_sample_is_repeatable(data: st.DataObject, functions: list[Function], k: int, seed: int) -> None:
     """The same seed draws the same, in whatever order the functions come, and changes none of them."""

@@ -84,7 +84,10 @@ def test_which_files_are_taken(tree: Path, keys: str, expected: str) -> None:
         ('glob = "*.py"\nlimit = 0', "[files] limit = 0 is not a whole number of 1 or more"),
         ('glob = "*.py"\nencoding = "klingon"', "[files] encoding = 'klingon' is no text encoding; for instance"),
         ('glob = "*.py"\nencoding = "base64"', "[files] encoding = 'base64' is no text encoding; for instance"),
-        ("glob = '**/*'", "lib/notes.txt: no extraction for this kind; there is .py"),
+        (
+            "glob = '**/*'",
+            "lib/notes.txt: of no language that is read: .txt (1); there is python (.py",
+        ),
     ],
 )
 def test_mistakes(tree: Path, keys: str, said: str) -> None:
@@ -190,7 +193,7 @@ def test_a_parser_quotes_no_code_where_none_may_be_shown(tmp_path: Path) -> None
     write(tmp_path, "corpora/mine.toml", '[files]\ndirectory = "src"\nglob = "*.js"\n')
     with pytest.raises(CorpusError, match="hunter2"):
         load_corpus("mine", tmp_path)
-    with pytest.raises(CorpusError, match=r": a\.js, line 1: not JavaScript; exclude the file, or leave out"):
+    with pytest.raises(CorpusError, match=r": a\.js, line 1: not JavaScript; exclude the file, or leave such"):
         load_corpus("mine", tmp_path, quote=False)
 
 
@@ -238,7 +241,7 @@ def test_files_that_cannot_be_read_as_code_may_be_left_out(tmp_path: Path) -> No
     assert ("a.py", "d.py") == found.files
     assert {"b.py", "c.py"} == {one.label for one in found.skipped}
     reasons = {one.label: one.reason for one in found.skipped}
-    assert reasons["b.py"].startswith("b.py, line 1: not Python: ")
+    assert reasons["b.py"].startswith("b.py, line 1: not Python ")
     assert "c.py: not UTF-8 at byte 0; set encoding, or exclude the file" == reasons["c.py"]
     rows = found.text.split("\n")
     assert [CODE.format(name=f.name).split("\n")[1] for f in found.functions] == [
