@@ -161,7 +161,7 @@ def gone_on(stored: Mapping[str, Any] | None, about: Mapping[str, Any]) -> dict[
         "resumed": [*stored.get("resumed", ()), about["started"]],
         "wall_seconds": stored.get("wall_seconds", 0.0),
         "earlier": list(stored.get("earlier", ())),
-        **({"merged": stored["merged"]} if "merged" in stored else {}),
+        **{key: stored[key] for key in ("merged", "sessions") if key in stored},
     }
     states = [*again["earlier"], {key: stored.get(key) for key in _OF_AN_IDENTITY}]
     same = next((state for state in states if state["key"] == about["key"]), None)

@@ -21,7 +21,9 @@ from pytest_codeneedle.floored import NOT_CALIBRATED, Calibration, calibration, 
 from pytest_codeneedle.grid import FAILED, PASSED
 from pytest_codeneedle.launch import start as start_server
 from pytest_codeneedle.launch import stop_all
+from pytest_codeneedle.record import item_of
 from pytest_codeneedle.rows import PACKAGED, REPORT_FIELD, answer_facts, cell_of, error_facts, fault_facts
+from pytest_codeneedle.sessions import of_last_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -144,8 +146,7 @@ class FirstCell:
 
     def _decide(self, name: str) -> None:
         """Take the reference's rows for what they say; without any there is nothing to decide."""
-        grid, cells = self._grid, self._undecided[name]
-        rows = [row for row in grid.rows(name) if cell_of(row) in cells]
+        grid, rows = self._grid, self._rows(name)
         if not rows:
             return
         del self._undecided[name]
@@ -154,6 +155,14 @@ class FirstCell:
         self._note(name, found.facts(), found.sentence)
         if not found.passed:
             self._failed = name, found
+
+    def _rows(self, name: str) -> list[Mapping[str, Any]]:
+        """What is known of the reference now: this session's answers, else those on record that it need not ask."""
+        record, cells = self._grid.record, self._undecided[name]
+        rows = [row for row in self._grid.rows(name) if cell_of(row) in cells]
+        return of_last_session(
+            [row for row in rows if record.is_taken(item_of(row)) or record.answer(item_of(row), None) is not None]
+        )
 
     def _note(self, name: str, facts: Mapping[str, Any], sentence: str) -> None:
         """In run.json; and for the reports of others."""
@@ -165,7 +174,7 @@ class FirstCell:
     def _leave_open(self, name: str, *, ended: bool) -> None:
         """Of a reference that is still undecided at the end: decide, or have a reason why not."""
         cells, rows = self._undecided[name], self._grid.rows(name)
-        asked = any(cell_of(row) in cells for row in rows)
+        asked = bool(self._rows(name))
         left = any(self._grid.tally.left_of(cell) for cell in cells)
         if asked and not ended:
             self._decide(name)

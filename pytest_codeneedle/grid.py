@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.figures import counted
 from pytest_codeneedle.kvtypes import KVPair, by_precision
+from pytest_codeneedle.sessions import session_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -85,14 +86,24 @@ def rows_by_pair(
 ) -> dict[KVPair, list[Mapping[str, Any]]]:
     """The rows that a grid is made of, one for each item: those of `pairs` and of any other pair that has some.
 
-    An item is a function in one of the passes.
+    An item is a function in one of the passes of one session: each session asks the reference. An ERROR counts unless
+    a later session has the answer.
     """
-    items: dict[KVPair, dict[tuple[int, str], Mapping[str, Any]]] = {pair: {} for pair in pairs}
+    items: dict[KVPair, dict[tuple[int, str], dict[str, Mapping[str, Any]]]] = {pair: {} for pair in pairs}
     for row in rows:
         if view.shows(row):
             place = place_of(row)
-            items.setdefault(place.pair, {})[place.replicate, row["function"]] = row
-    return {pair: list(of_pair.values()) for pair, of_pair in items.items()}
+            of_item = items.setdefault(place.pair, {}).setdefault((place.replicate, row["function"]), {})
+            of_item.pop(session_of(row), None)
+            of_item[session_of(row)] = row
+    return {pair: [row for item in of_pair.values() for row in _counting(item)] for pair, of_pair in items.items()}
+
+
+def _counting(item: Mapping[str, Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
+    """One item's rows by session, without the errors that a later session made good."""
+    rows = list(item.values())
+    answered = max((at for at, row in enumerate(rows) if row["outcome"] != ERROR), default=-1)
+    return (row for at, row in enumerate(rows) if row["outcome"] != ERROR or at > answered)
 
 
 def by_function(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:

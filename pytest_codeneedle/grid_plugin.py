@@ -11,6 +11,7 @@ import pytest
 from pytest_codeneedle import attachments, first_cell, live, quick_stop, terminal
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.fleet import Fleet, Guest, distribute
+from pytest_codeneedle.own_session import begin
 from pytest_codeneedle.rows import REPORT_FIELD, attach_row
 from pytest_codeneedle.session import FAILED_THEN, SESSION, GridSession
 from pytest_codeneedle.settings import read_settings
@@ -90,6 +91,7 @@ class GridPlugin:
             self.fleet.record(self.session.prepared)
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from error
+        begin(self.session, quick_stop.spared_by_record(self.session))
         terminal.write(config, terminal.settled(self.session))
         live.start(config, self.session)
         quick_stop.start(session, self.session)

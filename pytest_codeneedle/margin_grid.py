@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.grid import ONE_PASS, by_function, make_grid, rows_by_pair, table
 from pytest_codeneedle.margins import percentile, read, under
+from pytest_codeneedle.pairing import reference_rows
+from pytest_codeneedle.sessions import session_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from pytest_codeneedle.kvtypes import KVPair
 
     Rows = Iterable[Mapping[str, Any]]
+    #: Of each pass of each session: place -> margin.
+    Passes = Mapping[tuple[str, int], Mapping[int, float]]
 
 _NONE = "-"
 _PERCENT = 100.0
@@ -82,10 +86,11 @@ def differences(
 ) -> dict[KVPair, dict[str, Difference]]:
     """Function -> difference of each pair to the reference, whose own are zero; empty where it has no margins.
 
-    Functions without common tokens are left out.
+    Functions without common tokens are left out, and answers of a session without the reference's.
     """
+    rows = list(rows)
     found = rows_by_pair(rows, pairs, view)
-    base = {name: _passes(items) for name, items in by_function(found.get(reference, ())).items()}
+    base = {name: _passes(items) for name, items in by_function(reference_rows(rows, reference, view)).items()}
     against: dict[KVPair, dict[str, Difference]] = {}
     for pair, items in found.items():
         mine = {name: _passes(of_one) for name, of_one in by_function(items).items() if base.get(name)}
@@ -94,16 +99,21 @@ def differences(
     return against if any(against.values()) else {}
 
 
-def _passes(rows: Rows) -> dict[int, dict[int, float]]:
-    """Of each pass with margins: place -> margin."""
-    return {row.get("replicate") or 0: read(row["margins"]) for row in rows if row.get("margins")}
+def _passes(rows: Rows) -> Passes:
+    """Of each pass of each session with margins: place -> margin."""
+    return {(session_of(row), row.get("replicate") or 0): read(row["margins"]) for row in rows if row.get("margins")}
 
 
-def _difference(
-    passes: Mapping[int, Mapping[int, float]], base: Mapping[int, Mapping[int, float]]
-) -> Difference | None:
-    """Pass by pass; one that the reference lacks is held against the reference's first."""
-    found = [_of_pass(mine, base.get(number) or next(iter(base.values()))) for number, mine in passes.items()]
+def _difference(passes: Passes, base: Passes) -> Difference | None:
+    """Pass by pass within a session; a pass that its reference lacks is held against the first that it has."""
+    first: dict[str, Mapping[int, float]] = {}
+    for (session, _), margins in base.items():
+        first.setdefault(session, margins)
+    found = [
+        _of_pass(mine, base.get((session, number)) or first[session])
+        for (session, number), mine in passes.items()
+        if session in first
+    ]
     told = [one for one in found if one is not None]
     if not told:
         return None

@@ -99,6 +99,17 @@ class Plan:
             Ask(cell, question.function.name) for cell in self.cells for question in self.corpora[cell.corpus].asked
         ]
 
+    def references(self, corpus: str) -> list[Cell]:
+        """The passes over the reference that every session asks which asks anything of a corpus.
+
+        The first with each rotation, with --kv-calibrate the last too. None where there is no other cell.
+        """
+        settings, cells = self.settings, [cell for cell in self.cells if cell.corpus == corpus]
+        if self.endpoint is not None or all(cell.pair == settings.reference for cell in cells):
+            return []
+        passes = {0, max(1, settings.repeat - 1)} if settings.calibrate else {0}
+        return [cell for cell in cells if cell.pair == settings.reference and cell.replicate in passes]
+
     def item_label(self, ask: Ask) -> str:
         """The item's part of a test id: the cell, and the function's name as far as an id can have it."""
         return f"{self.label(ask.cell)}-{_NOT_IN_IDS.sub('_', ask.function) or '_'}"

@@ -9,12 +9,12 @@ import pytest
 
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.figures import wrapped
+from pytest_codeneedle.grid import View
+from pytest_codeneedle.pairing import paired
 from pytest_codeneedle.quick import LOOKS, settled, stages
 from pytest_codeneedle.rows import REPORT_FIELD, cell_of
-from pytest_codeneedle.values import values
 
 if TYPE_CHECKING:
-    from pytest_codeneedle.cells import Rotation
     from pytest_codeneedle.kvtypes import KVPair
     from pytest_codeneedle.plan import Cell
     from pytest_codeneedle.session import GridSession
@@ -28,9 +28,70 @@ def start(session: pytest.Session, grid: GridSession) -> None:
         session.config.pluginmanager.register(QuickStop(session.config, grid), "codeneedle-quick")
 
 
+def spared_by_record(grid: GridSession) -> set[Cell]:
+    """The cells that a resumed session will not ask, since what is on record settles it."""
+    if not grid.plan.settings.quick:
+        return set()
+    spared: set[Cell] = set()
+    for name in grid.plan.corpora:
+        staged = _Staged(grid, name)
+        for stage in LOOKS:
+            asked = staged.up_to(stage)
+            if any(grid.has_to_ask(ask) for ask in grid.plan.items if ask.cell in asked):
+                break
+            if staged.reason(stage) is not None:
+                spared |= set(staged.beyond(stage))
+                break
+    return spared
+
+
 def is_spared(report: pytest.TestReport) -> bool:
     """Whether it is of an item that need not be asked."""
     return report.skipped and isinstance(report.longrepr, tuple) and report.longrepr[2].endswith(_REASON)
+
+
+class _Staged:
+    """The cells of one corpus by stage, and what their answers settle.
+
+    `cells` are without the last pass over the reference, which is for the noise floor.
+    """
+
+    def __init__(self, grid: GridSession, name: str) -> None:
+        settings = grid.plan.settings
+        self._grid, self._name, self._settings = grid, name, settings
+        self.cells = [cell for cell in grid.plan.cells if cell.corpus == name]
+        while (
+            settings.calibrate and self.cells and self.cells[-1].pair == settings.reference and self.cells[-1].replicate
+        ):
+            self.cells.pop()
+
+    def up_to(self, stage: int) -> list[Cell]:
+        """Those of that stage and of the ones before it."""
+        pairs = self._pairs(stage)
+        return [cell for cell in self.cells if cell.pair in pairs]
+
+    def beyond(self, stage: int) -> list[Cell]:
+        """Those of later stages."""
+        pairs = self._pairs(stage)
+        return [cell for cell in self.cells if cell.pair not in pairs]
+
+    def _pairs(self, stage: int) -> set[KVPair]:
+        return {pair for group in stages(self._settings.pairs, self._settings.reference)[:stage] for pair in group}
+
+    def reason(self, stage: int) -> str | None:
+        """What settles it, with each rotation that is asked for; None where anything is open."""
+        settings, told = self._settings, []
+        if self._pairs(stage) == set(settings.pairs):
+            return None  # nothing is left that could be spared
+        for rotation in settings.rotations:
+            view = View(settings.repeat, rotation)
+            cells = paired(self._grid.rows(self._name), settings.pairs, settings.reference, view).cells
+            limits = {"delta": settings.delta, "lines": settings.lines}
+            reason = settled(cells, settings.pairs, settings.reference, stage, **limits)
+            if reason is None:
+                return None
+            told.append(reason if rotation == "default" else f"rotation {rotation}: {reason}")
+        return "; ".join(told)
 
 
 class QuickStop:
@@ -39,6 +100,7 @@ class QuickStop:
     def __init__(self, config: pytest.Config, grid: GridSession) -> None:
         self._config = config
         self._grid = grid
+        self._stages = {name: _Staged(grid, name) for name in grid.plan.corpora}
         self._looks = {name: list(LOOKS) for name in grid.plan.corpora}
         self._settled: dict[str, tuple[int, str]] = {}
 
@@ -53,51 +115,18 @@ class QuickStop:
         looks = self._looks[name]
         while looks and name not in self._settled and self._complete(name, looks[0]):
             stage = looks.pop(0)
-            reason = self._reason(name, stage)
+            reason = self._stages[name].reason(stage)
             if reason is not None:
                 self._settled[name] = stage, reason
                 self._drop(name, stage)
 
-    def _asked(self, stage: int) -> set[KVPair]:
-        """The pairs up to that stage."""
-        settings = self._grid.plan.settings
-        return {pair for group in stages(settings.pairs, settings.reference)[:stage] for pair in group}
-
-    def _cells(self, name: str) -> list[Cell]:
-        """Those of a corpus, without the last pass over the reference, which is for the noise floor."""
-        plan = self._grid.plan
-        cells = [cell for cell in plan.cells if cell.corpus == name]
-        while plan.settings.calibrate and cells and cells[-1].pair == plan.settings.reference and cells[-1].replicate:
-            cells.pop()
-        return cells
-
     def _complete(self, name: str, stage: int) -> bool:
-        asked = self._asked(stage)
-        return not any(self._grid.tally.left_of(cell) for cell in self._cells(name) if cell.pair in asked)
-
-    def _reason(self, name: str, stage: int) -> str | None:
-        """What settles it, with each rotation that is asked for; None where anything is open."""
-        settings, found = self._grid.plan.settings, []
-        if self._asked(stage) == set(settings.pairs):
-            return None  # nothing is left that could be spared
-        for rotation in settings.rotations:
-            cells = self._values(name, rotation)
-            limits = {"delta": settings.delta, "lines": settings.lines}
-            reason = settled(cells, settings.pairs, settings.reference, stage, **limits)
-            if reason is None:
-                return None
-            found.append(reason if rotation == "default" else f"rotation {rotation}: {reason}")
-        return "; ".join(found)
-
-    def _values(self, name: str, rotation: Rotation) -> dict[KVPair, dict[str, float]]:
-        settings = self._grid.plan.settings
-        return values(self._grid.rows(name), settings.pairs, repeat=settings.repeat, rotation=rotation)
+        return not any(self._grid.tally.left_of(cell) for cell in self._stages[name].up_to(stage))
 
     def _drop(self, name: str, stage: int) -> None:
         if stage == LOOKS[0]:
             self._grid.trendless.add(name)
-        asked = self._asked(stage)
-        spared = [cell for cell in self._cells(name) if cell.pair not in asked]
+        spared = self._stages[name].beyond(stage)
         xdist = self._config.pluginmanager.get_plugin("dsession")
         if xdist is not None:
             labels = xdist.sched.drop(map(self._grid.plan.label, spared))
@@ -124,7 +153,7 @@ class QuickStop:
             if reason is not None:
                 trend = "; no trend was tested" if stage == LOOKS[0] else ""
                 said = f"settled after {len(pairs)} of {len(self._grid.plan.settings.pairs)} cells: {reason}{trend}"
-            elif any(self._grid.tally.left_of(cell) for cell in self._cells(name)):
+            elif any(self._grid.tally.left_of(cell) for cell in self._stages[name].cells):
                 continue  # it was broken off
             else:
                 said = f"all {len(pairs)} cells were asked"

@@ -1,11 +1,13 @@
-"""The rows of a session: those that were recorded before it and those that it takes, of each item the last."""
+"""The rows that a session knows: those recorded before it and those that it takes, of each item the last."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.sessions import session_of
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 _ERROR = "error"
 #: What of a row depends on how an answer is judged, and may differ when it is judged anew.
@@ -23,18 +25,30 @@ class Record:
     def __init__(self, recorded: Iterable[dict[str, Any]]) -> None:
         self.recorded = [dict(row) for row in recorded]
         self._answers: dict[Item, list[dict[str, Any]]] = {}
-        self._rows: dict[tuple[Item, str | None], dict[str, Any]] = {}
+        self._rows: dict[tuple[Item, str | None, str], dict[str, Any]] = {}
+        self._taken: set[Item] = set()
         for row in self.recorded:
             self._answers.setdefault(item_of(row), []).append(row)
-            self._rows[item_of(row), row.get("test")] = row
+            self._rows[_place(row)] = row
 
     def answer(self, item: Item, test: str | None) -> dict[str, Any] | None:
         """The recorded answer to (corpus, ctk, ctv, rotation, replicate, function): that of this test, else of another.
 
-        None where it has to be asked for.
+        Of several sessions the last one's. None where it has to be asked for.
         """
         rows = self._answers.get(item, [])
-        return next((row for row in rows if row.get("test") == test), rows[-1] if rows else None)
+        return next((row for row in reversed(rows) if row.get("test") == test), rows[-1] if rows else None)
+
+    def ask_anew(self, is_asked: Callable[[Mapping[str, Any]], bool]) -> None:
+        """Have these recorded rows answer nothing any more: this session asks the same. They stay known."""
+        self.recorded = [row for row in self.recorded if not is_asked(row)]
+        for rows in self._answers.values():
+            rows[:] = [row for row in rows if not is_asked(row)]
+
+    def past(self) -> list[dict[str, Any]]:
+        """The rows that answer none of this session's items: another session's stands for them, or will."""
+        answers = {id(self.answer(item, row.get("test"))) for item, rows in self._answers.items() for row in rows}
+        return [row for row in self._rows.values() if id(row) not in answers]
 
     def add(self, rows: Iterable[dict[str, Any]]) -> None:
         """Answers that were taken by now, and are not asked for again."""
@@ -47,19 +61,32 @@ class Record:
 
         One that came out of the record (`RECORDED` in it, which is taken out) has not, unless it is judged otherwise.
         """
-        place = item_of(row), row.get("test")
-        known = self._rows.get(place, {})
         recorded = row.pop(RECORDED, False)
-        self._rows[place] = row
-        return not recorded or any(known.get(name) != row.get(name) for name in _JUDGED)
+        self._taken.add(item_of(row))
+        judged_otherwise = self.judge_anew(row)
+        return not recorded or judged_otherwise
+
+    def judge_anew(self, row: dict[str, Any]) -> bool:
+        """Know this row in the place of the one that it is about; whether it is judged otherwise."""
+        known = self._rows.get(_place(row), {})
+        self._rows[_place(row)] = row
+        return any(known.get(name) != row.get(name) for name in _JUDGED)
+
+    def is_taken(self, item: Item) -> bool:
+        """Whether this session has a row of that item, asked or recalled."""
+        return item in self._taken
 
     def rows(self, corpus: str) -> list[dict[str, Any]]:
-        """The last row of every item of a corpus, an answer behind an ERROR of the same item."""
+        """The last row of every item and session of a corpus, an answer behind an ERROR of the same item."""
         rows = [row for row in self._rows.values() if row["corpus"] == corpus]
-        return sorted(rows, key=lambda row: row["outcome"] != _ERROR)
+        return sorted(rows, key=lambda row: (session_of(row), row["outcome"] != _ERROR))
 
 
 def item_of(row: Mapping[str, Any]) -> Item:
     """What a row is about: (corpus, ctk, ctv, rotation, replicate, function). Rows of older runs have no rotation."""
     rotation = row.get("rotation", "default")
     return row["corpus"], row["ctk"], row["ctv"], rotation, row["replicate"], row["function"]
+
+
+def _place(row: Mapping[str, Any]) -> tuple[Item, str | None, str]:
+    return item_of(row), row.get("test"), session_of(row)

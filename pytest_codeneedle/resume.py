@@ -18,6 +18,7 @@ from pytest_codeneedle.prompts import Task, task_sha256
 from pytest_codeneedle.redaction import redacted, redacted_value, redacted_words
 from pytest_codeneedle.rotation import said_by
 from pytest_codeneedle.run_checks import checked_about, checked_rows
+from pytest_codeneedle.sessions import session_of, with_sessions
 from pytest_codeneedle.store import RUNS, RunFolder, unused
 from pytest_codeneedle.thinking import suffix
 
@@ -60,13 +61,18 @@ class Target:
         return self.stored if not identity.differences(Identity(self.stored["identity"]), but=but) else {}
 
     def answers(self, identity: Identity) -> list[dict[str, Any]]:
-        """The recorded rows that need not be asked again: of this identity, answered, of each item the last."""
-        found = {
-            (place_of(row), row["function"], row.get("test")): row
-            for row in self.rows
-            if row.get("key") == identity.key and row["outcome"] != "error"
-        }
-        return list(found.values())
+        """The recorded answers of this identity: of each item in each session the last.
+
+        Those of a cell to which a fixture has added other arguments since are left out.
+        """
+        of_item: dict[Any, dict[str, dict[str, Any]]] = {}
+        for row in self.rows:
+            if row.get("key") == identity.key and row["outcome"] != "error":
+                item = of_item.setdefault((place_of(row), row["function"], row.get("test")), {})
+                item.pop(session_of(row), None)
+                item[session_of(row)] = row
+        last = {item: [*rows.values()][-1].get("added_args") for item, rows in of_item.items()}
+        return [row for item, rows in of_item.items() for row in rows.values() if row.get("added_args") == last[item]]
 
     def changes(self, identity: Identity) -> list[str]:
         """What a person should know of answers that are not used again: how many, and which part changed."""
@@ -174,7 +180,8 @@ def _open(plan: Plan, name: str, moment: time.struct_time, identity: Identity, b
     lock.take()
     try:
         repaired = folder.repair()
-        stored, rows = checked_about(folder.path, folder.about()), checked_rows(folder.path, folder.rows())
+        stored = checked_about(folder.path, folder.about())
+        rows = with_sessions(stored, checked_rows(folder.path, folder.rows()))
         if folder.private:
             folder.make_private()
     except BaseException:

@@ -18,12 +18,13 @@ from pytest_codeneedle.hosts import LOCAL, workers_by_host
 from pytest_codeneedle.identity import Identity
 from pytest_codeneedle.lookahead import LookAhead
 from pytest_codeneedle.machine import cores
+from pytest_codeneedle.own_session import OwnSession, now
 from pytest_codeneedle.plan import Ask, Cell, Plan, make_plan
 from pytest_codeneedle.prepare import prepare, trim_alone
 from pytest_codeneedle.prepared import Prepared
 from pytest_codeneedle.program import ServerArgs
 from pytest_codeneedle.recall import Judge
-from pytest_codeneedle.record import Record, item_of
+from pytest_codeneedle.record import RECORDED, Record
 from pytest_codeneedle.resume import Target, release, run_path
 from pytest_codeneedle.rows import REPORT_FIELD, ROW, add_to_row, cell_of, error_facts, item_key, test_of
 from pytest_codeneedle.served_cell import prepare_served
@@ -72,6 +73,7 @@ class GridSession:
             if not settings.resume:  # a folder in use is a usage error, told before anything starts
                 for name in self.plan.corpora:
                     RunFolder(run_path(settings, name, self.plan.model.name, time.localtime())).refuse_existing()
+        self.own = OwnSession()
         self.began = time.monotonic()
         self.tally = Tally(self.plan.items, self.record)
         self.servers: list[LlamaServer] = []
@@ -191,12 +193,15 @@ class GridSession:
         self._judged.pop(row["corpus"], None)
         cell = cell_of(row)
         row["key"] = self.prepared[cell.corpus].key
+        if not row.get(RECORDED):
+            self.own.stamp(row)
         complete = self.tally.take(cell, row)
         if self.record.take(row):
-            self._write(cell.corpus, {**row, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
+            self.write(cell.corpus, row)
         return cell, complete
 
-    def _write(self, corpus: str, row: Mapping[str, Any]) -> None:
+    def write(self, corpus: str, row: Mapping[str, Any]) -> None:
+        """Put the row on the disk, or end the session."""
         try:
             self.prepared[corpus].run.append(row)
         except OSError as error:
@@ -254,7 +259,7 @@ class GridSession:
         name = report.nodeid.rpartition("::")[2]
         label = name.removesuffix("]").partition("[")[2]
         ask = next((ask for ask in self.plan.items if self.plan.item_label(ask) == label), None)
-        if ask is None or any(item_of(row) == item_key(ask.cell, ask.function) for row in self.rows(ask.cell.corpus)):
+        if ask is None or self.record.is_taken(item_key(ask.cell, ask.function)):
             return
         told = f"the worker that asked it was killed, and its server with it; it is not asked again ({report.longrepr})"
         report.when, report.longrepr = "setup", told  # an ERROR, as that of a server that died
@@ -286,7 +291,8 @@ class GridSession:
                 one.run.write_about(
                     {
                         **about,
-                        "ended": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+                        "ended": now(),
+                        "sessions": self.own.ended(about.get("sessions", ())),
                         "wall_seconds": round(about.get("wall_seconds", 0.0) + time.monotonic() - self.began, 3),
                         "verdicts": [one.facts() for one in self.judged(name).values()],
                         "outcomes": {key: counts[key] for key in (PASSED, FAILED, ERROR)},

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.lock import LOCK
+from pytest_codeneedle.sessions import with_sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -271,7 +272,7 @@ def for_the_user_alone(path: str, flags: int) -> int:
 
 
 def current(about: Mapping[str, Any], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those of the rows that were asked as `about` says, about functions that it asks for.
+    """Those of the rows that were asked as `about` says, about functions that it asks for, each with its session.
 
     Neither has a key where a run never had another state. Of a cell that was asked with several arguments that a
     fixture added, the last count: its answers are not mixed.
@@ -280,7 +281,7 @@ def current(about: Mapping[str, Any], rows: list[dict[str, Any]]) -> list[dict[s
     of_asked = [row for row in rows if row["function"] is not None and (asked is None or row["function"] in asked)]
     kept = [row for row in of_asked if row.get("key") == about.get("key")]
     last = {_cell(row): row.get("added_args") for row in kept}
-    return [row for row in kept if row.get("added_args") == last[_cell(row)]]
+    return with_sessions(about, (row for row in kept if row.get("added_args") == last[_cell(row)]))
 
 
 def _encoded(value: Mapping[str, Any], indent: int | None = None) -> bytes:

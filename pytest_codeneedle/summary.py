@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.cautions import added_args, thoughts
 from pytest_codeneedle.cells import ROTATIONS
 from pytest_codeneedle.figures import counted
-from pytest_codeneedle.grid import make_grid, render
+from pytest_codeneedle.grid import View, make_grid, render
 from pytest_codeneedle.label_grid import flag_grids, label_lines
 from pytest_codeneedle.margin_grid import margin_lines
+from pytest_codeneedle.pairing import both_ways
 from pytest_codeneedle.rotation_grid import rotation_lines
 from pytest_codeneedle.throughput import decode_lines
-from pytest_codeneedle.values import values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_codeneedle.frame import Frame
-    from pytest_codeneedle.grid import Grid, View
+    from pytest_codeneedle.grid import Grid
     from pytest_codeneedle.rotation_grid import Figures
     from pytest_codeneedle.verdicts import Judged
 
@@ -86,11 +86,11 @@ def run_verdicts(rows: Sequence[Mapping[str, Any]], frame: Frame) -> dict[View, 
 
 
 def rotation_figures(rows: Sequence[Mapping[str, Any]], frame: Frame) -> tuple[Figures, Figures] | None:
-    """The lines of all cells with the rotation on, and with it off; None where they were not asked both ways."""
+    """The lines of all cells with the rotation on, and off, in one session; None where no cell is asked both ways."""
     if not {"on", "off"} <= set(frame.rotations):
         return None
-    on, off = (values(rows, frame.pairs, repeat=frame.repeat, rotation=rotation) for rotation in ROTATIONS["both"])
-    return on, off
+    on, off = (View(frame.repeat, rotation) for rotation in ROTATIONS["both"])
+    return both_ways(rows, frame.pairs, on, off)
 
 
 def _rotated(rows: Sequence[Mapping[str, Any]], frame: Frame) -> list[str]:

@@ -12,6 +12,7 @@ from pytest_codeneedle.printable import printable
 from pytest_codeneedle.probe import UNIMPORTANT
 from pytest_codeneedle.progress import duration
 from pytest_codeneedle.record import item_of
+from pytest_codeneedle.rows import item_key
 from pytest_codeneedle.summary import run_lines
 
 if TYPE_CHECKING:
@@ -137,16 +138,22 @@ def _recorded(session: GridSession, name: str) -> list[str]:
     """How many answers of a resumed run are there already."""
     if not session.plan.settings.resume:
         return []
-    there = len(set(map(item_of, session.rows(name))))
-    total = sum(ask.cell.corpus == name for ask in session.plan.items)
-    said = f"{there} of {total} answers are recorded" if there else f"none of {total} answers is recorded"
+    asks = [ask for ask in session.plan.items if ask.cell.corpus == name]
+    there = {item_of(row) for row in session.rows(name)}
+    again = {ask.cell.pair for ask in asks if item_key(ask.cell, ask.function) in there and session.has_to_ask(ask)}
+    said = f"{len(there)} of {len(asks)} answers are recorded" if there else f"none of {len(asks)} answers is recorded"
     folder = shown(session.prepared[name].run.path, session.plan.settings.start)
-    return [f"kv-grid: {name}: {said} in {folder}"]
+    lines = [f"kv-grid: {name}: {said} in {folder}"]
+    if again:
+        why = "each session is held against its own reference"
+        lines += wrapped(f"kv-grid: {name}: {session.plan.settings.reference} is asked again: {why}")
+    return lines
 
 
 def cell_line(session: GridSession, cell: Cell) -> str:
     """One finished cell: its place, its types, its figures, and the time that is left."""
-    rows = [row for row in session.rows(cell.corpus) if place_of(row) == cell.place]
+    of_cell = [row for row in session.rows(cell.corpus) if place_of(row) == cell.place]
+    rows = [*{(row["function"], row.get("test")): row for row in of_cell}.values()]
     view = View(cell.replicate + 1, cell.rotation)
     grid_cell = make_grid(rows, [cell.pair], view).cells[cell.pair]
     done, total = session.tally.cells_done(), session.tally.cells

@@ -80,22 +80,32 @@ class CellVerdict:
 
 @dataclass(frozen=True)
 class Again:
-    """The reference asked first and last: the last minus the first. `drifted` where that is significant.
+    """The reference asked twice: its last pass minus its first, the mean over `sessions`; `drifted` where significant.
 
-    `detectable` is what drift would have been.
+    `outermost` says that no other cell was asked before the first or after the last of them. `detectable` is what drift
+    would have been.
     """
 
     contrast: Contrast
     detectable: Detectable
+    outermost: bool = True
+    sessions: int = 1
 
     @property
     def drifted(self) -> bool:
         """Whether the server was another one at the end, as far as its answers tell."""
         return self.contrast.p <= ALPHA
 
+    @property
+    def when(self) -> str:
+        """`again at the end` where it was so, else `asked again`."""
+        told = "again at the end" if self.outermost else "asked again"
+        return told if self.sessions == 1 else f"{told}, mean of {self.sessions} sessions"
+
     def facts(self) -> dict[str, Any]:
         """Flat and plain, for JSON."""
-        return {**self.contrast.facts(), "drifted": self.drifted, "detectable": self.detectable.facts()}
+        seen = {"detectable": self.detectable.facts(), "outermost": self.outermost, "sessions": self.sessions}
+        return {**self.contrast.facts(), "drifted": self.drifted, **seen}
 
 
 @dataclass(frozen=True)

@@ -149,14 +149,15 @@ def _marginals(side: Side) -> list[str]:
 
 
 def again_sentence(verdict: Verdict) -> str:
-    """The noise floor: the same cell, first and last; nothing where it was asked once."""
+    """The noise floor: the same cell asked twice; nothing where it was asked once."""
     if verdict.again is None or not verdict.again.contrast.n:
         return ""
     found = verdict.again.contrast
+    head = f"A/A: {verdict.reference} {verdict.again.when}"
     if found.tied:
-        return f"A/A: {verdict.reference} again at the end: no line differs"
+        return f"{head}: no line differs"
     told = ", ".join(part for part in (span(found.interval), p_is(found.p)) if part)
-    head = f"A/A: {verdict.reference} again at the end: {signed(found.mean)} lines ({told})"
+    head = f"{head}: {signed(found.mean)} lines ({told})"
     if verdict.again.drifted:
         return f"{head}: the server DRIFTED: distrust the grid"
     if verdict.unsteady:

@@ -5,27 +5,30 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.drift import drift_sentences, session_drifts
 from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.floored import calibration
-from pytest_codeneedle.grid import rows_by_pair
 from pytest_codeneedle.margin_grid import cell_margins
 from pytest_codeneedle.margin_verdict import judge_margins, margin_block_lines
+from pytest_codeneedle.pairing import paired, reference_rows
 from pytest_codeneedle.sentences import sentences
+from pytest_codeneedle.sessions import session_of
 from pytest_codeneedle.throughput import tokens_per_second
 from pytest_codeneedle.trend import Trend
-from pytest_codeneedle.values import again, values
 from pytest_codeneedle.verdict import judge
 from pytest_codeneedle.verdict_lines import verdict_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_codeneedle.drift import SessionDrift
     from pytest_codeneedle.frame import Frame
     from pytest_codeneedle.grid import Grid, View
     from pytest_codeneedle.kvtypes import KVPair
     from pytest_codeneedle.margin_grid import CellMargins
     from pytest_codeneedle.margin_verdict import MarginVerdict
     from pytest_codeneedle.marginals import Side
+    from pytest_codeneedle.pairing import Paired
     from pytest_codeneedle.verdict import Verdict
 
     Rows = Sequence[Mapping[str, Any]]
@@ -35,7 +38,8 @@ if TYPE_CHECKING:
 class Judged:
     """One grid: the verdict on its lines and on its margins (None without any), and the sentences.
 
-    Of a `floored` model nothing is said but that; the figures are there all the same.
+    `drifts` hold each later session's reference against the first one's. Of a `floored` model nothing is said but that;
+    the figures are there all the same.
     """
 
     view: View
@@ -44,6 +48,7 @@ class Judged:
     margins_by_pair: Mapping[KVPair, CellMargins]
     said: tuple[str, ...]
     floored: bool
+    drifts: tuple[SessionDrift, ...] = ()
 
     def lines(self, grid: Grid, *, verbose: bool = False) -> list[str]:
         """The block of a terminal; with `verbose` every cell has a line."""
@@ -58,6 +63,7 @@ class Judged:
             "rotation": self.view.rotation,
             "sentences": list(self.said),
             "floored": self.floored,
+            "sessions": [drift.facts() for drift in self.drifts],
             **self.verdict.facts(),
             "margins": None if self.margins is None else self.margins.facts(),
             "margins_by_pair": {str(pair): asdict(one) for pair, one in self.margins_by_pair.items()},
@@ -66,31 +72,40 @@ class Judged:
 
 def judged(rows: Rows, frame: Frame, view: View) -> Judged:
     """What the data of one grid allow to say."""
-    verdict, why_not = _verdict(rows, frame, view), _floored(rows, frame, view)
+    found = paired(rows, frame.pairs, frame.reference, view)
+    verdict, why_not, drifts = _verdict(found, frame), _floored(rows, found, frame, view), session_drifts(found)
     # Servers that share a device slow each other: their speeds are not held against each other.
     shared = any(int(row.get("servers_on_device") or 1) > 1 for row in rows)
     speeds = {} if shared else tokens_per_second(rows, frame.pairs, view)
+    said = [why_not] if why_not else sentences(verdict, frame, speeds)
     return Judged(
         view=view,
         verdict=verdict,
         margins=_margins(rows, frame, view),
         margins_by_pair=cell_margins(rows, frame.pairs, view),
-        said=(why_not,) if why_not else tuple(sentences(verdict, frame, speeds)),
+        said=(*drift_sentences(drifts, found, frame.reference), *said),
         floored=why_not is not None,
+        drifts=drifts,
     )
 
 
-def _verdict(rows: Rows, frame: Frame, view: View) -> Verdict:
-    first = values(rows, frame.pairs, rotation=view.rotation)
+def _verdict(figures: Paired, frame: Frame) -> Verdict:
+    twice = figures.twice
     found = judge(
-        values(rows, frame.pairs, repeat=frame.repeat, rotation=view.rotation),
+        figures.cells,
         frame.reference,
         delta=frame.delta,
         lines=frame.lines,
-        first=first.get(frame.reference),
-        again=again(rows, frame.reference, repeat=frame.repeat, rotation=view.rotation),
+        first=None if twice is None else twice.first,
+        again=None if twice is None else twice.last,
         planned=frame.pairs,
     )
+    if twice is not None and found.again is not None:
+        found = replace(found, again=replace(found.again, outermost=twice.outermost, sessions=twice.sessions))
+    if figures.apart:
+        apart = f"asked in a session without an answer of {frame.reference}"
+        cells = [replace(cell, reason=apart) if cell.pair in figures.apart else cell for cell in found.cells]
+        found = replace(found, cells=tuple(cells))
     return found if frame.trends else replace(found, k=_untested(found.k), v=_untested(found.v))
 
 
@@ -105,8 +120,15 @@ def _untested(side: Side) -> Side:
     return replace(side, trend=Trend(0, reason="--kv-quick was settled by its first stage"))
 
 
-def _floored(rows: Rows, frame: Frame, view: View) -> str | None:
-    """Why nothing is said about the cache, where the reference itself does not recall what it was asked for."""
-    of_reference = rows_by_pair(rows, (), view).get(frame.reference, [])
-    found = calibration(of_reference, str(frame.reference), lines=frame.lines, minimum=frame.minimum)
-    return None if found.share is None else found.no_verdict or None
+def _floored(rows: Rows, figures: Paired, frame: Frame, view: View) -> str | None:
+    """Why nothing is said about the cache, where the reference itself does not recall what it was asked for.
+
+    Of several sessions that asked other cells the one counts whose reference recalled least.
+    """
+    found = [
+        calibration(of_session, str(frame.reference), lines=frame.lines, minimum=frame.minimum)
+        for session in figures.counted
+        if (of_session := [row for row in reference_rows(rows, frame.reference, view) if session_of(row) == session])
+    ]
+    lowest = min((one for one in found if one.share is not None), key=lambda one: one.share or 0.0, default=None)
+    return None if lowest is None else lowest.no_verdict or None

@@ -1,0 +1,81 @@
+"""What the reference of one session recalled beside that of another: judged before anything else is said of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.figures import counted, p_is, signed, span
+from pytest_codeneedle.paired import ALPHA, Contrast, contrasts, holm
+from pytest_codeneedle.power import LEAST_ONE_WAY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_codeneedle.kvtypes import KVPair
+    from pytest_codeneedle.pairing import Paired
+
+
+@dataclass(frozen=True)
+class SessionDrift:
+    """The reference in a later session minus in the first, function by function; `adjusted` is p after Holm.
+
+    `session` is its id and `number` its place among those with a reference, from 2 on.
+    """
+
+    session: str
+    number: int
+    contrast: Contrast
+    adjusted: float
+
+    @property
+    def drifted(self) -> bool:
+        """Whether it is significant: the two sessions had no like servers, as far as their answers tell."""
+        return bool(self.contrast.n) and self.adjusted <= ALPHA
+
+    def facts(self) -> dict[str, Any]:
+        """Flat and plain, for JSON."""
+        return {
+            "session": self.session,
+            **self.contrast.facts(),
+            "adjusted_p": self.adjusted,
+            "drifted": self.drifted,
+        }
+
+
+def session_drifts(found: Paired) -> tuple[SessionDrift, ...]:
+    """Each later session's reference against the first one's; none where one session has answers of it."""
+    (_, first), *later = [*found.references.items()] or [("", {})]
+    differences = [[lines[name] - first[name] for name in first if name in lines] for _, lines in later]
+    tested = contrasts(differences)
+    adjusted = holm([one.p for one in tested])
+    return tuple(
+        SessionDrift(session, number, one, p)
+        for number, ((session, _), one, p) in enumerate(zip(later, tested, adjusted, strict=True), 2)
+    )
+
+
+def drift_sentences(drifts: Sequence[SessionDrift], found: Paired, reference: KVPair) -> list[str]:
+    """What is said of a grid that several sessions asked; nothing of one session's."""
+    said = []
+    if drifts:
+        differing = [one for one in drifts if not one.contrast.tied]
+        told = "; ".join(f"in session {one.number} {_lines(one)}" for one in differing)
+        head = "Distrust what differs between sessions" if any(one.drifted for one in drifts) else "Several sessions"
+        same = f"no line of {reference} differs between {len(drifts) + 1} sessions"
+        told = f"{reference} against its first session: {told}" if told else same
+        said.append(f"{head}: {told}. Each cell is held against the reference of its own session.")
+    if found.apart:
+        pairs = ", ".join(map(str, sorted(found.apart)))
+        why = f"asked in a session without an answer of {reference}, and sessions drift"
+        said.append(f"No verdict on {pairs}: {why}. Ask them in one session with it.")
+    return said
+
+
+def _lines(one: SessionDrift) -> str:
+    found = one.contrast
+    if not found.n:
+        return "no function in common"
+    told = ", ".join(part for part in (span(found.interval), p_is(one.adjusted)) if part)
+    few = "" if found.n >= LEAST_ONE_WAY else f"; {counted(found.n, 'function')} can show no drift"
+    return f"{signed(found.mean)} lines ({told}{few})"

@@ -1,0 +1,175 @@
+"""The figures of a run as statistics take them, rightly paired: a cell is held against its own session's reference.
+
+A session that asks anything asks the reference. What a cell has more or less than the reference is therefore known in
+each session by itself, function by function; of several sessions these differences are averaged. This is the only place
+where figures of different cells meet: whoever judges takes what comes from here.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.cells import place_of
+from pytest_codeneedle.grid import View, by_function, mean_lines, rows_by_pair
+from pytest_codeneedle.sessions import TURN, session_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_codeneedle.kvtypes import KVPair
+
+    Lines = Mapping[str, float]
+    #: Session -> function -> lines.
+    BySession = Mapping[str, Lines]
+    Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class AskedTwice:
+    """The reference's first pass in a session and its last, function by function: lines, averaged over `sessions`.
+
+    `outermost` says that in each of them no other cell was asked before the first or after the last: the order in
+    which the answers came, not the one that was planned.
+    """
+
+    first: Lines
+    last: Lines
+    sessions: int
+    outermost: bool
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Function -> lines of each cell, such that a cell's difference to the reference is that within its sessions.
+
+    Of one session they are the lines as they are: the mean over the passes that gave a score. Of several sessions a
+    function without the reference's answer in its own session is left out, and `apart` are the pairs that have no
+    other. `references` are the reference's own lines in each session that has some, the earliest first; `counted` are
+    the sessions that asked other cells. `twice` is None where the reference was asked once.
+    """
+
+    cells: Mapping[KVPair, Lines]
+    apart: frozenset[KVPair]
+    references: BySession
+    counted: tuple[str, ...]
+    twice: AskedTwice | None
+
+
+def paired(rows: Rows, pairs: Iterable[KVPair], reference: KVPair, view: View) -> Paired:
+    """The figures of one grid. As in `rows_by_pair`, pairs that were not planned and have rows are among them."""
+    found = {pair: by_session(items) for pair, items in rows_by_pair(rows, pairs, view).items()}
+    references = by_session(reference_rows(rows, reference, view))
+    others = {session for pair, cell in found.items() if pair != reference for session in cell}
+    counted = tuple(sorted(others or set(references)))
+    cells: dict[KVPair, Lines] = {}
+    for pair, cell in found.items():
+        its = references if pair == reference else cell
+        cells[pair] = its.get(counted[0], {}) if len(counted) == 1 else _placed(its, references, counted)
+    return Paired(
+        cells=cells,
+        apart=frozenset(pair for pair, cell in found.items() if any(cell.values()) and not cells[pair]),
+        references=references,
+        counted=counted,
+        twice=_twice(rows, reference, view),
+    )
+
+
+def reference_rows(rows: Rows, reference: KVPair, view: View) -> list[Mapping[str, Any]]:
+    """What stands for the reference in each session: the passes that a grid shows, else the further one at the end."""
+    found: list[Mapping[str, Any]] = []
+    for items in _of_reference(rows, reference, view).values():
+        shown = [row for row in items if view.shows(row)]
+        found += shown if by_function(shown) else items
+    return found
+
+
+def by_session(items: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """Session -> function -> lines of these rows of one cell: sessions with a score, the mean over passes."""
+    rows: dict[str, list[Mapping[str, Any]]] = {}
+    for row in items:
+        rows.setdefault(session_of(row), []).append(row)
+    lines = {session: _lines(of_session) for session, of_session in sorted(rows.items())}
+    return {session: found for session, found in lines.items() if found}
+
+
+def both_ways(
+    rows: Rows, pairs: Iterable[KVPair], one: View, other: View
+) -> tuple[dict[KVPair, dict[str, float]], dict[KVPair, dict[str, float]]]:
+    """The lines of each cell in either view, of those functions that one session asked both ways.
+
+    Each is the mean over such sessions.
+    """
+    pairs = list(pairs)
+    found = [
+        {pair: by_session(items) for pair, items in rows_by_pair(rows, pairs, view).items()} for view in (one, other)
+    ]
+    figures: tuple[dict[KVPair, dict[str, float]], ...] = ({}, {})
+    for pair in dict.fromkeys((*found[0], *found[1])):
+        ours, theirs = (of_view.get(pair, {}) for of_view in found)
+        common = [
+            (function, ours[session][function], theirs[session][function])
+            for session in ours.keys() & theirs.keys()
+            for function in ours[session]
+            if function in theirs[session]
+        ]
+        for at, of_view in enumerate(figures, 1):
+            of_view[pair] = _means((entry[0], float(entry[at])) for entry in common)
+    return figures[0], figures[1]
+
+
+def _lines(items: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    return {name: mean_lines(scored) for name, scored in by_function(items).items()}
+
+
+def _means(figures: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """The mean of each name's figures."""
+    found: dict[str, list[float]] = {}
+    for name, figure in figures:
+        found.setdefault(name, []).append(figure)
+    return {name: statistics.fmean(of_name) for name, of_name in found.items()}
+
+
+def _placed(cell: BySession, references: BySession, counted: Sequence[str]) -> dict[str, float]:
+    """The cell's lines as if the reference had been the same in all sessions: its mean over them."""
+    centre = _means(figure for session in counted for figure in references.get(session, {}).items())
+    differences = _means(
+        (name, lines - references[session][name])
+        for session, its in cell.items()
+        for name, lines in its.items()
+        if session in counted and name in references.get(session, {})
+    )
+    return {name: centre[name] + difference for name, difference in differences.items()}
+
+
+def _of_reference(rows: Rows, reference: KVPair, view: View) -> dict[str, list[Mapping[str, Any]]]:
+    """All that each session asked of it, the further pass too."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows_by_pair(rows, (), replace(view, repeat=sys.maxsize)).get(reference, ()):
+        found.setdefault(session_of(row), []).append(row)
+    return dict(sorted(found.items()))
+
+
+def _twice(rows: Rows, reference: KVPair, view: View) -> AskedTwice | None:
+    turns = {id(row): (row.get(TURN) or 0, at) for at, row in enumerate(rows)}
+    first: list[tuple[str, float]] = []
+    last: list[tuple[str, float]] = []
+    outermost: list[bool] = []
+    for session, items in _of_reference(rows, reference, view).items():
+        passes: dict[int, list[Mapping[str, Any]]] = {}
+        for row in items:
+            passes.setdefault(place_of(row).replicate, []).append(row)
+        in_order = sorted(passes.values(), key=lambda one: min(turns[id(row)] for row in one))
+        begun, ended = _lines(in_order[0]), _lines(in_order[-1])
+        common = begun.keys() & ended.keys()
+        if len(in_order) > 1 and common:
+            first += [(name, lines) for name, lines in begun.items() if name in common]
+            last += [(name, lines) for name, lines in ended.items() if name in common]
+            others = [turns[id(row)] for row in rows if session_of(row) == session and place_of(row).pair != reference]
+            before, after = (max(turns[id(row)] for row in in_order[0]), min(turns[id(row)] for row in in_order[-1]))
+            outermost.append(all(before < turn < after for turn in others))
+    if not outermost:
+        return None
+    return AskedTwice(_means(first), _means(last), len(outermost), all(outermost))
