@@ -52,7 +52,7 @@ def drop_last_row(folder: Path) -> None:
 
 
 def test_goes_on(lab: Lab) -> None:
-    """Afresh where there is no run; then only what is missing is asked, and of a complete run nothing: no server."""
+    """Afresh where there is no run; then what is missing is asked, beside a reference; of a complete run nothing."""
     first = lab.grid(*PAIRS, "--kv-out", "run", "--kv-resume")
     folder = lab.path / "run"
     whole, rows = matched(first), read_rows(folder)
@@ -64,18 +64,27 @@ def test_goes_on(lab: Lab) -> None:
     second = lab.grid(*PAIRS, "--kv-out", "run", "--kv-resume")
     assert {"passed": 4} == second.parseoutcomes()
     assert "kv-grid: tiny: 3 of 4 answers are recorded in run" in second.outlines
-    assert ["q4_0-q4_0.2.log", "q4_0-q4_0.log", "q8_0-q8_0.log", "tokenize.log"] == logs(folder)
-    assert [line for line in second.outlines if line.startswith("[")] == ["[2/2] q4_0/q4_0  20.00  2/2 passed"]
+    assert "kv-grid: tiny: q8_0/q8_0 is asked again: each session is held against its own" in second.outlines
+    assert [*(f"{pair}-{pair}{again}.log" for pair in ("q4_0", "q8_0") for again in (".2", "")), "tokenize.log"] == logs(
+        folder
+    )
+    assert ["[1/2] q8_0/q8_0", "[2/2] q4_0/q4_0"] == [line[:15] for line in second.outlines if line.startswith("[")]
 
     third = lab.grid(*PAIRS, "--kv-out", "run", "--kv-resume", "--junitxml", "junit.xml")
     assert {"passed": 4} == third.parseoutcomes()
-    assert 4 == len(logs(folder))
+    assert 5 == len(logs(folder))
     assert whole == matched(second) == matched(third)
-    places = [(row["ctk"], row["function"]) for row in rows]
+    references = [row for row in rows if row["ctk"] == "q8_0"]
+    places = [(row["ctk"], row["function"]) for row in (*rows, *references)]
     assert sorted(places) == sorted((row["ctk"], row["function"]) for row in read_rows(folder))
     assert 'name="tokens"' in (lab.path / "junit.xml").read_text(encoding="utf-8")
     about = read_about(folder)
     assert 2 == len(about["resumed"])
+    first_id, second_id = (session["id"] for session in about["sessions"])  # the third asked nothing
+    assert [(first_id, 1), (first_id, 2), (first_id, 3), (second_id, 1), (second_id, 2), (second_id, 3)] == [
+        (row["session"], row["turn"]) for row in read_rows(folder)
+    ]
+    assert all(session["began"] <= session["ended"] for session in about["sessions"])
     assert "answers  4/4" in command(lab, "status", "run").outlines
 
 
@@ -262,7 +271,7 @@ def test_disk_full(lab: Lab, workers: tuple[str, ...]) -> None:
     assert 1 == len(read_rows(lab.path / "run"))
     (lab.path / "conftest.py").unlink()
     assert {"passed": 4} == lab.grid(*PAIRS, "--kv-out", "run", "--kv-resume").parseoutcomes()
-    assert 4 == len(read_rows(lab.path / "run"))
+    assert 5 == len(read_rows(lab.path / "run"))  # the reference's first was asked again
 
 
 @pytest.mark.slow
