@@ -65,9 +65,8 @@ def test_goes_on(lab: Lab) -> None:
     assert {"passed": 4} == second.parseoutcomes()
     assert "kv-grid: tiny: 3 of 4 answers are recorded in run" in second.outlines
     assert "kv-grid: tiny: q8_0/q8_0 is asked again: each session is held against its own" in second.outlines
-    assert [*(f"{pair}-{pair}{again}.log" for pair in ("q4_0", "q8_0") for again in (".2", "")), "tokenize.log"] == logs(
-        folder
-    )
+    starts = [f"{pair}-{pair}{again}.log" for pair in ("q4_0", "q8_0") for again in (".2", "")]
+    assert [*starts, "tokenize.log"] == logs(folder)
     assert ["[1/2] q8_0/q8_0", "[2/2] q4_0/q4_0"] == [line[:15] for line in second.outlines if line.startswith("[")]
 
     third = lab.grid(*PAIRS, "--kv-out", "run", "--kv-resume", "--junitxml", "junit.xml")
