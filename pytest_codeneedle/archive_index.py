@@ -216,6 +216,7 @@ def _run(one: Summary, by: Mapping[str, str], places: Mapping[str, int]) -> dict
         "superseded": by.get(one["id"]),
         "asked": [one["answered"], one["items"]],
         "errors": one["errors"],
+        "calibration": one["calibration"],
         "grids": [
             {
                 **{key: grid[key] for key in ("rotation", "title", "word", "mean", "worst")},

@@ -48,6 +48,7 @@ def _notes(run: Mapping[str, Any]) -> list[str]:
         *(["superseded: it went on"] if run["superseded"] else []),
         *([f"partial: {answered} of {items} answers"] if answered + errors < items else []),
         *([counted(errors, "error")] if errors else []),
+        *([run["calibration"]] if run["calibration"] else []),
         *(["private corpus"] if run["private"] else []),
     ]
 

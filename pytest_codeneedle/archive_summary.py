@@ -10,6 +10,7 @@ import re
 import statistics
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.calibrated import calibrated
 from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.grid import ERROR, make_grid
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     Rows = Sequence[Mapping[str, Any]]
 
-FORMAT = 2
+FORMAT = 3
 #: More than a page shows: what is rounded twice is not what a terminal prints.
 _DIGITS = 12
 _SHORT_HASH = 12
@@ -74,6 +75,7 @@ def archive_summary(
         "items": stands.items,
         "answered": stands.answered,
         "errors": stands.errors,
+        "calibration": calibrated(about, rows, frame).caution,
         "first_answers": _first_answers(rows),
         "grids": [_grid(rows, frame, view, shown[view]) for view in frame.views],
     }

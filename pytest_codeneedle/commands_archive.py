@@ -70,7 +70,7 @@ def _told(one: Added) -> list[str]:
     part = f"partial: {summary['answered']} of {summary['items']} answers" if partial else ""
     errors = counted(summary["errors"], "error") if summary["errors"] else ""
     hidden = "" if summary["answers"] else "without code and answers"
-    notes = ", ".join(filter(None, (part, errors, hidden)))
+    notes = ", ".join(filter(None, (part, errors, hidden, printable(summary["calibration"]))))
     return [
         what,
         str(summary["id"]),

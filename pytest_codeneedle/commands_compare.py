@@ -10,6 +10,7 @@ from pytest_codeneedle.baseline import is_baseline, read_stored
 from pytest_codeneedle.baseline_text import baseline_text
 from pytest_codeneedle.commands_corpus import write_text
 from pytest_codeneedle.errors import BaselineError
+from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.standing import standing
 from pytest_codeneedle.store import RunFolder
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import argparse
 
     from pytest_codeneedle.standing import Standing
+    from pytest_codeneedle.stored_run import StoredRun
 
 
 def compare(flags: argparse.Namespace) -> int:
@@ -50,14 +52,15 @@ def save_baseline(flags: argparse.Namespace) -> None:
         raise BaselineError(msg)
     stands = standing(folder.about(), folder.current_rows())
     if not flags.allow_partial:
-        _refuse_partial(folder, stands)
+        _refuse_partial(folder, run, stands)
     said = [
         f"{run.corpus}: {stands.cells_done} of {len(stands.cells)} cells, {stands.answered} of {stands.items} answers",
         f"baseline: {flags.output}",
     ]
+    said[1:1] = wrapped(run.caution)
     if str(flags.output) == "-":
         print(baseline_text(run), end="")
-        print(said[0], file=sys.stderr)
+        print("\n".join(said[:-1]), file=sys.stderr)
         return
     if flags.output.is_file() and not is_baseline(flags.output):
         msg = f"{flags.output} is there and is no baseline: it is left as it is; give another -o FILE"
@@ -66,14 +69,11 @@ def save_baseline(flags: argparse.Namespace) -> None:
     print("\n".join(said))
 
 
-def _refuse_partial(folder: RunFolder, stands: Standing) -> None:
+def _refuse_partial(folder: RunFolder, run: StoredRun, stands: Standing) -> None:
     """Raise BaselineError for a run that was broken off, lacks answers, or whose model is not calibrated."""
-    from pytest_codeneedle.frame import Frame  # noqa: PLC0415 - each command its own imports
-    from pytest_codeneedle.summary import run_verdicts  # noqa: PLC0415 - as above
-
     if stands.answered < stands.items:
         msg = f"{folder.path} is not complete: {stands.answered} of {stands.items} answers; go on with it (--kv-resume)"
         raise BaselineError(f"{msg}, or save what there is with --allow-partial")
-    if any(one.floored for one in run_verdicts(folder.current_rows(), Frame.of(folder.about())).values()):
-        msg = f"{folder.path} is not calibrated: its reference recalls too little for others to lose"
+    if run.caution:
+        msg = f"{folder.path} is {run.caution}: there is little that others could lose"
         raise BaselineError(f"{msg}; take a model that recalls it, or save it all the same with --allow-partial")

@@ -7,8 +7,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.calibrated import calibrated
 from pytest_codeneedle.commands_corpus import check_threshold, project_root, write_text
 from pytest_codeneedle.errors import DAMAGED, ConfigurationError, RunFolderError
+from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.grid import ERROR, make_grid
 from pytest_codeneedle.kept import ANSWERS_KEPT
@@ -30,8 +32,13 @@ def grid(flags: argparse.Namespace) -> None:
     if flags.delta is not None:
         about = {**about, "delta": flags.delta}
     if flags.json:
-        judged = run_verdicts(folder.current_rows(), Frame.of(about)).values()
-        told = {"run": str(folder.path), "verdicts": [one.facts() for one in judged]}
+        rows, frame = folder.current_rows(), Frame.of(about)
+        judged = run_verdicts(rows, frame).values()
+        told = {
+            "run": str(folder.path),
+            "calibration": calibrated(about, rows, frame).facts(),
+            "verdicts": [one.facts() for one in judged],
+        }
         print(json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False))
         return
     _print_grid(about, folder.current_rows(), verbose=flags.verbose)
@@ -39,7 +46,7 @@ def grid(flags: argparse.Namespace) -> None:
 
 def summary(flags: argparse.Namespace) -> None:
     """Print several runs as one table, a row for each grid; their models or folders are named where they differ."""
-    from pytest_codeneedle.run_table import LEGEND, table_lines  # noqa: PLC0415 - each command pays for its own imports
+    from pytest_codeneedle.run_table import LEGEND, notes, table_lines  # noqa: PLC0415 - each command pays for its own imports
 
     folders = [RunFolder.open(path) for path in flags.run_folders]
     abouts = [folder.about() for folder in folders]
@@ -58,7 +65,7 @@ def summary(flags: argparse.Namespace) -> None:
     if flags.json:
         print(json.dumps([row.facts() for row in rows], indent=1, ensure_ascii=False, allow_nan=False))
         return
-    print("\n".join([*table_lines(rows), *LEGEND]))
+    print("\n".join([*table_lines(rows), *notes(rows), *LEGEND]))
 
 
 def _summed_up(name: str, about: dict[str, Any], rows: Sequence[dict[str, Any]]) -> list[RunRow]:
@@ -66,13 +73,14 @@ def _summed_up(name: str, about: dict[str, Any], rows: Sequence[dict[str, Any]])
     from pytest_codeneedle.verdicts import judged  # noqa: PLC0415 - as above
 
     frame = Frame.of(about)
+    calibration = calibrated(about, rows, frame)
     found = []
     for view in frame.views:
         title = frame.title(view)
         one = judged(rows, frame, view)
         found_gradient = "floored" if one.floored else gradient(one.verdict)
         called = f"{name}, {title}" if title else name
-        found.append(run_row(called, make_grid(rows, frame.pairs, view), frame.functions, found_gradient))
+        found.append(run_row(called, make_grid(rows, frame.pairs, view), frame.functions, found_gradient, calibration))
     return found
 
 
@@ -150,6 +158,7 @@ def _folder(given: Path | None, about: dict[str, Any]) -> Path:
 
 
 def _print_grid(about: dict[str, Any], rows: Sequence[dict[str, Any]], *, verbose: bool) -> None:
-    lines = run_lines(rows, Frame.of(about), verbose=verbose)
+    frame = Frame.of(about)
+    lines = run_lines(rows, frame, verbose=verbose)
     print(f"{about['corpus']}, {about['model_name']}, {about['started']}")
-    print("\n".join(lines))
+    print("\n".join([*wrapped(calibrated(about, rows, frame).caution), *lines]))

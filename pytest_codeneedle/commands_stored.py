@@ -6,7 +6,10 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
+from pytest_codeneedle.calibrated import calibrated
 from pytest_codeneedle.errors import RunFolderError
+from pytest_codeneedle.figures import wrapped
+from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.lock import FolderLock, holder
 from pytest_codeneedle.merging import merged
 from pytest_codeneedle.standing import standing, standing_lines
@@ -21,12 +24,14 @@ def status(flags: argparse.Namespace) -> None:
     """Print what of a run is done, what is left, and how long that will take."""
     folder = RunFolder.open(flags.run_folder)
     about = folder.about()
-    stands = standing(about, folder.current_rows())
+    rows = folder.current_rows()
+    stands, calibration = standing(about, rows), calibrated(about, rows, Frame.of(about))
     if flags.json:
-        print(json.dumps({**stands.facts(), "in_use_by": holder(folder.path)}, indent=1, ensure_ascii=False))
+        facts = {**stands.facts(), "calibration": calibration.facts(), "in_use_by": holder(folder.path)}
+        print(json.dumps(facts, indent=1, ensure_ascii=False))
         return
     print(f"{about['corpus']}, {about['model_name']}, {about['started']}")
-    print("\n".join(standing_lines(stands, folder.path, holder(folder.path))))
+    print("\n".join([*standing_lines(stands, folder.path, holder(folder.path)), *wrapped(calibration.caution)]))
 
 
 def merge(flags: argparse.Namespace) -> None:

@@ -21,7 +21,7 @@ from pytest_codeneedle.comparable import (
     under_one_rotation,
 )
 from pytest_codeneedle.errors import BaselineError
-from pytest_codeneedle.floored import DEFAULT_MINIMUM
+from pytest_codeneedle.floored import leaves_little
 from pytest_codeneedle.kvtypes import low_pair
 from pytest_codeneedle.paired import ALPHA, holm, sign_flip
 from pytest_codeneedle.power import detectable, least_one_way
@@ -131,7 +131,7 @@ class Comparison:
         """What the old run's reference recalled, in lines, where that is so little that there is little to lose."""
         cell = _of_pair(self.old.cells, self.old.reference)
         mean = None if cell is None else self.old.cells[cell].mean
-        return mean if mean is not None and mean < DEFAULT_MINIMUM * self.old.lines else None
+        return mean if mean is not None and leaves_little(mean, self.old.lines) else None
 
     @property
     def functions_needed(self) -> tuple[int, int]:
@@ -173,6 +173,7 @@ class Comparison:
             "level_of_a_family": self.level,
             "seen_loss": _rounded(self.seen_loss),
             "floored": self.floored is not None,
+            "calibration": {"old": self.old.caution or None, "new": self.new.caution or None},
             "declared": [change.facts() for change in self.declared],
             "cells": [change.facts() for change in self.cells],
             "no_answer": {str(cell): list(names) for cell, names in self.silent.items()},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle.comparison_text import all_wrapped, grids, notes, verdict
+from pytest_codeneedle.comparison_text import all_wrapped, cautions, grids, notes, verdict
 from pytest_codeneedle.figures import few
 from pytest_codeneedle.printable import printable
 from pytest_codeneedle.shareable import last_name
@@ -27,6 +27,7 @@ def comparison_markdown(compared: Comparison) -> list[str]:
         "",
         f"{_plain(compared.new.corpus)}: {old} → {new}",
         "",
+        *[line for caution in cautions(compared) for line in (_plain(caution), "")],
         *(["What differs between the runs:", "", *differing, ""] if differing else []),
         *_table([*compared.declared, *(one for one in compared.worse_changes if one not in compared.declared)]),
     ]

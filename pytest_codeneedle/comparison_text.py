@@ -25,6 +25,7 @@ def comparison_lines(compared: Comparison) -> list[str]:
     """The verdict, what differs between the runs, the table of old, new and difference, what decides nothing."""
     parts = [
         wrapped(verdict(compared)),
+        all_wrapped(cautions(compared)),
         all_wrapped([*compared.differing] or ["nothing differs in what the runs were asked with"]),
         all_wrapped(f"not compared: {one}" for one in compared.missing),
         all_wrapped(_silent(compared)),
@@ -58,6 +59,12 @@ def verdict(compared: Comparison) -> str:
     seen = compared.seen_loss
     would = "" if seen is None else f": a mean loss of {seen:.2f} lines would have been seen"
     return f"nothing is {'significantly ' if lost else ''}worse{part}{would}"
+
+
+def cautions(compared: Comparison) -> list[str]:
+    """What is to be said of each run's reference; nothing of one that recalls enough."""
+    runs = (("old", compared.old), ("new", compared.new))
+    return [f"the {which} run is {run.caution}" for which, run in runs if run.caution]
 
 
 def _told(change: Change) -> str:

@@ -79,7 +79,19 @@ class Calibration:
     @property
     def sentence(self) -> str:
         """For reports: whether it is calibrated, and what was measured."""
-        return f"calibrated: {self.said}" if self.passed else f"{_HEAD}: {self.said}"
+        if not self.passed:
+            return f"{_HEAD}: {self.said}"
+        return f"calibrated: {self.said}{'; under 80 % no pair is recommended' if self._low else ''}"
+
+    @property
+    def caution(self) -> str:
+        """What every view of the run has to say; nothing where the reference recalls enough for a recommendation."""
+        return self.sentence if not self.passed or self._low else ""
+
+    @property
+    def _low(self) -> bool:
+        """Whether a lowered minimum let it pass."""
+        return self.share is not None and leaves_little(self.share, 1)
 
     @property
     def no_verdict(self) -> str:

@@ -8,6 +8,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from pytest_codeneedle.calibrated import calibrated
 from pytest_codeneedle.colours import Scale, ink
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.figures import counted
@@ -68,7 +69,7 @@ def panels(name: str, about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]
     asked = f"{about['model_name']}, {counted(frame.functions, 'function')}"
     found = []
     for view in frame.views:
-        told = [str(about["corpus"]), asked, frame.title(view), name]
+        told = [str(about["corpus"]), asked, frame.title(view), name, calibrated(about, rows, frame).caution]
         found.append(Panel(tuple(_short(shown_line(one)) for one in told if one), _heat(rows, frame, view, of)))
     return found
 

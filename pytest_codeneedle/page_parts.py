@@ -7,8 +7,8 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.calibrated import calibrated
 from pytest_codeneedle.cautions import cautions as found_cautions
-from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.figures import p_value, signed, span
 from pytest_codeneedle.floored import calibration
 from pytest_codeneedle.grid import below, make_grid, rows_by_pair
@@ -55,16 +55,16 @@ def section(  # noqa: PLR0913 - a run as it is stored, and what is known of it b
     `hidden` are the kinds of lines that diffs only count (`hidden_of`), None for no diffs. `gate` is the sentence on
     the comparison with a baseline, `cautions` what is to be distrusted besides what rows and run.json tell.
     """
-    calibrated = _calibrated(about, rows, frame)
+    found = calibrated(about, rows, frame)
     stopped = (about.get("calibration") or {}).get("passed") is False
-    first = (calibrated,) if stopped else ()
+    first = (found.caution,) if found.caution else ()
     return Section(
         corpus=printable(str(about["corpus"])),
         model=shown_text(str(about.get("model_name") or about.get("model") or "")),
         lines=frame.lines,
         parts=_parts(rows, frame, judged, stopped=stopped),
         rotation=_rotated(rows, frame),
-        calibration=calibrated,
+        calibration=shown_text(found.sentence),
         gate=shown_text(gate),
         cautions=tuple(map(shown_text, (*first, *found_cautions(about, rows, frame), *cautions))),
         facts=run_facts(about),
@@ -207,20 +207,6 @@ def _cell(cell: CellVerdict) -> CellLine:
     interval = "all tied" if found.tied else span(found.interval).removeprefix("95 % ")
     p = p_value(cell.p_used) + (" (declared)" if cell.declared else "")
     return CellLine(str(cell.pair), cell.verdict, signed(found.mean), interval, p)
-
-
-def _calibrated(about: Mapping[str, Any], rows: Rows, frame: Frame) -> str:
-    """Whether the model is able to do the task, as it was found before the other cells; nothing where it was not."""
-    facts = about.get("calibration")
-    if not facts:
-        return ""
-    if facts.get("passed") is None:
-        return shown_text(f"not calibrated: {facts.get('reason')}")
-    first = [row for row in rows if place_of(row).pair == frame.reference and place_of(row).replicate == 0]
-    planned = len(about.get("asked") or about["functions"]) * len(frame.views)
-    if len({(place_of(row), row["function"]) for row in first}) < planned:
-        return "not calibrated: the reference was not asked completely"
-    return _calibration(first, frame, float(facts["minimum"])).sentence
 
 
 def _calibration(of_reference: Rows, frame: Frame, minimum: float) -> Calibration:

@@ -6,11 +6,14 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.calibrated import NOTHING_SAID
+from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from pytest_codeneedle.calibrated import Calibrated
     from pytest_codeneedle.grid import Grid
     from pytest_codeneedle.verdict import Verdict
 
@@ -31,7 +34,7 @@ class RunRow:
 
     `functions` were asked for in each cell; `passed` is (mean, deviation) of the functions that passed, `matched` of
     the mean matched lines, `lowest` and `highest` their range over cells; None without an answered cell. `gradient`
-    says which sides have a trend.
+    says which sides have a trend. `calibration` is what is known of its reference.
     """
 
     name: str
@@ -42,6 +45,7 @@ class RunRow:
     lowest: float | None
     highest: float | None
     gradient: str
+    calibration: Calibrated = NOTHING_SAID
 
     def facts(self) -> dict[str, Any]:
         """Plain, for JSON."""
@@ -57,10 +61,11 @@ class RunRow:
             "matched_lowest": self.lowest,
             "matched_highest": self.highest,
             "gradient": self.gradient,
+            "calibration": self.calibration.facts(),
         }
 
 
-def run_row(name: str, grid: Grid, functions: int, gradient: str) -> RunRow:
+def run_row(name: str, grid: Grid, functions: int, gradient: str, calibration: Calibrated = NOTHING_SAID) -> RunRow:
     """The row of a run with this grid."""
     means = [mean for cell in grid.answered if (mean := cell.mean_matched) is not None]
     return RunRow(
@@ -72,6 +77,7 @@ def run_row(name: str, grid: Grid, functions: int, gradient: str) -> RunRow:
         lowest=min(means, default=None),
         highest=max(means, default=None),
         gradient=gradient,
+        calibration=calibration,
     )
 
 
@@ -97,6 +103,12 @@ def table_lines(rows: Sequence[RunRow]) -> list[str]:
         lines += [] if fits else [name]
         lines.append(f"{name if fits else '':<{name_width}}{_GAP}{told}".rstrip())
     return lines
+
+
+def notes(rows: Iterable[RunRow]) -> list[str]:
+    """What stands below the table: of each run that is not calibrated why, at 80 columns."""
+    said = [f"{printable(row.name)}: {row.calibration.caution}" for row in rows if row.calibration.caution]
+    return [line for one in dict.fromkeys(said) for line in wrapped(one)]
 
 
 def _aligned(figures: Iterable[str], widths: Iterable[int]) -> list[str]:

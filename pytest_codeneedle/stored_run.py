@@ -8,9 +8,10 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.calibrated import by_figures, without_status
 from pytest_codeneedle.cells import Place, place_of
 from pytest_codeneedle.grid import ERROR, PASSED
-from pytest_codeneedle.kvtypes import parse_pair
+from pytest_codeneedle.kvtypes import AS_SERVED, parse_pair
 from pytest_codeneedle.shareable import shareable
 
 if TYPE_CHECKING:
@@ -75,6 +76,17 @@ class StoredRun:
     reference: KVPair
     functions: tuple[str, ...]
     cells: Mapping[Place, StoredCell]
+
+    @property
+    def caution(self) -> str:
+        """What is to be said of its reference wherever its figures are used; nothing where that recalls enough."""
+        places = [place for place in self.cells if place.pair == self.reference]
+        lines = self.cells[min(places, key=lambda place: place.rotation == "off")].matched if places else {}
+        if self.reference == AS_SERVED:
+            return ""
+        if not lines:
+            return f"not calibrated: the reference {self.reference} was not asked"
+        return without_status(by_figures(str(self.reference), lines, self.lines))
 
     @property
     def questions_asked(self) -> int:

@@ -55,6 +55,7 @@ def made(name: str = "a", build: str = "b1", day: int = 1, **more: Any) -> dict[
         "items": 12,
         "answered": 12,
         "errors": 0,
+        "calibration": "",
         "first_answers": {pair: [f"{name}{pair}", functions] for pair in cells},
         "grids": grids,
         **more,

@@ -20,6 +20,7 @@ FLOORS = {
         "archive_index",
         "archive_summary",
         "baseline_text",
+        "calibrated",
         "cells",
         "cautions",
         "chat",
