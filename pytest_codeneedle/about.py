@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_codeneedle.identity import Identity
     from pytest_codeneedle.plan import Plan
     from pytest_codeneedle.prepared import Prepared
+    from pytest_codeneedle.thinking import Thinking
 
 _PACKAGES = (
     "pytest-codeneedle",
@@ -138,9 +139,14 @@ def settled(plan: Plan, name: str, one: Prepared, model_sha256: str | None) -> d
         "budgets": one.budgets,
         "expected_tokens": one.expected,
         "server_argv": redacted_words(args.argv(port=0)),
-        "thinking": one.technique,
+        **about_thinking(one.thinking),
         "problem": one.problem,
     }
+
+
+def about_thinking(thinking: Thinking) -> dict[str, Any]:
+    """What is done about thinking: the technique, and all that belongs to it."""
+    return {"thinking": thinking.technique, "thinking_settled": thinking.asdict()}
 
 
 def identified(identity: Identity) -> dict[str, Any]:

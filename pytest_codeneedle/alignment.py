@@ -224,6 +224,9 @@ def _line(at: int, text: str, end: bytes) -> _Line:
 
 
 def _ending_with(line: _Line, text: str) -> _Line:
-    """That end of a line which is scored: all of it, but where thinking ended on it."""
-    skipped = len(line.whole) - len(text.encode())
-    return _line(line.at + skipped, text, line.end) if skipped else line
+    """That part of a line which is scored: all of it, but where thinking ended on it or a mark ends the answer."""
+    kept = text.encode()
+    if line.whole == kept:
+        return line
+    skipped = len(line.whole) - len(kept) if line.whole.endswith(kept) else 0
+    return _line(line.at + skipped, text, line.end)

@@ -143,7 +143,7 @@ class RunningCell:
                 budget=budget,
                 full=settings.full_answer,
                 stop=settings.stop,
-                opening=self._prepared.thinking.opening(prompt),
+                opening=self._prepared.thinking.opening,
                 n_probs=N_PROBS,
                 deadline_seconds=self._speeds.deadline_seconds(self._prepared.prompt_tokens, budget),
             )

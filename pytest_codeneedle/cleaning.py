@@ -3,8 +3,8 @@
 The rule for fences and blank lines is that of the public codeneedle harness (alexziskind1/codeneedle,
 `bench/scorer.py`). Removing thinking is this package's own: the harness counts such lines as hallucinated.
 
-Tags are read with care, because a corpus may hold `"</think>"` as a string: an opening tag counts only where
-it begins a line, and a closing tag that nothing opened only where it begins or ends one.
+Marks of thinking (`families` has them) are read with care, because a corpus may hold `"</think>"` as a string: an
+opening one counts only where it begins a line, and a closing one that nothing opened only where it begins or ends one.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pytest_codeneedle.families import FAMILIES, LEAVES, MARK, opened_by
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_OPEN = "<think>"
-_CLOSE = "</think>"
-_TAG = re.compile(r"</?think>")
+    from pytest_codeneedle.families import Family
+
 _FENCE = "```"
 _PAIR = 2  # fence lines from which on the answer is what lies between the outer ones
 
@@ -34,10 +35,11 @@ class Cleaned:
     """An answer, ready to be scored.
 
     `lines` is what is scored, without line ends, indentation kept. `think_lines` is the number of lines that
-    a removed `<think>` echo covered, those of its tags included; `thought` says that it held text. `empty` says
+    a removed thought covered, those of its marks included; `thought` says that it held text. `empty` says
     that the answer held nothing but white space, thinking and fence lines. Without that `lines` can still be
     without any, when all text stood outside the fences: such an answer is wrong, not missing. `numbers` says which line
-    of the answer each of `lines` is, counted from 0: all of it, or its end where thinking ended on it.
+    of the answer each of `lines` is, counted from 0: all of it, or its end where thinking ended on it, or its beginning
+    where the mark of the answer's end stands on it.
     """
 
     lines: tuple[str, ...]
@@ -61,48 +63,68 @@ def read_answer(response: str) -> Cleaned:
     """
     every = LINE_END.split(response)
     lines, removed = _without_thinking(list(enumerate(every)))
-    thought = any(_TAG.sub("", line).strip() for line in removed)
+    thought = any(MARK.sub("", line).strip() for line in removed)
+    lines = _without_leaves(lines)
     empty = all(_is_blank(line) or _is_fence(line) for _, line in lines)
     kept = _trimmed(_without_fences(lines))
     return Cleaned(tuple(line for _, line in kept), len(removed), empty, thought, tuple(number for number, _ in kept))
 
 
 def _without_thinking(lines: list[_Line]) -> tuple[list[_Line], list[str]]:
-    """`lines` without any echo of thinking, and the lines that it covered."""
+    """`lines` without any thought, and the lines that these covered."""
     removed: list[str] = []
-    while (echo := _find_thinking([line for _, line in lines])) is not None:
-        first, last, rest = echo
+    while (thought := _find_thinking([line for _, line in lines])) is not None:
+        first, last, rest = thought
         removed += [*(line for _, line in lines[first:last]), lines[last][1].removesuffix(rest)]
-        # What follows the closing tag on its line is answer, and may open the next echo.
+        # What follows the closing mark on its line is answer, and may open the next thought.
         kept = [] if _is_blank(rest) else [(lines[last][0], rest)]
         lines = [*lines[:first], *kept, *lines[last + 1 :]]
     return lines, removed
 
 
 def _find_thinking(lines: Sequence[str]) -> tuple[int, int, str] | None:
-    """First and last line index of the first echo, and the text after its end; None without one."""
+    """First and last line index of the first thought, and the text after its end; None without one."""
+    begun = False
     for index, line in enumerate(lines):
-        text = line.lstrip()
-        if text.startswith(_OPEN):
-            return _opened_thinking(lines, index)
+        if (family := opened_by(line, first=not begun)) is not None:
+            return _opened_thinking(lines, index, family, first=not begun)
         # Closed and never opened: the chat template had opened it in the prompt.
-        if text.startswith(_CLOSE):
-            return 0, index, text.removeprefix(_CLOSE)
-        if text.rstrip().endswith(_CLOSE):
-            return 0, index, ""
+        for family in _LONE:
+            if line.lstrip().startswith(family.closes):
+                return 0, index, _after(line.lstrip().removeprefix(family.closes), family)
+            if line.rstrip().endswith(family.closes):
+                return 0, index, ""
+        begun = begun or not (_is_blank(line) or _is_fence(line))
     return None
 
 
-def _opened_thinking(lines: Sequence[str], first: int) -> tuple[int, int, str] | None:
-    """Like `_find_thinking`, for an echo whose opening tag begins line `first`."""
-    for last in range(first, len(lines)):
-        _, tag, rest = lines[last].partition(_CLOSE)
-        if tag:
-            return first, last, rest
+def _opened_thinking(lines: Sequence[str], at: int, family: Family, *, first: bool) -> tuple[int, int, str] | None:
+    """Like `_find_thinking`, for a thought that line `at` opens; `first` says that no other text is before it."""
+    opened = lines[at].lstrip().removeprefix(family.opens)
+    for last in range(at, len(lines)):
+        _, mark, rest = (opened if last == at else lines[last]).partition(family.closes)
+        if mark:
+            return at, last, _after(rest, family)
     # Never closed: at the start, all of it is thinking; further down it is a line like any other.
-    if all(_is_blank(line) or _is_fence(line) for line in lines[:first]):
-        return first, len(lines) - 1, ""
-    return None
+    return (at, len(lines) - 1, "") if first else None
+
+
+def _after(rest: str, family: Family) -> str:
+    """What follows a closing mark, without the mark that then begins the answer."""
+    begins = family.answers.strip()
+    return rest.lstrip().removeprefix(begins) if begins and rest.lstrip().startswith(begins) else rest
+
+
+_LONE = tuple(family for family in FAMILIES if family.lone)
+
+
+def _without_leaves(lines: list[_Line]) -> list[_Line]:
+    """`lines` without the mark that ends the answer of some families."""
+    text = [index for index, (_, line) in enumerate(lines) if not _is_blank(line)]
+    if not text or not (line := lines[text[-1]][1].rstrip()).endswith(LEAVES):
+        return lines
+    leaving = next(mark for mark in LEAVES if line.endswith(mark))
+    return [*lines[: text[-1]], (lines[text[-1]][0], line.removesuffix(leaving)), *lines[text[-1] + 1 :]]
 
 
 def _without_fences(lines: Sequence[_Line]) -> Sequence[_Line]:

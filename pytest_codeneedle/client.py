@@ -11,6 +11,7 @@ import httpx
 
 from pytest_codeneedle.answers import Answer, AnswerWatch
 from pytest_codeneedle.errors import AnswerError, BrokenAnswerError, LateAnswerError, PromptTooLongError
+from pytest_codeneedle.families import TOKENS
 from pytest_codeneedle.replies import PLAIN, Bound, Patience, TooLateError, TooMuchError, no_cookies, shown_seconds
 from pytest_codeneedle.sse import encodable, events
 from pytest_codeneedle.token_probs import TokenWatch
@@ -116,6 +117,7 @@ class Client:
         watch, tokens = AnswerWatch(primary, budget), TokenWatch(opening)
         watch.feed(opening)
         body = {**_GREEDY, "prompt": prompt, "n_predict": budget, "stream": True, "timings_per_token": True}
+        body["preserved_tokens"] = list(TOKENS)
         if stop:
             body["stop"] = list(stop)
         if n_probs:

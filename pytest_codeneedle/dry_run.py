@@ -14,6 +14,7 @@ import pytest
 
 from pytest_codeneedle import terminal
 from pytest_codeneedle.errors import CellError, ConfigurationError
+from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.forecast import CorpusForecast, Forecast, Speed, forecast_lines
 from pytest_codeneedle.kv_size import KVSize
 from pytest_codeneedle.launch import LlamaServer, launched
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_codeneedle.plan import Plan
+    from pytest_codeneedle.thinking import Thinking
 
 #: A prompt and an answer of so many tokens fit the context of the server that counts, and are timed.
 _TIMED_PROMPT, _TIMED_ANSWER = 256, 32
@@ -45,7 +47,8 @@ def dry_run(config: pytest.Config) -> int:
         if plan.endpoint is not None:
             _print(["kv-grid: an endpoint that already runs tells neither tokens nor KV sizes before it is asked"])
             return pytest.ExitCode.OK
-        _print(forecast_lines(forecast(plan, servers)))
+        planned, thinking = forecast(plan, servers)
+        _print([*_thinking(thinking), *forecast_lines(planned)])
     except ConfigurationError as error:
         raise pytest.UsageError(str(error)) from error
     except CellError as error:
@@ -56,12 +59,19 @@ def dry_run(config: pytest.Config) -> int:
     return pytest.ExitCode.OK
 
 
+def _thinking(thinking: Thinking) -> list[str]:
+    return wrapped(f"kv-grid: thinking: {thinking.said}") if thinking.said else []
+
+
 def _print(lines: Iterable[str]) -> None:
     print(*lines, sep="\n", flush=True)  # noqa: T201 - there is no terminal reporter before there is a session
 
 
-def forecast(plan: Plan, servers: int) -> Forecast:
-    """What the plan takes with so many servers at once. Raises ConfigurationError and CellError."""
+def forecast(plan: Plan, servers: int) -> tuple[Forecast, Thinking]:
+    """What the plan takes with so many servers at once, and what is done about thinking.
+
+    Raises ConfigurationError and CellError.
+    """
     model = plan.model.file(plan.settings.start, cache_folder())
     threads = threads_each(plan.program, plan.model, plan.settings.server_args, cores() // servers)
     args = counting_args(plan, model, threads)
@@ -71,7 +81,7 @@ def forecast(plan: Plan, servers: int) -> Forecast:
     ):
         counted = count(plan, server)
         plan = counted.plan
-        return Forecast(
+        planned = Forecast(
             corpora=tuple(_corpus(counted, name, server) for name in plan.corpora),
             order=tuple(map(plan.label, plan.cells)),
             servers=servers,
@@ -81,6 +91,7 @@ def forecast(plan: Plan, servers: int) -> Forecast:
             speed=plan.settings.speed or _measured(counted, server),
             runs_on=plan.settings.full_answer or counted.thinking.technique == "on",
         )
+        return planned, counted.thinking
 
 
 def _corpus(counted: Counted, name: str, server: LlamaServer) -> CorpusForecast:

@@ -12,7 +12,7 @@ import dataclasses
 import json
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -48,13 +48,15 @@ class Endpoint:
     """What is asked, and how: everything about it but the key, fit for a record.
 
     `url` is as `normalised_url` gives it, `model` the name that the endpoint knows it by. `request` are fields of
-    the request body that go before this package's own, `stop` strings that end an answer.
+    the request body that go before this package's own, `stop` strings that end an answer, `template_kwargs` what the
+    chat template is told, where the engine takes that.
     """
 
     url: str
     model: str
     request: Mapping[str, Any]
     stop: tuple[str, ...] = ()
+    template_kwargs: Mapping[str, Any] = field(default_factory=dict)
 
 
 def is_url(text: str) -> bool:
@@ -167,6 +169,7 @@ class ChatClient:
             "temperature": 0,
             "max_tokens": budget,
             **({"stop": list(self.endpoint.stop)} if self.endpoint.stop else {}),
+            **({"chat_template_kwargs": dict(kwargs)} if (kwargs := self.endpoint.template_kwargs) else {}),
         }
 
     def _ask(

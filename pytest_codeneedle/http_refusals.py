@@ -57,12 +57,14 @@ class Adaption:
         return rest if self.instead is None or self.name not in body else {**rest, self.instead: body[self.name]}
 
 
-#: OpenAI's reasoning models take no max_tokens, no temperature but 1 and no stop; strict engines no stream_options.
+#: OpenAI's reasoning models take no max_tokens, no temperature but 1 and no stop; strict engines no stream_options,
+#: services in front of them no chat_template_kwargs.
 ADAPTIONS = (
     Adaption("stream_options"),
     Adaption("max_tokens", "max_completion_tokens", r"max_completion_tokens|support|unknown|unrecogni|extra|permitted"),
     Adaption("temperature"),
     Adaption("stop"),
+    Adaption("chat_template_kwargs"),
 )
 
 

@@ -27,7 +27,7 @@ from pytest_codeneedle.prepared import (
 )
 from pytest_codeneedle.program import ServerArgs
 from pytest_codeneedle.resume import Target, identity_of, open_targets, release
-from pytest_codeneedle.thinking import settle
+from pytest_codeneedle.thinking import settle, suffix
 from pytest_codeneedle.workers import threads_each
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def prepare(plan: Plan, workers: int) -> tuple[Plan, dict[str, Prepared], dict[s
 
 def _says_all(plan: Plan, name: str, about: Mapping[str, Any]) -> bool:
     """Whether the record of a run says what a server would have to count."""
-    if not about or about.get("problem") or not about.get("n_ctx"):
+    if not about or about.get("problem") or not about.get("n_ctx") or not about.get("thinking_settled"):
         return False
     return {question.function.name for question in _cut(plan, name, about).asked} <= set(about["budgets"] or ())
 
@@ -186,7 +186,9 @@ def count(plan: Plan, server: LlamaServer, least_n_ctx: Mapping[str, int] | None
     `least_n_ctx` are the contexts of runs that are gone on with: they stay where they are enough.
     """
     props = server.client.props()
-    thinking = settle(plan.settings.think, props.get("chat_template"))
+    settings = plan.settings
+    template, after_task = props.get("chat_template"), suffix(settings.think, settings.wording)
+    thinking = settle(settings.think, template, server.client.render, after_task)
     plan = trimmed(plan, server)
     kv = _kv_facts(server)
     return Counted(
@@ -266,7 +268,7 @@ def _counted(
     }
     needed = prompt + max(budgets.values())
     return {
-        "technique": thinking.technique,
+        "think": thinking.asdict(),
         "n_ctx": settings.n_ctx or plan.program.n_ctx or max(least_n_ctx, _rounded_up(needed)),
         "file_tokens": count(corpus.corpus.text),
         "prompt_tokens": prompt,

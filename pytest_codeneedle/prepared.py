@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.identity import Identity
 from pytest_codeneedle.kv_size import KVSize
 from pytest_codeneedle.store import RunFolder
-from pytest_codeneedle.thinking import Technique, Thinking
+from pytest_codeneedle.thinking import Thinking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,8 @@ class Prepared:
     `n_ctx`, `file_tokens`, `prompt_tokens` (the longest prompt), `budgets` and `expected` (per function: the
     answer may have, the lines asked for have) are in tokens, and zero or empty where `problem` says why the server
     that counts tokens did not come up. `files` of the corpus are in its text; `[trim]` leaves out the others.
-    `model` is None where the server fetches it. `identity` holds the parts that every answer depends on.
+    `model` is None where the server fetches it. `identity` holds the parts that every answer depends on, `think`
+    what was settled about thinking, as the fields of a `Thinking`.
     `k_per_token`, `v_per_token` and `kv_sliding` are a `KVSize`; zero where the log of the counting server did not
     show it. `device` is the GPU that a server sees (several with commas, None for all), `servers_on_device` how many
     of this session's servers share it at most, `host` another host that they run on; `folder` is a temporary one there.
@@ -41,7 +42,7 @@ class Prepared:
     threads: int
     files: int
     identity: Mapping[str, Any] = field(default_factory=dict)
-    technique: Technique = "close-only"
+    think: Mapping[str, Any] = field(default_factory=lambda: {"technique": "none"})
     n_ctx: int = 0
     file_tokens: int = 0
     prompt_tokens: int = 0
@@ -68,7 +69,7 @@ class Prepared:
     @property
     def thinking(self) -> Thinking:
         """What is done about thinking."""
-        return Thinking(self.technique)
+        return Thinking(**self.think)
 
     @property
     def key(self) -> str:
@@ -92,7 +93,7 @@ def stored_counts(about: Mapping[str, Any]) -> dict[str, Any]:
         "k_per_token": kv.get("k", 0.0),
         "v_per_token": kv.get("v", 0.0),
         "kv_sliding": kv.get("sliding", False),
-        "technique": about["thinking"],
+        "think": about["thinking_settled"],
         "n_ctx": about["n_ctx"],
         "file_tokens": about["tokens"]["file"],
         "prompt_tokens": about["tokens"]["longest_prompt"],

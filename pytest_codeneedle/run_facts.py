@@ -33,7 +33,7 @@ def run_facts(about: About) -> tuple[tuple[str, str], ...]:
         "context": _context(about),
         "grid": _grid(about),
         "questions": _questions(about),
-        "wording": _listed(about.get("prompt"), _with("thinking: {}", about.get("thinking"))),
+        "wording": _listed(about.get("prompt"), _with("thinking: {}", _thinking(about))),
         "sample": _sample(about),
         "date": _date(about),
         "wall time": duration(about["wall_seconds"]) if about.get("wall_seconds") else "",
@@ -54,6 +54,12 @@ def _listed(*values: object) -> str:
 def _with(text: str, value: object) -> str:
     """The text with the value in it; nothing without one."""
     return text.format(value) if value not in (None, "", 0) else ""
+
+
+def _thinking(about: About) -> object:
+    """In words what the rendered prompts show; of older runs the technique that was believed in."""
+    settled = about.get("thinking_settled")
+    return (settled.get("said") if isinstance(settled, dict) else None) or about.get("thinking")
 
 
 def _sha256(value: object) -> str:

@@ -9,7 +9,7 @@ from pytest_codeneedle.apikey import read_api_key
 from pytest_codeneedle.endpoint import ChatClient, Endpoint
 from pytest_codeneedle.errors import CellError, ConfigurationError, CorpusError
 from pytest_codeneedle.models import CONTROL
-from pytest_codeneedle.thinking import Thinking
+from pytest_codeneedle.thinking import settle_unseen
 
 if TYPE_CHECKING:
     from pytest_codeneedle.corpus import Corpus
@@ -28,9 +28,9 @@ def open_endpoint(settings: Settings, url: str) -> ChatClient:
         msg = f"--kv-model {settings.model}: an endpoint asks its own models; give the name of one, or leave it out"
         raise ConfigurationError(msg)
     key = read_api_key(variable=settings.api_key_env, file=settings.api_key_file)
-    kwargs = settle_served(settings).template_kwargs
+    kwargs = settle_unseen(settings.think).template_kwargs
     request = {**({"chat_template_kwargs": kwargs} if settings.think == "template" else {}), **settings.request}
-    endpoint = Endpoint(url, settings.model_name or settings.model or "", request, settings.stop)
+    endpoint = Endpoint(url, settings.model_name or settings.model or "", request, settings.stop, kwargs)
     return ChatClient(endpoint if endpoint.model else replace(endpoint, model=_listed(ChatClient(endpoint, key))), key)
 
 
@@ -48,11 +48,6 @@ def _listed(client: ChatClient) -> str:
         msg = f"{client.endpoint.url} lists {len(models)} models ({listed}); name one with --kv-model"
         raise ConfigurationError(msg)
     return models[0]
-
-
-def settle_served(settings: Settings) -> Thinking:
-    """What is done about thinking where no template can be read: `auto` leaves it as it is served."""
-    return Thinking("as-served" if settings.think == "auto" else settings.think)
 
 
 def refuse_trim(corpus: Corpus) -> None:

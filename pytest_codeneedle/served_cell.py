@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.about import about_corpus, about_session, gone_on, identified
+from pytest_codeneedle.about import about_corpus, about_session, about_thinking, gone_on, identified
 from pytest_codeneedle.prepared import BUDGET_EXTRA, FULL_ANSWER_TOKENS, THINKING_TOKENS, Prepared
 from pytest_codeneedle.recall import Judge, Recall
 from pytest_codeneedle.resume import Target, identity_of, open_targets, release
-from pytest_codeneedle.served import settle_served
-from pytest_codeneedle.thinking import EMPTY_BLOCK
+from pytest_codeneedle.thinking import settle_unseen
 
 if TYPE_CHECKING:
     from pytest_codeneedle.endpoint import ChatClient
@@ -28,8 +27,8 @@ _WARM_UP_TOKENS = 16
 def prepare_served(plan: Plan) -> tuple[dict[str, Prepared], dict[str, Target]]:
     """Open the run folders, which are held until they are released. Raises ConfigurationError."""
     moment = time.localtime()
-    thinking = settle_served(plan.settings)
-    facts = {**about_session(plan, None, None, (1, 0), moment), "thinking": thinking.technique}
+    thinking = settle_unseen(plan.settings.think)
+    facts = {**about_session(plan, None, None, (1, 0), moment), **about_thinking(thinking)}
     identities = {name: _identity(plan, name) for name in plan.corpora}
     targets = open_targets(plan, moment, identities, but=())
     ready = {}
@@ -48,7 +47,7 @@ def prepare_served(plan: Plan) -> tuple[dict[str, Prepared], dict[str, Target]]:
             ready[name] = Prepared(
                 *(str(folder.path), corpus.private, None, 0, len(corpus.parts)),
                 identity=dict(identities[name].parts),
-                technique=thinking.technique,
+                think=thinking.asdict(),
                 budgets=budgets,
             )
     except BaseException:
@@ -113,6 +112,6 @@ class ServedCell:
 
     def _messages(self, message: str) -> list[dict[str, str]]:
         messages = [{"role": "user", "content": message}]
-        if self._prepared.technique == "prefill":
-            messages.append({"role": "assistant", "content": EMPTY_BLOCK})
+        if self._prepared.thinking.ending:
+            messages.append({"role": "assistant", "content": self._prepared.thinking.ending})
         return messages

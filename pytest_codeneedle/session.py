@@ -231,7 +231,7 @@ class GridSession:
             delta=settings.delta,
             minimum=settings.calibrate_min,
             trends=corpus not in self.trendless,
-            thinks=one.technique == "on",
+            thinks=one.thinking.technique == "on",
             kv_size=one.kv_size,
             n_ctx=one.n_ctx,
         )

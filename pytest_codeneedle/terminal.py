@@ -117,7 +117,7 @@ def settled(session: GridSession) -> list[str]:
     for name, one in session.prepared.items():
         lines += _recorded(session, name)
         if session.plan.endpoint is not None:
-            lines.append(f"kv-grid: thinking: {one.thinking.said}")
+            lines += wrapped(f"kv-grid: thinking: {one.thinking.said}")
             continue
         if one.problem:
             lines.append(f"kv-grid: {name}: {one.problem.splitlines()[0]}")
@@ -129,8 +129,8 @@ def settled(session: GridSession) -> list[str]:
             lines.append(f"kv-grid: {name}: [trim] to {corpus.max_tokens} tokens keeps {files}")
             lines.append(f"kv-grid: {name}: {len(chosen.asked)} functions asked for in each cell")
         lines.append(f"kv-grid: {name}: {one.file_tokens} tokens, context {one.n_ctx} tokens")
-        if one.technique != "close-only":
-            lines.append(f"kv-grid: thinking: {one.thinking.said}")
+        if one.thinking.said:
+            lines += wrapped(f"kv-grid: thinking: {one.thinking.said}")
     return lines
 
 

@@ -122,7 +122,7 @@ def test_profile_says_it_all(lab: Lab) -> None:
     assert {333} == set(about["budgets"].values())
     assert ["-b", "256"] == about["server_args"]
     assert lab.folder.name.startswith("tiny__my-model__")
-    assert "kv-grid: thinking: off, by /no_think at the end of the task" in result.outlines
+    assert "kv-grid: thinking: asked off, by /no_think at the end of the task" in result.outlines
 
 
 @pytest.mark.slow

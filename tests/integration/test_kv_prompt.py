@@ -43,7 +43,7 @@ def test_codeneedle_recalls(lab: Lab) -> None:
     """The wording is recorded, and the same functions come back whole."""
     assert DONE == matched(lab.grid(*PAIR, "--kv-prompt", "codeneedle", "--kv-out", "named"))
     about = read_about(lab.path / "named")
-    assert ("codeneedle", "close-only") == (about["prompt"], about["thinking"])
+    assert ("codeneedle", "none") == (about["prompt"], about["thinking"])
     assert lab.ids(*PAIR) == lab.ids(*PAIR, "--kv-prompt", "codeneedle")
 
 

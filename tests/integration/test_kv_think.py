@@ -18,6 +18,9 @@ SWITCH = (
     "{% for m in messages %}{{ m['content'] }}{% endfor %}{{ '\\n' }}"
 )
 OPENS = "{% for m in messages %}{{ m['content'] }}{% endfor %}{{ '\\n<think>\\n' }}"
+CHANNELS = (
+    "# Valid channels: analysis, commentary, final.\n{% for m in messages %}{{ m['content'] }}{% endfor %}{{ '\\n' }}"
+)
 PROMPT = """
     def test_prompt(running_cell, kv_function):
         prompt = running_cell.prompt(kv_function)
@@ -45,9 +48,10 @@ def test_auto_takes_the_templates_switch_and_says_so(lab: Lab) -> None:
     """The template is told not to think; lines are recalled, the technique is said and recorded."""
     result = lab.grid(*PAIR, f'--kv-server-args=--chat-template "{SWITCH}"')
     assert {("q8_0", "q4_0"): "20.00"} == matched(result)
-    assert ["kv-grid: thinking: off, by the chat template's own switch (enable_thinking)"] == said(result)
+    assert ["kv-grid: thinking: off, by the template's own switch (enable_thinking=false)"] == said(result)
     about = lab.about()
     assert ("auto", "template") == (about["think"], about["thinking"])
+    assert {"enable_thinking": False} == about["thinking_settled"]["template_kwargs"]
 
 
 def test_without_a_switch_nothing_is_said(lab: Lab) -> None:
@@ -55,15 +59,27 @@ def test_without_a_switch_nothing_is_said(lab: Lab) -> None:
     assert [] == said(lab.grid(*PAIR))
 
 
-@pytest.mark.parametrize(("think", "mark"), [("template", "False"), ("on", "True"), ("auto", "False")])
+@pytest.mark.parametrize(
+    ("think", "mark"), [("template", "False"), ("on", "True"), ("auto", "False"), ("prefill", "False")]
+)
 def test_the_template_is_told(lab: Lab, think: str, mark: str) -> None:
-    """`enable_thinking` reaches the template."""
+    """`enable_thinking` reaches the template, whatever else is done."""
     assert prompt(lab, SWITCH, "--kv-think", think).startswith(f"'# thinking {mark}\\n")
 
 
 def test_a_block_that_the_template_opens_is_closed(lab: Lab) -> None:
     """So that nothing of it is echoed."""
     assert prompt(lab, OPENS).endswith("():\\n<think>\\n\\n</think>\\n\\n'")
+    assert "close-only" == lab.about()["thinking"]
+
+
+def test_what_a_family_without_a_switch_needs(lab: Lab) -> None:
+    """The prompt asks for thoughts: the answer is begun behind them; that is said, also in the dry run."""
+    said_of_it = "kv-grid: thinking: off, by <|channel|>final<|message|> at the end of the prompt"
+    chosen = f'--kv-server-args=--chat-template "{CHANNELS}"'
+    assert prompt(lab, CHANNELS).endswith("():\\n<|channel|>final<|message|>'")
+    assert [said_of_it] == said(lab.grid(*PAIR, chosen, "--kv-dry-run"))
+    assert said_of_it.partition("thinking: ")[2] == lab.about()["thinking_settled"]["said"]
 
 
 def test_on_leaves_it_open(lab: Lab) -> None:
@@ -86,7 +102,10 @@ def test_a_switch_that_is_not_there(lab: Lab) -> None:
     """A usage error that says what else there is, and no run folder is left behind."""
     result = lab.grid(*PAIR, "--kv-think", "template", "--kv-out", "run")
     assert pytest.ExitCode.USAGE_ERROR == result.ret
-    assert "has no enable_thinking switch; try auto or prefill" in result.stderr.str()
+    assert (
+        "has no switch that turns thinking off (tried: enable_thinking, thinking, thinking_budget"
+        in result.stderr.str()
+    )
     assert not (lab.path / "run").exists()
 
 

@@ -43,6 +43,8 @@ def test_a_perfect_answer() -> None:
         f"Here you are:\n```python\n{TEXT}\n```\nAnything else?",
         f"<think>\na = 1\n</think>\n{TEXT}",
         f"<think>hm</think>{TEXT}",
+        f"[THINK]hm[/THINK]{TEXT}",
+        f"{TEXT}<|close|>response<|sep|>",
         f"\n\n{TEXT}\n\n\ndef next():",
     ],
 )

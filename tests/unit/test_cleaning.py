@@ -81,6 +81,52 @@ def test_thinking_is_removed_and_counted(response: str, lines: list[str], think_
     assert Cleaned(tuple(lines), think_lines, empty=False, thought=thought) == read_answer(response)
 
 
+@pytest.mark.parametrize(
+    ("response", "think_lines"),
+    [
+        pytest.param("<seed:think>\nhm\n</seed:think>  a\nb", 3, id="Seed-OSS"),
+        pytest.param("<|channel>thought\nhm\n<channel|>  a\nb", 3, id="Gemma 4"),
+        pytest.param("<|START_THINKING|>hm<|END_THINKING|>  a\nb", 1, id="Command A"),
+        pytest.param("<|open|>think<|sep|>hm<|close|>think<|sep|><|open|>response<|sep|>  a\nb", 1, id="Kimi K3"),
+        pytest.param("[THINK]hm\n\nso[/THINK]  a\nb", 3, id="Ministral"),
+        pytest.param(
+            "<|channel|>analysis<|message|>hm\nso<|end|><|start|>assistant<|channel|>final<|message|>  a\nb",
+            2,
+            id="gpt-oss",
+        ),
+        pytest.param("Here are my reasoning steps:\nhm\n[BEGIN FINAL RESPONSE]\n  a\nb", 3, id="Apriel"),
+        pytest.param("hm\n[BEGIN FINAL RESPONSE]\n  a\nb\n[END FINAL RESPONSE]", 2, id="Apriel, opened by the prompt"),
+        pytest.param("<|think|>hm<|end|><|begin|>assistant<|content|>  a\nb", 1, id="Solar"),
+        pytest.param("to=self<|message|>hm<|eom|><|start|>assistant to=user<|message|>  a\nb", 1, id="Muse"),
+        pytest.param("<thought>hm</thought>  a\nb", 1, id="EXAONE"),
+        pytest.param("\n<inner_reasoning>\nhm\n</inner_reasoning>\n  a\nb", 3, id="a tag that nobody has named"),
+    ],
+)
+def test_thoughts_of_every_family_are_thinking(response: str, think_lines: int) -> None:
+    """Each has marks of its own, some a mark before the answer or after it."""
+    assert Cleaned(("  a", "b"), think_lines, empty=False, thought=True) == read_answer(response)
+
+
+def test_the_mark_after_an_answer_is_no_line() -> None:
+    """Nor part of one, whether the model thought or not; what is scored of its line is known."""
+    cleaned = read_answer("a\nb()<|close|>response<|sep|>\n")
+    assert (("a", "b()"), (0, 1), 0) == (cleaned.lines, cleaned.numbers, cleaned.think_lines)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "a\n<thinking>\nb\n",
+        "<Thinking>\nb\n</Thinking>",
+        "a\n<inner_thought>\nb\n</inner_thought>",
+        "a\n</reasoning>\nb",
+    ],
+)
+def test_tags_of_code_are_no_thoughts(response: str) -> None:
+    """Components, unknown tags further down, common words that close what nothing opened."""
+    assert response.strip().split("\n") == clean(response)
+
+
 @pytest.mark.parametrize("response", ["x = '<think>'\ny = '</think>'", "s.split('</think>')[1]", "a <think> b"])
 def test_tags_in_code_are_code(response: str) -> None:
     """A tag in the midst of a line does not make the lines before it thinking."""

@@ -403,6 +403,18 @@ def test_what_the_engine_refuses_is_left_out_and_remembered() -> None:
     ) == talk.client.adapted
 
 
+def test_the_template_is_told_where_the_engine_takes_that() -> None:
+    """Beside an empty block at the end of the messages; a service that refuses the field is asked without."""
+    told = Endpoint(URL, "m", {}, template_kwargs={"enable_thinking": False})
+    server = Server(refused(400, "Unrecognized request argument supplied: chat_template_kwargs"), answered())
+    talk = ChatClient(told, None, transport=httpx.MockTransport(server.answer))
+    assert "a = 1\n" == talk.complete(MESSAGES, PRIMARY, budget=50).text
+    first, second = server.bodies
+    assert {"enable_thinking": False} == first["chat_template_kwargs"]
+    assert "chat_template_kwargs" not in second
+    assert ("chat_template_kwargs left out",) == talk.adapted
+
+
 def test_nothing_is_adapted_without_need() -> None:
     """And a refusal that nothing helps against is told at once."""
     talk = Talk(refused(400, "messages: Field required"))
