@@ -10,16 +10,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 
 from pytest_codeneedle.chat import Chat
-from pytest_codeneedle.errors import AnswerError, CellError, ConfigurationError, PromptTooLongError
+from pytest_codeneedle.endpoint_url import COMPLETIONS
+from pytest_codeneedle.errors import AnswerError, CellError, PromptTooLongError
 from pytest_codeneedle.http_refusals import Adaption, Refusal, Waiting, read_refusal, says_too_long
 from pytest_codeneedle.replies import PLAIN, Bound, Patience, Reply, TooLateError, TooMuchError, no_cookies
 from pytest_codeneedle.sse import events
@@ -33,12 +32,10 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _OK = 200
 _CONNECT_SECONDS = 10.0
-_COMPLETIONS = "/chat/completions"
 _LIST_SECONDS = 60.0  # a list of models needs no prompt to be read
 #: How long an answer may take of an engine whose speed nobody knows: it may have to load its model first, read six
 #: tokens a second (about three bytes each), and write one. Comments that keep a connection alive do not prolong it.
 LOAD_SECONDS, READ_BYTES_PER_SECOND, SECONDS_PER_TOKEN = 600.0, 20, 1.0
-_WRITABLE = re.compile(r"[!-\[\]-~]+")  # visible ASCII but the backslash, which programs read differently
 #: A proxy is for what is far: none stands between this and the machine's own addresses.
 _LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
 
@@ -47,7 +44,7 @@ _LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
 class Endpoint:
     """What is asked, and how: everything about it but the key, fit for a record.
 
-    `url` is as `normalised_url` gives it, `model` the name that the endpoint knows it by. `request` are fields of
+    `url` is as `endpoint_url.normalised_url` gives it, `model` the name that the endpoint knows it by. `request` are fields of
     the request body that go before this package's own, `stop` strings that end an answer, `template_kwargs` what the
     chat template is told, where the engine takes that.
     """
@@ -57,39 +54,6 @@ class Endpoint:
     request: Mapping[str, Any]
     stop: tuple[str, ...] = ()
     template_kwargs: Mapping[str, Any] = field(default_factory=dict)
-
-
-def is_url(text: str) -> bool:
-    """Whether this is meant for a URL, right or wrong."""
-    return re.match(r"\s*https?:", text, re.IGNORECASE) is not None
-
-
-def normalised_url(text: str) -> str:
-    """The base URL of an endpoint, without `/chat/completions` and with `/v1` where no path is given.
-
-    Normalising twice is normalising once. Raises ConfigurationError for what is no http(s) URL with a host, and for
-    credentials, a query or a fragment in it: the URL is recorded, so these are not shown either.
-    """
-    text = text.strip()
-    if "@" in text:
-        msg = "the endpoint's URL holds a user name or password, and URLs are recorded; use --kv-api-key-env NAME"
-        raise ConfigurationError(msg)
-    base = re.split(r"[?#]", text)[0]
-    if base != text:
-        msg = f"endpoint {base!r} goes on with a query or a fragment: give the base URL alone"
-        raise ConfigurationError(msg)
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and _WRITABLE.fullmatch(text) and httpx.URL(text).host
-        _ = parts.port
-    except (ValueError, httpx.InvalidURL) as error:
-        msg = f"endpoint {text!r} is no URL: {error}"
-        raise ConfigurationError(msg) from error
-    if not usable:
-        msg = f"endpoint {text!r}: give an http:// or https:// URL with a host, such as http://127.0.0.1:8080"
-        raise ConfigurationError(msg)
-    path = re.sub(rf"({_COMPLETIONS}|/)+$", "", parts.path) or "/v1"
-    return f"{parts.scheme}://{parts.netloc.lower()}{path}"
 
 
 class ChatClient:
@@ -155,7 +119,7 @@ class ChatClient:
             return self._read(reply, Chat(primary, self._clock, reply.began, budget), full=full)
 
         with self._hiding():
-            answer = self._ask("POST", _COMPLETIONS, read, self._fields(messages, budget), budget)
+            answer = self._ask("POST", COMPLETIONS, read, self._fields(messages, budget), budget)
         # An echo service, or a model that was told too much: the key is not recorded with the answer.
         return dataclasses.replace(answer, text=self._hide_key(answer.text), after=self._hide_key(answer.after))
 

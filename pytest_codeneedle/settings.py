@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pytest_codeneedle.cells import ROTATIONS
 from pytest_codeneedle.chosen_pairs import chosen_pairs
 from pytest_codeneedle.devices import parse_devices
-from pytest_codeneedle.endpoint import is_url, normalised_url
+from pytest_codeneedle.endpoint_url import is_url, normalised_url
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.floored import DEFAULT_MINIMUM, parse_share
 from pytest_codeneedle.forecast import Speed, parse_speed

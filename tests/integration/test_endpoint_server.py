@@ -9,7 +9,8 @@ import pytest
 
 from pytest_codeneedle.apikey import ApiKey
 from pytest_codeneedle.corpus import Corpus, load_corpus
-from pytest_codeneedle.endpoint import ChatClient, Endpoint, normalised_url
+from pytest_codeneedle.endpoint import ChatClient, Endpoint
+from pytest_codeneedle.endpoint_url import normalised_url
 from pytest_codeneedle.errors import AnswerError, PromptTooLongError
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.launch import LlamaServer, launched

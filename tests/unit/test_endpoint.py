@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from streams import Stream
 
 from pytest_codeneedle.apikey import ApiKey
-from pytest_codeneedle.endpoint import ChatClient, Endpoint, normalised_url
+from pytest_codeneedle.endpoint import ChatClient, Endpoint
+from pytest_codeneedle.endpoint_url import normalised_url
 from pytest_codeneedle.errors import AnswerError, CellError, ConfigurationError, PromptTooLongError
 
 PRIMARY = ("a = 1", "b = 2")

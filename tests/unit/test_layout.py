@@ -133,6 +133,7 @@ FLOORS = {
         "corpus",
         "embedded",
         "endpoint",
+        "endpoint_url",
         "function_cache",
         "harness",
         "heatmap",
