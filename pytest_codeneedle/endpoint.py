@@ -44,9 +44,9 @@ _LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
 class Endpoint:
     """What is asked, and how: everything about it but the key, fit for a record.
 
-    `url` is as `endpoint_url.normalised_url` gives it, `model` the name that the endpoint knows it by. `request` are fields of
-    the request body that go before this package's own, `stop` strings that end an answer, `template_kwargs` what the
-    chat template is told, where the engine takes that.
+    `url` is as `endpoint_url` gives it, `model` the name that the endpoint knows it by. `request` are fields of the
+    request body that go before this package's own, `stop` strings that end an answer, `template_kwargs` what the chat
+    template is told, where the engine takes that.
     """
 
     url: str
