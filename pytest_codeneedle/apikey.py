@@ -11,6 +11,7 @@ from urllib.parse import quote
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.machine import expanded
 from pytest_codeneedle.redaction import MASKED
+from pytest_codeneedle.regular_files import read_given
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,8 +90,7 @@ def _from_environment(variable: str) -> ApiKey:
 
 def _from_file(file: Path) -> ApiKey:
     try:
-        with expanded(str(file)).open("rb") as opened:
-            read = opened.read(_MOST_BYTES)
+        read = read_given(expanded(str(file)), _MOST_BYTES)
     except OSError as error:
         msg = f"the key file {file} cannot be read: {error.strerror}; --kv-api-key-file takes a file with the key alone"
         raise ConfigurationError(msg) from error

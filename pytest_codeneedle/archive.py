@@ -29,6 +29,7 @@ from pytest_codeneedle.archive_entry import (
 from pytest_codeneedle.archive_top import ASIDE, BROKEN_OFF, KEPT, all_sums, part, refuse_foreign, top_faults
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.lock import FolderLock
+from pytest_codeneedle.regular_files import MOST_DATA_BYTES, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping, Sequence
@@ -234,7 +235,7 @@ class Archive:
         """Write a file whole, through one beside it, where it is not so already. Raises RunFolderError."""
         beside = part(path)
         try:
-            if not path.is_symlink() and path.is_file() and path.read_bytes() == content:
+            if not path.is_symlink() and path.is_file() and read_bytes(path, MOST_DATA_BYTES) == content:
                 return
             _write_new(beside, content, secret=secret)
             beside.replace(path)

@@ -16,6 +16,7 @@ from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.kept import keeps_answers, kept
 from pytest_codeneedle.lock import holder
 from pytest_codeneedle.page_parts import hidden_of, section
+from pytest_codeneedle.regular_files import MOST_DATA_BYTES, read_bytes, read_text
 from pytest_codeneedle.run_checks import checked_about
 from pytest_codeneedle.sse import encodable
 from pytest_codeneedle.store import RESULTS, RUN, RunFolder, current
@@ -129,7 +130,7 @@ def read_data(folder: Path) -> dict[str, bytes]:
     Raises RunFolderError where they are not what its name says.
     """
     try:
-        data = {name: (folder / name).read_bytes() for name in _DATA}
+        data = {name: read_bytes(folder / name, MOST_DATA_BYTES) for name in _DATA}
     except OSError as error:
         msg = f"{folder} cannot be read: {error.strerror}: {error.filename}; bring it back from a copy, or delete it"
         raise RunFolderError(msg) from error
@@ -143,7 +144,7 @@ def read_summary(folder: Path) -> dict[str, Any]:
     """summary.json of a kept run. Raises RunFolderError where it is damaged, or of another version of this package."""
     way = "see `codeneedle archive check`; `codeneedle archive rebuild` writes it anew"
     try:
-        content, sums = (folder / SUMMARY).read_bytes(), (folder / SUMS).read_text(encoding="utf-8")
+        content, sums = read_bytes(folder / SUMMARY), read_text(folder / SUMS)
         summary = json.loads(content)
     except (OSError, ValueError) as error:
         msg = f"{folder / SUMMARY} cannot be read: {error}; {way}"
@@ -166,7 +167,7 @@ def faults(folder: Path) -> list[str]:
         said += [f"{name}: not a plain file" for name in sorted(FILES & set(found)) if not stat.S_ISREG(found[name])]
         if said:
             return said
-        contents = {name: (folder / name).read_bytes() for name in FILES}
+        contents = {name: read_bytes(folder / name, MOST_DATA_BYTES) for name in FILES}
     except OSError as error:
         return [f"{os.path.relpath(error.filename or folder, folder)}: cannot be read: {error.strerror}"]
     return _changed(folder.name, contents)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_codeneedle.archive_entry import PAGE, SUMS, is_id, sha256, sums_text
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.lock import LOCK
+from pytest_codeneedle.regular_files import read_bytes, read_text
 from pytest_codeneedle.store import RUN
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def all_sums(path: Path, page: bytes, folders: Iterable[Path], damaged: Containe
 
     Of `damaged` runs the hashes stay as they were: no hash vouches for what is wrong. Raises OSError.
     """
-    before = (path / SUMS).read_bytes() if (path / SUMS).is_file() else b""
+    before = read_bytes(path / SUMS) if (path / SUMS).exists() else b""
     lines = _by_run(before)
     found = [sums_text({PAGE: page})]
     for folder in sorted(folders):
@@ -59,7 +60,7 @@ def top_faults(path: Path, folders: Iterable[Path], damaged: Container[str]) -> 
     """What is wrong above the runs in these folders, a line each; `damaged` runs are told already."""
     said = [f"{name}: extra" for name in _names(path) if name not in _OURS and not _of_hosts(name)]
     try:
-        page, listed = ((path / name).read_bytes() for name in (PAGE, SUMS))
+        page, listed = (read_bytes(path / name) for name in (PAGE, SUMS))
     except OSError as error:
         what = "missing" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
         return [*said, f"{os.path.relpath(error.filename, path)}: {what}; {_ANEW}"]
@@ -83,7 +84,7 @@ def refuse_foreign(path: Path) -> None:
         raise RunFolderError(msg)
     try:
         if page.exists():
-            if not is_archive(page.read_text(encoding="utf-8", errors="replace")):
+            if not is_archive(read_text(page, errors="replace")):
                 msg = f"{page} is no page of an archive: it is left as it is; name another folder with --to"
                 raise RunFolderError(msg)
             return
@@ -116,7 +117,7 @@ def _of_hosts(name: str) -> bool:
 
 def _of_run(folder: Path) -> list[str]:
     """The lines of a run's own hashes, by their names from the top, and that of these."""
-    own = (folder / SUMS).read_bytes()
+    own = read_bytes(folder / SUMS)
     lines = [line.partition("  ") for line in own.decode("utf-8", "replace").splitlines()]
     named = {**{name: digest for digest, _, name in lines}, SUMS: sha256(own)}
     return [f"{named[name]}  {KEPT}/{folder.name}/{name}\n" for name in sorted(named)]

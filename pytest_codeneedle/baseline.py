@@ -8,6 +8,7 @@ from pytest_codeneedle.baseline_text import FORMAT, parse_baseline
 from pytest_codeneedle.devices import used_devices
 from pytest_codeneedle.errors import BaselineError, CacheTypeError
 from pytest_codeneedle.kept import GPUS
+from pytest_codeneedle.regular_files import open_regular, read_ends, read_text
 from pytest_codeneedle.run_checks import checked_about
 from pytest_codeneedle.store import RUN, SERVERS, RunFolder, current
 from pytest_codeneedle.stored_run import StoredRun, checked, stored_run
@@ -29,7 +30,7 @@ def read_stored(path: Path, name: str | None = None) -> StoredRun:
     if path.is_dir():
         return read_folder(RunFolder.open(path), name)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
         msg = f"{name} cannot be read: {why}; give a run folder, or a file of codeneedle baseline save"
@@ -40,7 +41,7 @@ def read_stored(path: Path, name: str | None = None) -> StoredRun:
 def is_baseline(path: Path) -> bool:
     """Whether the file begins as one does, damaged or not. Raises BaselineError where it cannot be read."""
     try:
-        with path.open("rb") as opened:
+        with open_regular(path) as opened:
             return FORMAT.encode() in opened.read(_HEAD_BYTES)
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror}"
@@ -70,7 +71,7 @@ def read_folder(folder: RunFolder, name: str, rows: Sequence[Mapping[str, Any]] 
 
 def named_devices(folder: Path) -> tuple[str, ...]:
     """The GPUs of a run folder's servers, as the first log has them that names any."""
-    logs = (log.read_text(encoding="utf-8", errors="replace") for log in sorted((folder / SERVERS).glob("*.log")))
+    logs = (read_ends(log) for log in sorted((folder / SERVERS).glob("*.log")))
     try:
         return next((found for log in logs if (found := used_devices(log))), ())
     except OSError:  # a log that is not ours to read says nothing

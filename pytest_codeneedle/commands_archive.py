@@ -55,7 +55,7 @@ def _each(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         inside = [] if (path / RUN).exists() else sorted(one.parent for one in path.glob(f"*/{RUN}"))
-        if not inside and not (path / RUN).is_file():
+        if not inside and not (path / RUN).exists():
             msg = f"{path} is not a run folder, and holds none: it has no {RUN}; runs are below {RUNS}/ or --kv-out"
             raise RunFolderError(msg)
         found += inside or [path]

@@ -12,6 +12,7 @@ from pytest_codeneedle.errors import CellError, ConfigurationError, CorpusError
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
 from pytest_codeneedle.printable import printable
 from pytest_codeneedle.prompts import Task, askable
+from pytest_codeneedle.regular_files import MOST_BYTES, read_given
 from pytest_codeneedle.store import for_the_user_alone
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ def _answer(path: Path) -> str:
     if str(path) == "-":
         return sys.stdin.read()
     try:
-        return path.read_bytes().decode("utf-8-sig", "replace")
+        return read_given(path, MOST_BYTES).decode("utf-8-sig", "replace")
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror}; give a file with the answer, or - for standard input"
         raise ConfigurationError(msg) from error

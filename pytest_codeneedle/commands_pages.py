@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_codeneedle.commands_corpus import write_text
 from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.regular_files import read_text
 from pytest_codeneedle.store import RunFolder
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def refuse_foreign(page: Path) -> None:
     from pytest_codeneedle.pages import is_archive, is_ours  # noqa: PLC0415 - as above
 
     try:
-        text = page.read_text(encoding="utf-8", errors="replace") if page.exists() else None
+        text = read_text(page, errors="replace") if page.exists() else None
     except OSError as error:
         msg = f"{page} cannot be read: {error.strerror}; give another -o DIR"
         raise ConfigurationError(msg) from error

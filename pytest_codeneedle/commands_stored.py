@@ -12,6 +12,7 @@ from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.lock import FolderLock, holder
 from pytest_codeneedle.merging import merged
+from pytest_codeneedle.regular_files import open_regular
 from pytest_codeneedle.standing import standing, standing_lines
 from pytest_codeneedle.store import CORPUS, RESULTS, SERVERS, RunFolder
 
@@ -67,11 +68,16 @@ def merge(flags: argparse.Namespace) -> None:
 def _copy_logs(source: RunFolder, target: RunFolder) -> None:
     """The servers' logs, under other names where shards asked the same pair; the corpus where it was kept."""
     if (source.path / CORPUS).exists():
-        shutil.copy(source.path / CORPUS, target.path / CORPUS)
+        _copy(source.path / CORPUS, target.path, CORPUS)
     for log in sorted((source.path / SERVERS).glob("*.log")):
         _copy(log, target.path / SERVERS, f"{source.path.name}.{log.name}")
 
 
 def _copy(log: Path, folder: Path, other_name: str) -> None:
     place = folder / log.name
+    try:
+        open_regular(log).close()
+    except OSError as error:
+        msg = f"{log} cannot be read: {error.strerror}; move it out of its run folder"
+        raise RunFolderError(msg) from error
     shutil.copy(log, folder / other_name if place.exists() else place)

@@ -24,6 +24,7 @@ from pytest_codeneedle import sources
 from pytest_codeneedle.errors import CorpusError
 from pytest_codeneedle.extraction import NEWER, long_enough, without_code
 from pytest_codeneedle.function_cache import found_in
+from pytest_codeneedle.regular_files import MOST_TABLE_BYTES, read_text
 from pytest_codeneedle.sampling import sample
 from pytest_codeneedle.sources import Skipped, SourceFile, Sources
 from pytest_codeneedle.tables import Table
@@ -188,7 +189,7 @@ def load_corpus(  # noqa: PLR0913 - what to read, and four ways to do it
         raise CorpusError(_unknown(name, known, rootdir))
     path = known[name]
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        values = tomllib.loads(read_text(path, MOST_TABLE_BYTES, encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         msg = f"corpus file {path}: {error}"
         raise CorpusError(msg) from error

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.errors import CorpusError
 from pytest_codeneedle.extraction import named_functions, split_lines
 from pytest_codeneedle.functions import Function
+from pytest_codeneedle.regular_files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +76,7 @@ def _key(files: Sequence[SourceFile]) -> str:
 def _read(path: Path, files: Sequence[SourceFile]) -> list[Found] | None:
     """The kept list; None where there is none or it is damaged."""
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = json.loads(read_text(path))
         return [_unpacked(entry, file) for entry, file in zip(entries, files, strict=True)]
     except (OSError, ValueError, TypeError, KeyError, IndexError, RecursionError):
         return None

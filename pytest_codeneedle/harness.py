@@ -20,6 +20,7 @@ from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.grid import ERROR
 from pytest_codeneedle.kvtypes import AS_SERVED, BITS, KVPair, default_reference
 from pytest_codeneedle.plan import Cell
+from pytest_codeneedle.regular_files import MOST_DATA_BYTES, read_text
 from pytest_codeneedle.rescore import scored_facts
 from pytest_codeneedle.scoring import PASS_THRESHOLD, PRIMARY_LINES, confused_with, confusing
 from pytest_codeneedle.sse import encodable
@@ -74,7 +75,7 @@ def read_dump(path: Path, pair: KVPair | None = None) -> Dump:
     Raises RunFolderError for what is not a file of the harness.
     """
     try:
-        dump = json.loads(path.read_text(encoding="utf-8-sig"))
+        dump = json.loads(read_text(path, MOST_DATA_BYTES, encoding="utf-8-sig"))
         written = path.stat().st_mtime
     except (OSError, ValueError, RecursionError) as error:
         msg = f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"

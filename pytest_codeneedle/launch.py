@@ -25,6 +25,7 @@ from pytest_codeneedle.errors import ServerStartError
 from pytest_codeneedle.memory import memory_fault
 from pytest_codeneedle.program import HOST, ServerArgs
 from pytest_codeneedle.redaction import redacted
+from pytest_codeneedle.regular_files import read_ends
 from pytest_codeneedle.store import for_the_user_alone
 from pytest_codeneedle.validity import Validity, read_validity
 from pytest_codeneedle.watchdog import MARK, end_marked
@@ -38,6 +39,7 @@ LOAD_DEADLINE_SECONDS = 1800.0
 #: A server has nothing to save, and a Ctrl-C is not to be waited for.
 STOP_SECONDS = 1.0
 LOG_TAIL_LINES = 20
+_SHOWN_CHARACTERS = 1000
 #: How long a process may take to end after its connections did: then it is known why they broke.
 _ENDING_SECONDS = 0.5
 _ATTEMPTS = 3
@@ -86,13 +88,17 @@ class LlamaServer:
 
     @property
     def log_text(self) -> str:
-        """The log so far."""
-        return self.log.read_text(encoding="utf-8", errors="replace")
+        """The log so far; of one of more than 8 MiB the beginning and the end."""
+        return read_ends(self.log)
 
     @property
     def log_tail(self) -> str:
-        """The last 20 lines of the log."""
-        return "\n".join(self.log_text.splitlines()[-LOG_TAIL_LINES:])
+        """The last 20 lines of the log, each as far as a person reads it."""
+        lines = (
+            line if len(line) <= _SHOWN_CHARACTERS else f"{line[:_SHOWN_CHARACTERS]}... ({len(line)} characters)"
+            for line in self.log_text.splitlines()[-LOG_TAIL_LINES:]
+        )
+        return "\n".join(lines)
 
     def validity(self) -> Validity:
         """What the log says of the cache; raises InvalidCellError where it is not what was asked for."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import socket
 import sys
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.errors import RunFolderError
+from pytest_codeneedle.regular_files import open_regular, regular_opener
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 LOCK = ".lock"
 _WRITABLE_BY_OWNER = 0o600
+_HOLDER_CHARACTERS = 200
 
 
 class FolderLock:
@@ -46,7 +49,7 @@ class FolderLock:
     def try_take(self) -> str | None:
         """Hold the folder; who holds it already, where somebody does. Raises OSError where it cannot be written."""
         opened = open(  # noqa: SIM115 - held until the session ends
-            self._path, "a+", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, _WRITABLE_BY_OWNER)
+            self._path, "a+", encoding="utf-8", opener=regular_opener(_WRITABLE_BY_OWNER)
         )
         try:
             _lock(opened)
@@ -74,7 +77,7 @@ class FolderLock:
 def holder(folder: Path) -> str | None:
     """Who holds the folder at this moment, as `process 123 on host`; None where nobody does."""
     try:
-        with (folder / LOCK).open(encoding="utf-8") as opened:
+        with io.TextIOWrapper(open_regular(folder / LOCK), encoding="utf-8", errors="replace") as opened:
             try:
                 _lock(opened)
             except OSError:
@@ -87,7 +90,7 @@ def holder(folder: Path) -> str | None:
 def _holder(opened: IO[str]) -> str:
     opened.seek(0)
     with contextlib.suppress(OSError):
-        return opened.read().strip() or "another session"
+        return opened.read(_HOLDER_CHARACTERS).strip() or "another session"
     return "another session"
 
 

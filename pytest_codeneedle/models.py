@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_codeneedle.errors import ModelError
 from pytest_codeneedle.machine import expanded
 from pytest_codeneedle.redaction import redacted
+from pytest_codeneedle.regular_files import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,7 +74,7 @@ class Model:
             _control(self.given)
             return
         path = self._path(start)
-        if not path.is_file():
+        if not path.exists() or path.is_dir():
             if self.label:
                 msg = f"model file {path} is not there; set path in the profile {self.label!r}"
                 raise ModelError(msg)
@@ -81,7 +82,7 @@ class Model:
             msg = f"model file {path} is not there; name a GGUF file with --kv-model PATH, or {known}"
             raise ModelError(msg)
         try:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 magic = file.read(len(_MAGIC))
         except OSError as error:
             msg = f"model file {path} cannot be read: {error.strerror}"

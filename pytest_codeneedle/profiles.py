@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.errors import ConfigurationError, ModelError
 from pytest_codeneedle.machine import expanded
 from pytest_codeneedle.program import parse_server_args
+from pytest_codeneedle.regular_files import MOST_TABLE_BYTES, read_text
 from pytest_codeneedle.tables import Table
 from pytest_codeneedle.thinking import THINK, Think
 
@@ -77,7 +78,7 @@ def read_profile(path: Path) -> Profile:
         return ModelError(f"model profile {path}: {what}")
 
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        values = tomllib.loads(read_text(path, MOST_TABLE_BYTES, encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise wrong(str(error)) from error
     table = Table("the file", values, wrong)

@@ -29,6 +29,7 @@ Needs numpy and gguf (extra `embedded`).
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import tempfile
@@ -48,6 +49,12 @@ if TYPE_CHECKING:
 
 #: Raised whenever the bytes of that model change: a cached file of an older version is not taken for this one.
 REVISIONS = {"robust": 1, "fragile-k": 1, "fragile-v": 1}
+#: Of those bytes: a cached file that was torn or altered since is none of these models.
+SHA256 = {
+    "robust": "dc899e5d65bfaebf713a7a9803a585af6e7f585cac53412f3b227c721565e874",
+    "fragile-k": "3da34b5f9b46e5a8046727571b2450d13f2ebf28cf5b13dd903de6cc73d054a8",
+    "fragile-v": "5c25f43c866eedfc35d92076e32fa2903558423c5290ac3e85a849158909375e",
+}
 
 #: llama.cpp's name for a Llama whose layers may differ in their number of heads.
 ARCHITECTURE = "deci"
@@ -119,14 +126,17 @@ class Control:
             raise ModelError(msg)
 
     def cached(self, folder: Path) -> Path:
-        """The model's file in `folder`, written first where it is not there yet.
+        """The model's file in `folder`, written first where it is not there yet, or is not what it should be.
 
         Several processes may do this at once: each writes a file of its own and renames it into place.
         """
         path = folder / f"control-{self.name}-r{REVISIONS[self.name]}.gguf"
-        if not path.is_file():
+        if not self._is_whole(path):
             self.write(path)
         return path
+
+    def _is_whole(self, path: Path) -> bool:
+        return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == SHA256[self.name]
 
     def write(self, path: Path, *, way_out: str = "set XDG_CACHE_HOME") -> None:
         """Write the model as GGUF (about 5 MB), atomically. The bytes are the same on every machine.

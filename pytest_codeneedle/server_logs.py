@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_codeneedle.regular_files import read_ends
 from pytest_codeneedle.store import SERVERS, unused
 
 if TYPE_CHECKING:
@@ -23,10 +24,7 @@ def folder_of_its_own() -> Path:
 def packed(folders: Mapping[str, Path]) -> Logs:
     """The logs in the run folder of each corpus, as plain text."""
     return {
-        name: {
-            log.name: log.read_text(encoding="utf-8", errors="replace")
-            for log in sorted((folder / SERVERS).glob("*.log"))
-        }
+        name: {log.name: read_ends(log) for log in sorted((folder / SERVERS).glob("*.log"))}
         for name, folder in folders.items()
     }
 

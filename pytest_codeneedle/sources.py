@@ -14,12 +14,14 @@ from pytest_codeneedle.errors import CorpusError
 from pytest_codeneedle.generate import KINDS
 from pytest_codeneedle.machine import expanded
 from pytest_codeneedle.printable import printable
+from pytest_codeneedle.regular_files import read_bytes
 from pytest_codeneedle.source_paths import choose, language_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pytest_codeneedle.tables import Table
+
+#: Far more than any context holds.
+_MOST_SOURCE_BYTES = 2**26
 
 
 #: So many files that cannot be read are named.
@@ -75,7 +77,7 @@ def module(table: Table) -> Sources:
     origin = getattr(spec and spec.loader_state, "filename", None) or (spec and spec.origin)
     if not origin or not origin.endswith(".py"):
         raise table.wrong(f"[module] name = {name!r} is not a Python module with a source file")
-    text = _text(Path(origin).read_bytes, origin, "utf-8", table)
+    text = _text(Path(origin), origin, "utf-8", table)
     inside = "/__init__.py" if Path(origin).name == "__init__.py" else ".py"
     return Sources((SourceFile(name.replace(".", "/") + inside, text, "python"),))
 
@@ -102,10 +104,10 @@ def package(table: Table) -> Sources:
     if not any(path.resolve().is_relative_to(folder.resolve()) for folder in folders):
         raise table.wrong(f"[package] path = {inner!r} leaves the package {name}")
     expected = table.text("sha256", None)
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    found = hashlib.sha256(read_bytes(path)).hexdigest()
     if expected is not None and found != expected.lower():
         raise table.wrong(f"{path} has sha256 {found}, and not {expected}: pip install '{install}'")
-    text = _text(path.read_bytes, str(path), "utf-8", table)
+    text = _text(path, str(path), "utf-8", table)
     return Sources((SourceFile(inner, text, language_of([Path(inner)], Path(), table)),))
 
 
@@ -129,7 +131,7 @@ def folder(table: Table, root: Path, *, skip_unparsable: bool) -> Sources:
         # A file system's names are bytes; in a header they are one line of text.
         label = printable(os.fsencode(path.relative_to(directory)).decode("utf-8", "replace")).replace("\t", " ")
         try:
-            text = _text(path.read_bytes, label if skip_unparsable else str(path), encoding, table)
+            text = _text(path, label if skip_unparsable else str(path), encoding, table)
         except CorpusError as error:
             skipped.append(Skipped(label, str(error).removeprefix(str(table.wrong("")))))
         else:
@@ -141,9 +143,9 @@ def folder(table: Table, root: Path, *, skip_unparsable: bool) -> Sources:
     return Sources(tuple(files), tuple(skipped), chosen.notes)
 
 
-def _text(read: Callable[[], bytes], shown: str, encoding: str, table: Table) -> str:
+def _text(path: Path, shown: str, encoding: str, table: Table) -> str:
     try:
-        text = read().decode("utf-8-sig" if encoding == "utf-8" else encoding)
+        text = read_bytes(path, _MOST_SOURCE_BYTES).decode("utf-8-sig" if encoding == "utf-8" else encoding)
     except UnicodeDecodeError as error:
         name = "UTF-8" if encoding == "utf-8" else encoding
         raise table.wrong(f"{shown}: not {name} at byte {error.start}; set encoding, or exclude the file") from error

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.lock import LOCK
 from pytest_codeneedle.sessions import with_sessions
+from pytest_codeneedle.regular_files import MOST_DATA_BYTES, read_bytes, read_text, regular_opener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -29,7 +30,7 @@ RUN, RESULTS, SERVERS, CORPUS = "run.json", "results.jsonl", "servers", "corpus.
 TORN = "torn.txt"
 #: The default place of runs, from where pytest was started.
 RUNS = "codeneedle-runs"
-_PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
+_FILE, _PRIVATE_FILE, _PRIVATE_FOLDER = 0o666, 0o600, 0o700
 
 
 def unused(path: Path) -> Path:
@@ -77,7 +78,7 @@ class RunFolder:
     def open(cls, path: Path) -> RunFolder:
         """A run that is there. Raises RunFolderError where it is not."""
         try:
-            if not (path / RUN).is_file():
+            if not (path / RUN).exists():
                 inside = ", ".join(one.parent.name for one in sorted(path.glob(f"*/{RUN}")))
                 way = f"it holds runs: {inside}" if inside else f"runs are kept below {RUNS}/ or --kv-out"
                 msg = f"{path} is not a run folder: it has no {RUN}; {way}"
@@ -137,7 +138,7 @@ class RunFolder:
     def about(self) -> dict[str, Any]:
         """run.json. Raises RunFolderError where it is damaged."""
         try:
-            read = json.loads((self.path / RUN).read_text(encoding="utf-8"))
+            read = json.loads(read_text(self.path / RUN))
         except (OSError, ValueError) as error:
             msg = f"{self.path / RUN} cannot be read: {error}; bring it back from a copy, or name another run"
             raise RunFolderError(msg) from error
@@ -182,7 +183,7 @@ class RunFolder:
         """
         path = self.path / RESULTS
         try:
-            content = path.read_bytes() if path.is_file() else b""
+            content = read_bytes(path, MOST_DATA_BYTES) if path.exists() else b""
             lines = [line for line in content.split(b"\n") if line.strip()]
             torn = [line for line in lines if not _is_row(line)]
             if not torn and (not content or content.endswith(b"\n")):
@@ -225,7 +226,7 @@ class RunFolder:
         """
         path = self.path / RESULTS
         try:
-            text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+            text = read_text(path, MOST_DATA_BYTES, errors="replace") if path.exists() else ""
         except OSError as error:
             msg = f"{path} cannot be read: {error.strerror}"
             raise RunFolderError(msg) from error
@@ -262,8 +263,8 @@ class RunFolder:
     def _open(self, name: str, mode: str) -> Any:  # noqa: ANN401 - a text file
         return open(self.path / name, mode, encoding="utf-8", newline="\n", opener=self._opener())
 
-    def _opener(self) -> Callable[[str, int], int] | None:
-        return for_the_user_alone if self.private else None
+    def _opener(self) -> Callable[[str, int], int]:
+        return regular_opener(_PRIVATE_FILE if self.private else _FILE)
 
 
 def for_the_user_alone(path: str, flags: int) -> int:

@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from stored_runs import run_folder
 
 from pytest_codeneedle import archive as module
+from pytest_codeneedle import regular_files
 from pytest_codeneedle.archive import Archive
 from pytest_codeneedle.archive_entry import PAGE, SUMMARY, SUMS
 from pytest_codeneedle.archive_top import KEPT
@@ -229,14 +230,14 @@ def test_a_file_that_cannot_be_read_is_named(
 ) -> None:
     """A fake: who runs these tests may be allowed to read all."""
     first = archive.add(runs[:1])[0].summary["id"]
-    read = Path.read_bytes
+    opened = regular_files.open_regular
 
-    def refused(path: Path) -> bytes:
+    def refused(path: Path) -> BinaryIO:
         if path.name == RESULTS:
             raise PermissionError(13, "Permission denied", str(path))
-        return read(path)
+        return opened(path)
 
-    monkeypatch.setattr(Path, "read_bytes", refused)
+    monkeypatch.setattr(regular_files, "open_regular", refused)
     assert [f"{KEPT}/{first}/results.jsonl: cannot be read: Permission denied"] == archive.check()
     with pytest.raises(RunFolderError, match=rf"{first} cannot be read: Permission denied: \S+{RESULTS}"):
         archive.rebuild()

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_codeneedle import sources
 from pytest_codeneedle.corpus import Corpus, known_corpora, load_corpus, shipped_folder
 from pytest_codeneedle.errors import CorpusError
 from pytest_codeneedle.generate import RandomBodies
@@ -366,7 +367,7 @@ def test_a_source_that_cannot_be_opened_is_named(tmp_path: Path, monkeypatch: py
     write(tmp_path, "corpora/mine.toml", '[module]\nname = "gone"\n')
     package = write(tmp_path, "library/gone.py", "")
     monkeypatch.syspath_prepend(str(package.parent))
-    monkeypatch.setattr(Path, "read_bytes", lambda path: path.with_name("other").open("rb").read())
+    monkeypatch.setattr(sources, "read_bytes", lambda path, _most: path.with_name("other").open("rb").read())
 
     with pytest.raises(CorpusError, match=r"mine\.toml\): .*gone\.py: No such file or directory; exclude the file$"):
         load_corpus("mine", tmp_path)

@@ -150,6 +150,7 @@ FLOORS = {
         "profiles",
         "program",
         "recall",
+        "regular_files",
         "replies",
         "resume",
         "room",

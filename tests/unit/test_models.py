@@ -66,7 +66,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest
 
     path = tmp_path / "m.gguf"
     path.touch()
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr("pytest_codeneedle.regular_files.os.open", refuse)
 
     with pytest.raises(ModelError, match=f"^model file {re.escape(str(path))} cannot be read: Permission denied$"):
         Model("m.gguf").check(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -192,12 +193,27 @@ def test_the_template_passes_over_a_function_that_is_not_there() -> None:
 
 
 def test_a_cached_model_is_not_written_again(tmp_path: Path) -> None:
-    """Whatever lies under its name is taken: files are put there whole."""
-    path = tmp_path / "control-robust-r1.gguf"
-    path.write_bytes(b"kept")
+    """What lies under its name is taken where it is whole."""
+    path = Control().cached(tmp_path)
+    written = path.stat()
 
     assert path == Control().cached(tmp_path)
-    assert b"kept" == path.read_bytes()
+    assert written == path.stat()
+
+
+@pytest.mark.parametrize("fault", ["empty", "torn", "altered", "a pipe"])
+def test_a_cached_model_that_is_not_whole_is_written_again(tmp_path: Path, fault: str) -> None:
+    """A disk was full, or somebody's program wrote into it: it would be another model."""
+    path = Control().cached(tmp_path)
+    content = path.read_bytes()
+    path.unlink()
+    if fault == "a pipe":
+        os.mkfifo(path)
+    else:
+        faults = {"empty": b"", "torn": content[:-1], "altered": content[:-1] + b"x"}
+        path.write_bytes(faults[fault])
+
+    assert content == Control().cached(tmp_path).read_bytes()
 
 
 def test_processes_may_race_for_the_first_write(tmp_path: Path) -> None:
