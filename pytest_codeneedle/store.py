@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.lock import LOCK
-from pytest_codeneedle.sessions import with_sessions
 from pytest_codeneedle.regular_files import MOST_DATA_BYTES, read_bytes, read_text, regular_opener
+from pytest_codeneedle.sessions import with_sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
