@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.cells import place_of
-from pytest_codeneedle.figures import counted
+from pytest_codeneedle.figures import counted, wrapped
 from pytest_codeneedle.kvtypes import KVPair, by_precision
 from pytest_codeneedle.sessions import session_of
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 PASSED, FAILED, ERROR = "passed", "failed", "error"
 NO_ANSWER = "err"
 NOT_PLANNED = "-"
+#: Behind the figure of a cell that has fewer answers than questions.
+PARTLY = "*"
 _ROUNDS_TO_ZERO = 0.005
 CONFIDENCE = 0.95
 
@@ -48,19 +50,26 @@ ONE_PASS = View()
 class Cell:
     """The answers of one pair: `matched` primary lines of each scored function, how many passed, how many items erred.
 
-    Of a function that was asked in several passes both are the mean over those that were scored, so that `passed`
-    need not be whole.
+    Of a function that was asked in several passes `matched` is the mean over those that were scored, `passed` the share
+    of those that were asked, so that it need not be whole: what gave no answer has not passed. `asked` functions were
+    asked for. `as_none` is the mean with each missing answer as one of no line; None where none is missing.
     """
 
     pair: KVPair
     matched: tuple[float, ...]
     passed: float
     errors: int
+    asked: int
+    as_none: float | None = None
 
     @property
     def mean_matched(self) -> float | None:
         """Mean primary_matched over the scored functions; None where none was."""
         return statistics.fmean(self.matched) if self.matched else None
+
+    def mark(self, functions: int = 0) -> str:
+        """`PARTLY` where an answer is missing, or fewer functions than these were asked for; else nothing."""
+        return PARTLY if self.errors or self.asked < functions else ""
 
 
 @dataclass(frozen=True)
@@ -121,23 +130,37 @@ def mean_lines(rows: Iterable[Mapping[str, Any]]) -> float:
 
 
 def _cell(pair: KVPair, rows: Sequence[Mapping[str, Any]]) -> Cell:
-    scored = by_function(rows)
+    asked: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        asked.setdefault(row["function"], []).append(row)
+    errors = sum(row["outcome"] == ERROR for row in rows)
+    lines = [[0 if row["outcome"] == ERROR else int(row["primary_matched"]) for row in of] for of in asked.values()]
     return Cell(
         pair=pair,
-        matched=tuple(mean_lines(items) for items in scored.values()),
-        passed=math.fsum(statistics.fmean(row["outcome"] == PASSED for row in items) for items in scored.values()),
-        errors=sum(row["outcome"] == ERROR for row in rows),
+        matched=tuple(mean_lines(items) for items in by_function(rows).values()),
+        passed=math.fsum(statistics.fmean(row["outcome"] == PASSED for row in items) for items in asked.values()),
+        errors=errors,
+        asked=len(asked),
+        as_none=statistics.fmean(map(statistics.fmean, lines)) if errors else None,
     )
 
 
-def matched_lines(grid: Grid) -> list[str]:
-    """Mean primary_matched: a header, then one row per ctk."""
-    return table(grid, lambda cell: f"{cell.mean_matched:.2f}")
+def matched_lines(grid: Grid, functions: int = 0) -> list[str]:
+    """Mean primary_matched: a header, then one row per ctk; of fewer answers than `functions` with a mark."""
+    return table(grid, lambda cell: f"{cell.mean_matched:.2f}{cell.mark(functions)}")
 
 
-def pass_lines(grid: Grid) -> list[str]:
-    """Functions passed, the mean over the passes: a header, then one row per ctk."""
-    return table(grid, lambda cell: passed_text(cell.passed))
+def pass_lines(grid: Grid, functions: int = 0) -> list[str]:
+    """How many of `functions` passed, the mean over the passes: a header, then one row per ctk.
+
+    `6/6` where fewer were asked for; what gave no answer has not passed.
+    """
+    return table(grid, lambda cell: passed_of(cell, functions))
+
+
+def passed_of(cell: Cell, functions: int = 0) -> str:
+    """`7`; `6/6` where fewer than `functions` were asked for."""
+    return passed_text(cell.passed) + (f"/{cell.asked}" if cell.asked < functions else "")
 
 
 def passed_text(passed: float) -> str:
@@ -162,38 +185,61 @@ def table(grid: Grid, figure: Callable[[Cell], str]) -> list[str]:
     return lines
 
 
-def summary_line(grid: Grid) -> str:
-    """Combos, pass mean +/- sd, matched mean +/- sd, range; sd is that of the population of cells, as published."""
+def summary_line(grid: Grid, functions: int = 0) -> str:
+    """Combos, pass mean +/- sd, matched mean +/- sd, range; sd is that of the population of cells, as published.
+
+    Figures have a mark where a cell has fewer answers than `functions`.
+    """
     cells = grid.answered
     if not cells:
         return f"combos 0/{len(grid.cells)}: no cell has an answer"
     means = [mean for cell in cells if (mean := cell.mean_matched) is not None]
-    passes = [cell.passed for cell in cells]
+    fewer = PARTLY if any(cell.asked < functions for cell in cells) else ""
+    mark = PARTLY if any(cell.mark(functions) for cell in cells) else ""
     combos = str(len(cells)) if len(cells) == len(grid.cells) else f"{len(cells)}/{len(grid.cells)}"
     return (
-        f"combos {combos} | pass {_mean_sd(passes)} | matched {_mean_sd(means)}"
-        f" | range {min(means):.2f} - {max(means):.2f}"
+        f"combos {combos} | pass {_mean_sd([cell.passed for cell in cells], fewer)} | matched {_mean_sd(means, mark)}"
+        f" | range {min(means):.2f}{mark} - {max(means):.2f}{mark}"
     )
 
 
-def reference_line(grid: Grid, reference: KVPair) -> str | None:
+def reference_line(grid: Grid, reference: KVPair, functions: int = 0) -> str | None:
     """The reference cell beside the lowest one; None where the reference has no answer."""
     base = grid.cells.get(reference)
     if base is None or base.mean_matched is None:
         return None
+    told = f"reference {reference} {base.mean_matched:.2f}{base.mark(functions)}"
     others = [cell for cell in grid.answered if cell.pair != reference]
     if not others:
-        return f"reference {reference} {base.mean_matched:.2f}"
+        return told
     lowest = min(others, key=lambda cell: cell.mean_matched or 0.0)
     difference = (lowest.mean_matched or 0.0) - base.mean_matched
+    mark = PARTLY if any(cell.mark(functions) for cell in others) else ""
     said = "no cell is lower" if difference > -_ROUNDS_TO_ZERO else f"lowest {lowest.pair} {difference:+.2f}"
-    return f"reference {reference} {base.mean_matched:.2f} | {said}"
+    return f"{told} | {said}{mark}"
+
+
+def partly_line(grid: Grid, functions: int) -> str | None:
+    """What the mark stands for: means without missing answers, and with them; cells that were asked less."""
+    lacking = [cell for cell in grid.answered if cell.errors]
+    fewer = [cell for cell in grid.answered if cell.asked < functions]
+    parts = []
+    if lacking:
+        means = [cell.mean_matched if cell.as_none is None else cell.as_none for cell in grid.answered]
+        lines = [mean for mean in means if mean is not None]
+        spread = f"matched {_mean_sd(lines)}, {min(lines):.2f} at least"
+        parts.append(f"of what was answered; as no line of what was not: {spread}")
+    if fewer:
+        counts = sorted({cell.asked for cell in fewer})
+        spread = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+        parts.append(f"{counted(len(fewer), 'cell')} asked {spread} of {counted(functions, 'function')}")
+    return f"{PARTLY} {'; '.join(parts)}" if parts else None
 
 
 def error_line(grid: Grid) -> str | None:
     """How many items gave no answer to score, and in how many cells; None where all did."""
     erring = [cell for cell in grid.cells.values() if cell.errors]
-    unasked = sum(not cell.matched and not cell.errors for cell in grid.cells.values())
+    unasked = sum(not cell.asked for cell in grid.cells.values())
     parts = []
     if erring:
         items = counted(sum(cell.errors for cell in erring), "item")
@@ -207,18 +253,20 @@ def limit_line(grid: Grid, *, lines: int) -> str | None:
     """What a flawless grid leaves open: the share of functions that may lose lines all the same.
 
     The upper limit of an exact interval (Clopper and Pearson 1934), one-sided at 95 %: for no loss in n functions it
-    has the closed form 1 - 0.05 ** (1 / n). None where a line was lost, or where nothing was scored.
+    has the closed form 1 - 0.05 ** (1 / n). None where a line was lost, an answer is missing, or nothing was scored.
     """
     functions = min((len(cell.matched) for cell in grid.answered), default=0)
-    if not functions or any(count < lines for cell in grid.answered for count in cell.matched):
+    if not functions or any(cell.errors for cell in grid.cells.values()):
+        return None
+    if any(count < lines for cell in grid.answered for count in cell.matched):
         return None
     share = 1 - (1 - CONFIDENCE) ** (1 / functions)
     left = f"{counted(functions, 'function')} leave{'s' * (functions == 1)} open"
     return f"no line was lost; {left} up to {100 * share:.0f} % that lose some (95 %)"
 
 
-def _mean_sd(values: Sequence[float]) -> str:
-    return f"{statistics.fmean(values):.2f} +/- {statistics.pstdev(values):.2f}"
+def _mean_sd(values: Sequence[float], mark: str = "") -> str:
+    return f"{statistics.fmean(values):.2f}{mark} +/- {statistics.pstdev(values):.2f}"
 
 
 def render(grid: Grid, *, lines: int, functions: int, reference: KVPair | None) -> list[str]:
@@ -228,16 +276,19 @@ def render(grid: Grid, *, lines: int, functions: int, reference: KVPair | None) 
     """
     parts = [
         f"mean primary_matched /{lines}",
-        *matched_lines(grid),
+        *matched_lines(grid, functions),
         "",
         f"functions passed /{functions}",
-        *pass_lines(grid),
+        *pass_lines(grid, functions),
         "",
     ]
-    return parts + below(grid, lines=lines, reference=reference)
+    return parts + below(grid, lines=lines, functions=functions, reference=reference)
 
 
-def below(grid: Grid, *, lines: int, reference: KVPair | None) -> list[str]:
+def below(grid: Grid, *, lines: int, functions: int, reference: KVPair | None) -> list[str]:
     """What stands below both grids: the summary, with a `reference` what `render` says of it, what gave no answer."""
-    beside = () if reference is None else (reference_line(grid, reference), limit_line(grid, lines=lines))
-    return [line for line in (summary_line(grid), *beside, error_line(grid)) if line]
+    beside: list[str | None] = []
+    if reference is not None:
+        beside = [reference_line(grid, reference, functions), limit_line(grid, lines=lines)]
+    said = [*beside, partly_line(grid, functions), error_line(grid)]
+    return [summary_line(grid, functions), *(line for one in said if one for line in wrapped(one))]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.colours import Scale
 from pytest_codeneedle.figures import counted, signed
-from pytest_codeneedle.grid import NO_ANSWER, NOT_PLANNED, by_function, mean_lines, passed_text, rows_by_pair
+from pytest_codeneedle.grid import NO_ANSWER, NOT_PLANNED, PARTLY, by_function, mean_lines, passed_of, rows_by_pair
 from pytest_codeneedle.kvtypes import KVPair, by_precision, in_grid_order
 from pytest_codeneedle.page_model import Heat, HeatCell
 from pytest_codeneedle.printable import shown_line
@@ -25,8 +25,6 @@ _LEAST_LINES, _LEAST_FUNCTIONS, _LEAST_NATS = 2, 2, 1.0
 #: With more functions than these the text is parted into as many parts as `_PARTS`.
 _MOST_COLUMNS, _PARTS = 20, 10
 _CORNER = "ctk\\ctv"
-#: Behind the figure of a cell that has fewer answers than questions.
-PARTLY = "*"
 #: What a field of `-` lacks, where that is not the cell alone.
 _EMPTY = {"margins": "not in this run, or no log-probabilities", "depth": "no function lies there"}
 
@@ -34,7 +32,8 @@ _EMPTY = {"margins": "not in this run, or no log-probabilities", "depth": "no fu
 def matched_heat(grid: Grid, lines: int, functions: int | None = None) -> Heat:
     """The mean primary_matched of each cell; `lines` were asked for of each of `functions`.
 
-    With `functions` a figure of fewer has a mark (`12.00*`), which the note explains.
+    A figure of fewer answers than questions, or of fewer questions than `functions`, has a mark (`12.00*`), which the
+    note explains.
     """
     means = [mean for cell in grid.answered if (mean := cell.mean_matched) is not None]
     scale = _up_to(lines, means, _LEAST_LINES)
@@ -42,7 +41,7 @@ def matched_heat(grid: Grid, lines: int, functions: int | None = None) -> Heat:
     def field(cell: Cell) -> HeatCell:
         mean = cell.mean_matched or 0.0
         told = f"{cell.pair}: {mean:.2f} of {lines} lines on average over {_answered(cell, functions)}"
-        return HeatCell(f"{mean:.2f}{_mark(cell, functions)}", mean, told + _errors(cell))
+        return HeatCell(f"{mean:.2f}{cell.mark(functions or 0)}", mean, told + _errors(cell))
 
     return _of_grid(grid, ("matched", "matched lines", f"mean of {counted(lines, 'line')}"), scale, field)
 
@@ -50,17 +49,16 @@ def matched_heat(grid: Grid, lines: int, functions: int | None = None) -> Heat:
 def passes_heat(grid: Grid, functions: int) -> Heat:
     """How many functions passed in each cell, the mean over its passes; `functions` were asked for.
 
-    Where fewer have a score the figure is `4/4`, coloured by its share of all functions: what was not asked is no loss.
+    Where fewer were the figure is `4/4`, coloured by its share of all functions: what was not asked is no loss. What
+    gave no answer has not passed.
     """
     scale = _up_to(functions, [_passing(cell, functions) for cell in grid.answered], _LEAST_FUNCTIONS)
 
     def field(cell: Cell) -> HeatCell:
-        shown = passed_text(cell.passed)
-        scored = len(cell.matched)
-        told = f"{cell.pair}: {shown} of {counted(scored, 'function')} passed"
-        if scored < functions:
-            shown, told = f"{shown}/{scored}", f"{told}, {scored} of {functions} answered"
-        return HeatCell(shown, _passing(cell, functions), told + _errors(cell))
+        told = f"{cell.pair}: {passed_of(cell)} of {counted(cell.asked, 'function')} passed"
+        if cell.asked < functions:
+            told = f"{told}, {cell.asked} of {functions} asked"
+        return HeatCell(passed_of(cell, functions), _passing(cell, functions), told + _errors(cell))
 
     return _of_grid(grid, ("passes", "functions passed", f"of {counted(functions, 'function')}"), scale, field)
 
@@ -78,7 +76,7 @@ def margins_heat(grid: Grid, margins_by_pair: Mapping[KVPair, CellMargins], func
         tokens = f"{counted(found.tokens, 'token')} of {_answered(cell, functions)}"
         told = f"{cell.pair}: mean margin {found.mean:.2f} nats over {tokens}"
         more = f", 1st percentile {found.p1:.2f}, {100 * found.under_1:.1f} % under 1 nat"
-        return HeatCell(f"{found.mean:.2f}{_mark(cell, functions)}", found.mean, told + more)
+        return HeatCell(f"{found.mean:.2f}{cell.mark(functions or 0)}", found.mean, told + more)
 
     return _of_grid(grid, ("margins", "log-probability margins", "mean, nats"), scale, field)
 
@@ -233,14 +231,9 @@ def _answered(cell: Cell, functions: int | None) -> str:
     return f"{scored} of {counted(functions, 'function')}"
 
 
-def _mark(cell: Cell, functions: int | None) -> str:
-    return PARTLY if functions is not None and len(cell.matched) < functions else ""
-
-
 def _passing(cell: Cell, functions: int) -> float:
-    """On the scale of all functions, what those say that have a score."""
-    scored = len(cell.matched)
-    return cell.passed * functions / scored if scored < functions else cell.passed
+    """On the scale of all functions, what those say that were asked."""
+    return cell.passed * functions / cell.asked if cell.asked < functions else cell.passed
 
 
 def _up_to(top: float, values: Iterable[float], least: float) -> Scale:
@@ -259,9 +252,9 @@ def _noted(heat: Heat) -> Heat:
         else:
             said.append(f"Colours run from {low} (dark) to {high} (light).")
     if any(text.endswith(PARTLY) for text in texts):
-        said.append(f"{PARTLY} not all questions answered.")
+        said.append(f"{PARTLY} not all questions were asked and answered.")
     if any("/" in text for text in texts):
-        said.append("n/m: passed of those that answered, where not all did.")
+        said.append("n/m: passed of those asked, where not all were.")
     if NO_ANSWER in texts:
         said.append(f"{NO_ANSWER}: no answer.")
     if NOT_PLANNED in texts:

@@ -26,12 +26,14 @@ class Marginal:
     """The mean lines of one type, over the functions and the other side's types where every type has an answer.
 
     `contrast` is the paired difference to the reference's type, function by function; None for that type itself, and
-    where the reference's type has no place in the grid.
+    where the reference's type has no place in the grid. `lost` is that difference with missing answers counted as
+    lost; None where none is missing.
     """
 
     cache_type: str
     mean: float
     contrast: Contrast | None
+    lost: Contrast | None = None
 
     def facts(self) -> dict[str, Any]:
         """Plain, for JSON."""
@@ -39,6 +41,7 @@ class Marginal:
             "type": self.cache_type,
             "mean": self.mean,
             "contrast": self.contrast.facts() if self.contrast else None,
+            "counted_as_lost": self.lost.facts() if self.lost else None,
         }
 
 

@@ -119,7 +119,9 @@ def _part(rows: Rows, frame: Frame, view: View, judged: Judged | None, *, stoppe
         heats=_heats(rows, frame, view, grid, judged),
         sides=(),
         cells=(),
-        summary=tuple(below(grid, lines=frame.lines, reference=None if judged else frame.reference)),
+        summary=tuple(
+            below(grid, lines=frame.lines, functions=frame.functions, reference=None if judged else frame.reference)
+        ),
     )
     floored = stopped if judged is None else judged.floored
     if floored:
@@ -164,12 +166,12 @@ def _family(verdict: Verdict) -> str:
 
 
 def _beside(judged: Judged) -> list[str]:
-    """The noise floor and the margins, in sentences."""
+    """Missing answers, the noise floor and the margins, in sentences."""
     from pytest_codeneedle.margin_verdict import margin_sentences  # noqa: PLC0415 - with scipy, which is there by now
-    from pytest_codeneedle.verdict_lines import again_sentence  # noqa: PLC0415 - likewise
+    from pytest_codeneedle.verdict_lines import again_sentence, missing_sentence  # noqa: PLC0415 - likewise
 
-    again = again_sentence(judged.verdict)
-    return [*([again] if again else []), *(margin_sentences(judged.margins) if judged.margins else ())]
+    said = [missing_sentence(judged.verdict), again_sentence(judged.verdict)]
+    return [*filter(None, said), *(margin_sentences(judged.margins) if judged.margins else ())]
 
 
 def _heats(rows: Rows, frame: Frame, view: View, grid: Grid, judged: Judged | None) -> tuple[Heat, ...]:

@@ -53,7 +53,7 @@ def rotation_grid(on: Figures, off: Figures) -> Grid:
     cells = {}
     for pair in {**on, **off}:
         differences = tuple(_differences(on.get(pair, {}), off.get(pair, {})))
-        cells[pair] = Cell(pair, differences, passed=0, errors=0)
+        cells[pair] = Cell(pair, differences, passed=0, errors=0, asked=len(differences))
     return Grid(cells)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_codeneedle.frame import Frame
+    from pytest_codeneedle.missing import Sensitivity
     from pytest_codeneedle.paired import Contrast
     from pytest_codeneedle.together import Mixed
     from pytest_codeneedle.verdict import CellVerdict, Recommendation, Verdict
@@ -33,7 +34,7 @@ def sentences(verdict: Verdict, frame: Frame, speeds: Mapping[KVPair, float | No
         return [f"No verdict: {verdict.reason}."]
     if not verdict.cells:
         return [f"No verdict: {verdict.reference} is the only cell, and there is nothing to hold it against."]
-    said = [_drift(verdict), _below(verdict), _cost(verdict), _other_cells(verdict)]
+    said = [_drift(verdict), _below(verdict), _unknown(verdict), _cost(verdict), _other_cells(verdict)]
     if verdict.mixed is not None and verdict.mixed.contrast.n:
         said.append(_mixed(verdict.mixed, verdict))
     if verdict.little_to_lose is not None:
@@ -115,7 +116,10 @@ def _cost(verdict: Verdict) -> str:
         return f"{one_level} {_could_see(verdict)}."
     question = f"Does {cell.pair.ctk} cost recall here?"
     if cell.verdict is None:
-        return f"{question} Not known, {cell.pair} has no verdict: {cell.reason}."
+        why = cell.reason if cell.missing is None else sensitivity(cell, cell.missing)
+        return f"{question} Not known, {cell.pair} has no verdict: {why}."
+    if cell.missing is not None and not cell.missing.agrees:
+        return f"{question} Not settled: {sensitivity(cell, cell.missing)}. {_could_see(verdict)}."
     found = f"{cell.pair} is {cell.verdict}"
     if cell.verdict == WORSE:
         told = f"Yes: {found} than {verdict.reference}, {_lines(cell.contrast)}."
@@ -124,7 +128,7 @@ def _cost(verdict: Verdict) -> str:
     elif cell.verdict == NOT_WORSE:
         told = f"No: {found} than {verdict.reference} by {lines_of(verdict.delta)} or more, {_lines(cell.contrast)}."
         saw = "none" if cell.saturated else "none that is significant"
-        told = f"{told} {_could_see(verdict)}; it saw {saw}. {_open(cell.contrast)}"
+        told = f"{told} {_could_see(verdict)}; it saw {saw}. {_open(cell)}"
     else:
         told = f"Not settled: {found}, {_lines(cell.contrast)}."
         if cell.reason is not None:
@@ -152,14 +156,38 @@ def _could_see(verdict: Verdict) -> str:
     return f"This run could have seen a mean loss of {loss:.2g} lines"
 
 
-def _open(found: Contrast) -> str:
-    """What NOT WORSE cannot exclude: a rare loss hides."""
+def _open(cell: CellVerdict) -> str:
+    """What NOT WORSE cannot exclude: a rare loss hides. A missing answer is one of them."""
+    found = cell.contrast if cell.missing is None else cell.missing.contrast
     lost = f"{found.lost} of {found.n}" if found.lost else f"none of {found.n}"
     return f"Left open: up to {percent(found.share_open)} of functions may lose lines ({lost} did; 95 %)."
 
 
+def sensitivity(cell: CellVerdict, found: Sensitivity) -> str:
+    """What missing answers do to a cell's verdict.
+
+    `2 of 8 functions lack an answer in q4_0/q4_0: left out it is NOT WORSE, counted as lost WORSE, -5.00 lines (...)`.
+    """
+    head = f"{found.functions} of {counted(found.contrast.n, 'function')} lack an answer in {cell.pair}"
+    lost = f"{found.lost}, {_lines(found.contrast)}"
+    if found.left_out is None:
+        return f"{head}; counted as lost it is {lost}"
+    if found.agrees:
+        return f"{head}: counted as lost it is {lost}, too"
+    return f"{head}: left out it is {found.left_out}, counted as lost {lost}"
+
+
+def _unknown(verdict: Verdict) -> str:
+    """What the reference has no answer to, no cell is held against; nothing where it has all."""
+    if not verdict.unknown:
+        return ""
+    return f"{verdict.reference} gave no answer to {counted(verdict.unknown, 'function')}: left out of every cell."
+
+
 def _unanswered(cell: CellVerdict, verdict: Verdict) -> str:
     """Where functions are missing, the others are what is spoken of."""
+    if cell.missing is not None:
+        return f" {sensitivity(cell, cell.missing)}."
     asked = max(one.contrast.n for one in verdict.cells)
     if cell.contrast.n == asked:
         return ""
@@ -168,16 +196,20 @@ def _unanswered(cell: CellVerdict, verdict: Verdict) -> str:
 
 def _mixed(mixed: Mixed, verdict: Verdict) -> str:
     """Whether mixed pairs buy anything over the matched low pair."""
-    found = mixed.contrast
     over = f"mean of {counted(len(mixed.pairs), 'mixed pair')}"
-    told = f"{_lines(found).replace(' (saturated: margins decide)', '')}, {over}."
+    told = f"{_lines(mixed.contrast).replace(' (saturated: margins decide)', '')}, {over}"
+    answer = _buys(mixed.contrast, verdict)
+    if mixed.lost is not None:
+        counted_as_lost = _buys(mixed.lost, verdict)
+        told += f"; with missing answers counted as lost: {counted_as_lost}, {_lines(mixed.lost)}"
+        answer = answer if answer == counted_as_lost else "Not settled"
+    return f"Do mixed pairs buy anything over {verdict.low}? {answer}: {told}."
+
+
+def _buys(found: Contrast, verdict: Verdict) -> str:
     if found.p <= ALPHA and found.mean > 0:
-        answer = "Yes"
-    elif _bounded(found, verdict):
-        answer = "No"
-    else:
-        answer = "Not settled"
-    return f"Do mixed pairs buy anything over {verdict.low}? {answer}: {told}"
+        return "Yes"
+    return "No" if _bounded(found, verdict) else "Not settled"
 
 
 def _bounded(found: Contrast, verdict: Verdict) -> bool:
@@ -200,7 +232,7 @@ def _recommended(found: Recommendation, verdict: Verdict, frame: Frame, speeds: 
     told = "; ".join(part for part in parts if part) + "."
     if cell.declared:
         return told
-    told = f"{told} {_open(cell.contrast)}{_unanswered(cell, verdict)}"
+    told = f"{told} {_open(cell)}{_unanswered(cell, verdict)}"
     if found.selected_from is None or found.selected_from < 2:  # noqa: PLR2004 - nothing was selected from one
         return told
     confirm = f"--kv-pairs {verdict.reference},{found.pair} --kv-seed N"

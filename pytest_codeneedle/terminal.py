@@ -157,7 +157,7 @@ def cell_line(session: GridSession, cell: Cell) -> str:
     view = View(cell.replicate + 1, cell.rotation)
     grid_cell = make_grid(rows, [cell.pair], view).cells[cell.pair]
     done, total = session.tally.cells_done(), session.tally.cells
-    matched = "err" if grid_cell.mean_matched is None else f"{grid_cell.mean_matched:.2f}"
+    matched = "err" if grid_cell.mean_matched is None else f"{grid_cell.mean_matched:.2f}{grid_cell.mark()}"
     passed = sum(row["outcome"] == PASSED for row in rows)
     left = session.tally.seconds_left()
     label = f"{session.plan.label(cell):<{session.plan.label_width}}"

@@ -20,15 +20,18 @@ if TYPE_CHECKING:
 class Mixed:
     """What mixed pairs have more than the matched low pair: per function their mean minus it.
 
-    `pairs` are those that were answered with the low pair's type on one side alone.
+    `pairs` are those that were answered with the low pair's type on one side alone. `lost` is the contrast with missing
+    answers counted as lost; None where none is missing.
     """
 
     pairs: tuple[KVPair, ...]
     contrast: Contrast
+    lost: Contrast | None = None
 
     def facts(self) -> dict[str, Any]:
-        """Flat and plain, for JSON."""
-        return {**self.contrast.facts(), "pairs": [str(pair) for pair in self.pairs]}
+        """Plain, for JSON."""
+        lost = self.lost.facts() if self.lost else None
+        return {**self.contrast.facts(), "pairs": [str(pair) for pair in self.pairs], "counted_as_lost": lost}
 
 
 def mixed(cells: Cells, low: KVPair, lines: float | None) -> Mixed | None:

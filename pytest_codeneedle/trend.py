@@ -39,6 +39,7 @@ class Trend:
 
     `slope.mean` is positive where values fall as bits fall; its interval is that of `paired`. Where no trend can be
     tested, `p` is None and `reason` says why; `tied` blocks have the same value at every level, all of them.
+    `lost` is the same with missing answers counted as lost; None where none is missing.
     """
 
     n: int
@@ -46,18 +47,27 @@ class Trend:
     slope: Contrast | None = None
     tied: bool = False
     reason: str | None = None
+    lost: Trend | None = None
 
     @property
-    def verdict(self) -> Literal["trend", "no trend"] | None:
-        """At the level of `paired.ALPHA`; None where there is none."""
+    def verdict(self) -> Literal["trend", "no trend", "unsettled"] | None:
+        """At the level of `paired.ALPHA`; `unsettled` where missing answers decide, None where there is none."""
         if self.p is None:
             return None
-        return "trend" if self.p <= ALPHA else "no trend"
+        if self.lost is not None and self.lost.falls != self.falls:
+            return "unsettled"
+        return "trend" if self.falls else "no trend"
+
+    @property
+    def falls(self) -> bool:
+        """Whether values fall as bits fall, missing answers left out: the test rejects that levels do not matter."""
+        return self.p is not None and self.p <= ALPHA
 
     @property
     def rises(self) -> bool:
         """Whether values rise as bits fall, significantly so: the slope's 95 % interval lies below zero."""
-        return self.slope is not None and self.slope.interval is not None and self.slope.interval.high < 0
+        rises = self.slope is not None and self.slope.interval is not None and self.slope.interval.high < 0
+        return rises and (self.lost is None or self.lost.rises)
 
     def facts(self) -> dict[str, Any]:
         """Plain, for JSON."""
@@ -69,6 +79,7 @@ class Trend:
             "slope": _interval_facts(self.slope),
             "tied": self.tied,
             "reason": self.reason,
+            "counted_as_lost": self.lost.facts() if self.lost else None,
         }
 
 

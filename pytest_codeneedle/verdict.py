@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from pytest_codeneedle.kvtypes import KVPair
     from pytest_codeneedle.marginals import Cells, Values
+    from pytest_codeneedle.missing import Sensitivity
 
 Word = Literal["WORSE", "NOT WORSE", "INCONCLUSIVE"]
 WORSE: Word = "WORSE"
@@ -52,7 +53,8 @@ class CellVerdict:
     `verdict` is None where there is no such function; `reason` then says why, and why what was asked settles nothing.
     `p_used` is what was held against ALPHA: the p-value of a declared contrast, else the one adjusted after Holm.
     `saturated` cells differ in no line at all, which only margins can tell apart. Where the reference is why, not the
-    cell, the verdict is `withheld`: more functions would not help.
+    cell, the verdict is `withheld`: more functions would not help. `missing` says what missing answers do to the
+    verdict, which is INCONCLUSIVE where they decide; None where there are none.
     """
 
     pair: KVPair
@@ -63,6 +65,7 @@ class CellVerdict:
     saturated: bool
     reason: str | None
     withheld: bool = False
+    missing: Sensitivity | None = None
 
     def facts(self) -> dict[str, Any]:
         """Flat and plain, for JSON."""
@@ -75,6 +78,7 @@ class CellVerdict:
             "saturated": self.saturated,
             "reason": self.reason,
             "withheld": self.withheld,
+            "missing": self.missing.facts() if self.missing else None,
         }
 
 
@@ -131,7 +135,7 @@ class Verdict:
     `low` is the declared matched pair, None where none was planned; `mixed`, `again` and `recommended` are None where
     there is nothing to compare. `others` is what all cells together have more than the reference. `reason` says why
     nothing can be: the reference has no answer. `little_to_lose` says why nothing is recommended: it recalls too
-    little.
+    little. `unknown` functions were asked of the reference without an answer, and are left out of every cell.
     """
 
     reference: KVPair
@@ -147,6 +151,7 @@ class Verdict:
     reason: str | None
     others: Contrast | None
     little_to_lose: str | None
+    unknown: int = 0
 
     @property
     def unsteady(self) -> bool:
@@ -174,6 +179,7 @@ class Verdict:
             "reason": self.reason,
             "others": self.others.facts() if self.others else None,
             "little_to_lose": self.little_to_lose,
+            "unknown": self.unknown,
         }
 
 
@@ -212,7 +218,7 @@ def judge(  # noqa: PLR0913 - the cells, what they are held against, and five fa
         mixed=mixed(cells, low, lines) if low else None,
         again=aa,
         detectable=_detectable(functions, pooled_sd(cell.contrast for cell in judged), room),
-        recommended=_recommended(judged, reference, low) if recommends else None,
+        recommended=recommendation(judged, reference, low) if recommends else None,
         reason=None if base else f"the reference {reference} has no answer",
         others=others(cells, reference, lines),
         little_to_lose=grounds.little,
@@ -298,7 +304,8 @@ def _reason(cells: Cells, reference: KVPair, pair: KVPair, found: Contrast, delt
     return None
 
 
-def _recommended(judged: Sequence[CellVerdict], reference: KVPair, low: KVPair | None) -> Recommendation:
+def recommendation(judged: Sequence[CellVerdict], reference: KVPair, low: KVPair | None) -> Recommendation:
+    """The pair to take, of these cells."""
     smaller = [cell for cell in judged if cell.verdict and 0 < cell.pair.bits < reference.bits]
     fit = [cell.pair for cell in smaller if cell.verdict == NOT_WORSE]
     if not fit:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle.figures import counted, lines_of, p_is, p_value, signed, span, wrapped
+from pytest_codeneedle.figures import counted, few, lines_of, p_is, p_value, signed, span, wrapped
 from pytest_codeneedle.grid import table
 from pytest_codeneedle.power import least_for_family
 from pytest_codeneedle.verdict import INCONCLUSIVE, NOT_WORSE, WORSE
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_codeneedle.grid import Grid
     from pytest_codeneedle.marginals import Side
+    from pytest_codeneedle.missing import Sensitivity
     from pytest_codeneedle.trend import Trend
     from pytest_codeneedle.verdict import CellVerdict, Verdict
 
@@ -45,19 +46,29 @@ def _differences(verdict: Verdict, grid: Grid) -> list[str]:
     """Each cell minus the reference, with its mark; one line where no cell differs in any line."""
     judged = [cell for cell in verdict.cells if cell.verdict is not None]
     head = f"verdict against {verdict.reference} (delta {lines_of(verdict.delta)}, {_functions(judged)})"
+    lacking = wrapped(missing_sentence(verdict))
     if judged and all(cell.saturated for cell in judged) and len({(cell.verdict, cell.reason) for cell in judged}) == 1:
         which = f"{judged[0].pair}" if len(judged) == 1 else f"all {len(judged)} cells"
         why = judged[0].reason or "saturated: margins decide"
-        return [head, *wrapped(f"no line differs: {which} {judged[0].verdict} ({why})")]
+        return [head, *wrapped(f"no line differs: {which} {judged[0].verdict} ({why})"), *lacking]
     figures = {cell.pair: _difference(cell) for cell in judged}
     shown = table(grid, lambda cell: "ref " if cell.pair == verdict.reference else figures.get(cell.pair, "- "))
     legend = "! WORSE  ? INCONCLUSIVE  = no line differs, NOT WORSE  else NOT WORSE"
-    return [head, *(line.rstrip() for line in shown), legend, *wrapped(_counted(judged, verdict))]
+    return [head, *(line.rstrip() for line in shown), legend, *wrapped(_counted(judged, verdict)), *lacking]
 
 
 def _difference(cell: CellVerdict) -> str:
     mark = _MARKS[cell.verdict] if cell.verdict is not None else " "
     return f"{_EQUAL if cell.saturated and cell.verdict == NOT_WORSE else signed(cell.contrast.mean)}{mark}"
+
+
+def missing_sentence(verdict: Verdict) -> str:
+    """Which cells lack answers, to how many functions, and what they are with these counted as lost."""
+    found = [(cell.pair, cell.missing) for cell in verdict.cells if cell.missing is not None]
+    told = [
+        f"{pair} {one.functions} of {one.contrast.n} ({signed(one.contrast.mean)} {one.lost})" for pair, one in found
+    ]
+    return f"no answer to (counted as lost): {few(told)}" if told else ""
 
 
 def _functions(judged: Sequence[CellVerdict]) -> str:
@@ -99,12 +110,21 @@ def _sides(verdict: Verdict) -> list[str]:
 
 def trend_sentence(side: Side) -> str:
     """Whether recall falls with the bits of K (or V), or why that was not tested."""
-    found, other = side.trend, "V" if side.name == "K" else "K"
+    found = side.trend
+    head = f"trend over {side.name}"
+    if found.lost is None:
+        return f"{head}: {_trend(side, found)}"
+    settled = "not settled by its answers, " if found.verdict == "unsettled" else ""
+    return f"{head}: {settled}{_trend(side, found)}; with missing answers counted as lost {_trend(side, found.lost)}"
+
+
+def _trend(side: Side, found: Trend) -> str:
     if found.p is None or found.slope is None:
         crossed = side.across or len(side.types) == 1
+        other = "V" if side.name == "K" else "K"
         why = found.reason if crossed else f"no type of {other} was answered with every type of {side.name}"
-        return f"trend over {side.name}: not tested, {why}"
-    return f"trend over {side.name}: {trend_words(found, 'recall', 'lines')}"
+        return f"not tested, {why}"
+    return trend_words(found, "recall", "lines")
 
 
 def trend_words(found: Trend, what: str, unit: str, decimals: int = 3) -> str:
@@ -116,10 +136,10 @@ def trend_words(found: Trend, what: str, unit: str, decimals: int = 3) -> str:
         return ""
     if found.tied:
         return f"no trend, {p_is(found.p)}, all types equal"
-    falls, mean = found.verdict == "trend", found.slope.mean
-    if falls and mean > 0:
+    mean = found.slope.mean
+    if found.falls and mean > 0:
         told = f"{what} falls with its bits, {p_is(found.p)}"
-    elif falls:
+    elif found.falls:
         told = f"{what} falls with its bits in most functions, {p_is(found.p)}, but not on average"
     elif found.rises:
         told = f"{what} rises as its bits fall ({p_is(found.p)} for a fall)"
@@ -131,7 +151,7 @@ def trend_words(found: Trend, what: str, unit: str, decimals: int = 3) -> str:
 
 def _marginals(side: Side) -> list[str]:
     """The mean of each type over the other side's, its difference to the reference's type, and the interval of that."""
-    if not side.marginals or side.trend.tied:
+    if not side.marginals or (side.trend.tied and side.trend.lost is None):
         return []
     rows = [
         (f"{side.name} alone", [marginal.cache_type for marginal in side.marginals]),
@@ -144,6 +164,9 @@ def _marginals(side: Side) -> list[str]:
         if all(one is None or math.isfinite(one.low) for one in intervals) and any(intervals):
             rows.append(("95% low", ["" if one is None else signed(one.low) for one in intervals]))
             rows.append(("   high", ["" if one is None else signed(one.high) for one in intervals]))
+    if any(marginal.lost for marginal in side.marginals):
+        lost = [marginal.lost or marginal.contrast for marginal in side.marginals]
+        rows.append(("as lost", ["" if one is None else signed(one.mean) for one in lost]))
     lines = [f"{name:<{_LABEL}}" + "".join(f"{text:>{_FIGURE}}" for text in texts) for name, texts in rows]
     return [line.rstrip() for line in lines]
 
@@ -180,6 +203,7 @@ def _cells(verdict: Verdict) -> list[str]:
         found = cell.contrast
         if cell.verdict is None:
             lines.append(f"{cell.pair!s:<10}{found.n:>4}  {cell.reason}")
+            lines += [_as_lost(cell.missing)] if cell.missing else []
             continue
         interval = "all tied" if found.tied else span(found.interval).removeprefix("95 % ")
         declared = " (declared)" if cell.declared else ""
@@ -187,4 +211,15 @@ def _cells(verdict: Verdict) -> list[str]:
             f"{cell.pair!s:<10}{found.n:>4}{signed(found.mean):>8}  {interval:<17}{p_value(cell.p_used):>8}"
             f"{100 * found.share_open:>4.0f} %  {cell.verdict}{declared}"
         )
+        lines += [_as_lost(cell.missing)] if cell.missing else []
     return lines
+
+
+def _as_lost(missing: Sensitivity) -> str:
+    """The line below a cell's: the same with missing answers counted as lost."""
+    found = missing.contrast
+    return (
+        f"{'  as lost':<10}{found.n:>4}{signed(found.mean):>8}  "
+        f"{span(found.interval).removeprefix('95 % '):<17}{p_value(missing.p_used):>8}"
+        f"{100 * found.share_open:>4.0f} %  {missing.lost}"
+    )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.agreement import agreed
 from pytest_codeneedle.drift import drift_sentences, session_drifts
 from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.floored import calibration
 from pytest_codeneedle.margin_grid import cell_margins
 from pytest_codeneedle.margin_verdict import judge_margins, margin_block_lines
+from pytest_codeneedle.missing import missing
 from pytest_codeneedle.pairing import paired, reference_rows
 from pytest_codeneedle.sentences import sentences
 from pytest_codeneedle.sessions import session_of
@@ -73,7 +75,11 @@ class Judged:
 def judged(rows: Rows, frame: Frame, view: View) -> Judged:
     """What the data of one grid allow to say."""
     found = paired(rows, frame.pairs, frame.reference, view)
-    verdict, why_not, drifts = _verdict(found, frame), _floored(rows, found, frame, view), session_drifts(found)
+    verdict, why_not, drifts = (
+        _verdict(rows, found, frame, view),
+        _floored(rows, found, frame, view),
+        session_drifts(found),
+    )
     # Servers that share a device slow each other: their speeds are not held against each other.
     shared = any(int(row.get("servers_on_device") or 1) > 1 for row in rows)
     speeds = {} if shared else tokens_per_second(rows, frame.pairs, view)
@@ -89,7 +95,17 @@ def judged(rows: Rows, frame: Frame, view: View) -> Judged:
     )
 
 
-def _verdict(figures: Paired, frame: Frame) -> Verdict:
+def _verdict(rows: Rows, figures: Paired, frame: Frame, view: View) -> Verdict:
+    """Of what was answered, as far as missing answers leave it."""
+    lacking = missing(rows, frame.reference, view)
+    found = replace(_one_way(figures, frame), unknown=len(lacking.unknown))
+    if lacking.functions:
+        lost = paired(lacking.counted_as_lost(rows), frame.pairs, frame.reference, view)
+        found = agreed(found, _one_way(lost, frame), lacking)
+    return found if frame.trends else replace(found, k=_untested(found.k), v=_untested(found.v))
+
+
+def _one_way(figures: Paired, frame: Frame) -> Verdict:
     twice = figures.twice
     found = judge(
         figures.cells,
@@ -106,7 +122,7 @@ def _verdict(figures: Paired, frame: Frame) -> Verdict:
         apart = f"asked in a session without an answer of {frame.reference}"
         cells = [replace(cell, reason=apart) if cell.pair in figures.apart else cell for cell in found.cells]
         found = replace(found, cells=tuple(cells))
-    return found if frame.trends else replace(found, k=_untested(found.k), v=_untested(found.v))
+    return found
 
 
 def _margins(rows: Rows, frame: Frame, view: View) -> MarginVerdict | None:

@@ -171,7 +171,7 @@ def test_passes_that_were_not_asked_for_do_not_enter_the_grid() -> None:
 
 
 def test_figures_are_means_over_the_passes() -> None:
-    """Each function is one figure, from the passes that answered; a part of a pass is shown with two decimals."""
+    """Each function is one figure, from the passes that answered; what gave no answer has not passed."""
     rows = [
         *(row(Q8, "f", 20), row(Q8, "g", 6), row(Q8, "h", 9), error(Q8, "i")),
         *(row(Q8, "f", 18, replicate=1), row(Q8, "g", 9, replicate=1), {**error(Q8, "h"), "replicate": 1}),
@@ -184,10 +184,10 @@ def test_figures_are_means_over_the_passes() -> None:
     ]
     grid = make_grid(rows, [Q8, Q4], View(repeat=2))
 
-    assert ((19.0, 7.5, 9.0), 2.5, 2) == (grid.cells[Q8].matched, grid.cells[Q8].passed, grid.cells[Q8].errors)
-    assert ["q8_0      11.83       -", "q4_0          -   20.00"] == matched_lines(grid)[1:]
-    assert ["q8_0       2.50       -", "q4_0          -       1"] == pass_lines(grid)[1:]
-    assert summary_line(grid).startswith("combos 2 | pass 1.75 +/- 0.75 | matched 15.92")
+    assert ((19.0, 7.5, 9.0), 2.0, 2) == (grid.cells[Q8].matched, grid.cells[Q8].passed, grid.cells[Q8].errors)
+    assert ["q8_0     11.83*       -", "q4_0          -   20.00"] == matched_lines(grid)[1:]
+    assert ["q8_0          2       -", "q4_0          -       1"] == pass_lines(grid)[1:]
+    assert "combos 2 | pass 1.50 +/- 0.50 | matched 15.92* +/- 4.08 | range 11.83* - 20.00*" == summary_line(grid)
     assert error_line(grid) == "err: 2 items in 1 cell gave no answer to score"
 
 
@@ -335,16 +335,18 @@ def test_everything_in_its_order() -> None:
     assert [
         "mean primary_matched /20",
         "ctk\\ctv    bf16    q4_0",
-        "bf16      20.00       -",
-        "q4_0          -    5.00",
+        "bf16     20.00*       -",
+        "q4_0          -   5.00*",
         "",
         "functions passed /2",
         "ctk\\ctv    bf16    q4_0",
-        "bf16          1       -",
+        "bf16        1/1       -",
         "q4_0          -       0",
         "",
-        "combos 2 | pass 0.50 +/- 0.50 | matched 12.50 +/- 7.50 | range 5.00 - 20.00",
-        "reference bf16/bf16 20.00 | lowest q4_0/q4_0 -15.00",
+        "combos 2 | pass 0.50* +/- 0.50 | matched 12.50* +/- 7.50 | range 5.00* - 20.00*",
+        "reference bf16/bf16 20.00* | lowest q4_0/q4_0 -15.00*",
+        "* of what was answered; as no line of what was not: matched 11.25 +/- 8.75, 2.50",
+        "  at least; 1 cell asked 1 of 2 functions",
         "err: 1 item in 1 cell gave no answer to score",
     ] == render(grid, lines=20, functions=2, reference=BF16)
 

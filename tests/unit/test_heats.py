@@ -71,7 +71,7 @@ def test_some_errors_are_told_beside_the_figure() -> None:
     told = [heat.rows[0][1][0].told for heat in (matched_heat(grid, 20), passes_heat(grid, 3))]
     assert [
         "bf16/bf16: 20.00 of 20 lines on average over 2 functions, 1 error",
-        "bf16/bf16: 2 of 2 functions passed, 2 of 3 answered, 1 error",
+        "bf16/bf16: 2 of 3 functions passed, 1 error",
     ] == told
 
 
@@ -90,17 +90,20 @@ def test_a_cell_that_was_partly_asked_is_no_failure() -> None:
     rows = rows_of(sweep(lambda _pair, _at: 0, pairs=(REFERENCE, LOW), functions=8))
     grid = make_grid(rows[:12], [REFERENCE, LOW])
     passes, matched = passes_heat(grid, 8), matched_heat(grid, 20, 8)
-    full, partly = passes.rows[0][1][0], passes.rows[1][1][1]
-    assert ("8", 8, "4/4", 8) == (full.text, full.value, partly.text, partly.value)
+    full, part = passes.rows[0][1][0], passes.rows[1][1][1]
+    assert ("8", 8, "4/4", 8) == (full.text, full.value, part.text, part.value)
     assert Scale(6, 8) == passes.scale
-    assert "q4_0/q4_0: 4 of 4 functions passed, 4 of 8 answered" == partly.told
-    assert "n/m: passed of those that answered, where not all did." in passes.note
+    assert "q4_0/q4_0: 4 of 4 functions passed, 4 of 8 asked" == part.told
+    assert "n/m: passed of those asked, where not all were." in passes.note
     assert ["20.00", "20.00*"] == [matched.rows[at][1][at].text for at in (0, 1)]
     assert "q4_0/q4_0: 20.00 of 20 lines on average over 4 of 8 functions" == matched.rows[1][1][1].told
     margins = margins_heat(grid, {pair: CellMargins(6.0, 0.5, 0.0125, 400) for pair in (REFERENCE, LOW)}, 8)
     assert ["6.00", "6.00*"] == [margins.rows[at][1][at].text for at in (0, 1)]
     assert margins.rows[1][1][1].told.startswith("q4_0/q4_0: mean margin 6.00 nats over 400 tokens of 4 of 8 functions")
-    assert all("* not all questions answered." in heat.note for heat in (matched, margins, *on_one_scale([matched])))
+    assert all(
+        "* not all questions were asked and answered." in heat.note
+        for heat in (matched, margins, *on_one_scale([matched]))
+    )
     assert "*" not in matched_heat(make_grid(rows, [REFERENCE, LOW]), 20, 8).note
 
 
@@ -141,19 +144,19 @@ def test_margins_span_a_nat_at_least() -> None:
 
 def test_an_endpoint_is_one_field() -> None:
     """Its types are not known."""
-    heat = matched_heat(Grid({AS_SERVED: Cell(AS_SERVED, (19.0,), 1, 0)}), 20)
+    heat = matched_heat(Grid({AS_SERVED: Cell(AS_SERVED, (19.0,), 1, 0, 1)}), 20)
     assert [["ctk\\ctv", "served"], ["served", "19.00"]] == texts(heat)
     assert heat.rows[0][1][0].told.startswith("as-served: ")
 
 
 def test_the_rotation_is_coloured_around_zero() -> None:
     """What it takes away is brown, what it adds is purple, nothing is white."""
-    grid = Grid({REFERENCE: Cell(REFERENCE, (0.0, 0.0), 0, 0), LOW: Cell(LOW, (-6.0, -7.0), 0, 0)})
+    grid = Grid({REFERENCE: Cell(REFERENCE, (0.0, 0.0), 0, 0, 2), LOW: Cell(LOW, (-6.0, -7.0), 0, 0, 2)})
     heat = rotation_heat(grid)
     assert [["ctk\\ctv", "bf16", "q4_0"], ["bf16", "0.00", "-"], ["q4_0", "-", "-6.50"]] == texts(heat)
     assert Scale(-6.5, 6.5, diverging=True) == heat.scale
     assert "Colours run from -6.5 (brown: less) over 0 (white) to 6.5 (purple: more)." in heat.note
-    assert Scale(-2, 2, diverging=True) == rotation_heat(Grid({REFERENCE: Cell(REFERENCE, (0.5,), 0, 0)})).scale
+    assert Scale(-2, 2, diverging=True) == rotation_heat(Grid({REFERENCE: Cell(REFERENCE, (0.5,), 0, 0, 1)})).scale
 
 
 def test_heatmaps_of_one_key_share_a_scale() -> None:
@@ -168,7 +171,7 @@ def test_heatmaps_of_one_key_share_a_scale() -> None:
 
 def test_scales_of_differences_stay_so() -> None:
     """Zero is in the middle of a shared scale as it is in that of each."""
-    smaller, larger = (rotation_heat(Grid({REFERENCE: Cell(REFERENCE, (most,), 0, 0)})) for most in (3.0, 6.5))
+    smaller, larger = (rotation_heat(Grid({REFERENCE: Cell(REFERENCE, (most,), 0, 0, 1)})) for most in (3.0, 6.5))
     assert [Scale(-6.5, 6.5, diverging=True)] * 2 == [heat.scale for heat in on_one_scale([smaller, larger])]
 
 

@@ -15,6 +15,7 @@ MOST_LINES = 320
 
 FLOORS = {
     1: [
+        "agreement",
         "alignment",
         "answers",
         "archive_index",
@@ -66,6 +67,7 @@ FLOORS = {
         "margins",
         "marginals",
         "merging",
+        "missing",
         "page_model",
         "page_items",
         "page_parts",

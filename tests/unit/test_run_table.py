@@ -16,7 +16,7 @@ def grid(*matched: tuple[int, ...]) -> Grid:
     pairs = [KVPair("q4_0", ctv) for ctv in ("q4_0", "q5_0", "q8_0")][: len(matched)]
     return Grid(
         {
-            pair: Cell(pair, counts, sum(count >= 8 for count in counts), errors=0)
+            pair: Cell(pair, counts, sum(count >= 8 for count in counts), errors=0, asked=len(counts))
             for pair, counts in zip(pairs, matched, strict=True)
         }
     )

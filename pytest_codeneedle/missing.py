@@ -1,0 +1,121 @@
+"""Missing answers: what a grid's rows would say if each of them had been an answer without a line.
+
+A cell that refuses, answers nothing or dies where it would have lost lines looks the better for it if these questions
+are left out. So what is said of a grid is found twice, with its rows as they are (missing answers left out) and with
+those of `counted_as_lost`, and holds where both say it.
+
+Missing is an ERROR: a question that was asked, twice where that could help. One that was not asked, because a session
+ended early or was asked for fewer functions, has no row and is not missing. A question that the reference gave no
+answer to is left out of every cell, answered there or not: nothing is known of what the cache costs it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_codeneedle.cells import place_of
+from pytest_codeneedle.grid import ERROR, FAILED, rows_by_pair
+from pytest_codeneedle.pairing import by_session, reference_rows
+from pytest_codeneedle.sessions import session_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_codeneedle.grid import View
+    from pytest_codeneedle.kvtypes import KVPair
+    from pytest_codeneedle.paired import Contrast
+    from pytest_codeneedle.verdict import Word
+
+    Row = Mapping[str, Any]
+    Rows = Sequence[Row]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """The missing answers of one view, where the reference answered.
+
+    `functions` are those that lack an answer, by pair: one in any pass is enough; pairs without any are not in it.
+    `unknown` are the functions that the reference was asked for and gave no answer to, in no pass.
+    """
+
+    functions: Mapping[KVPair, frozenset[str]]
+    unknown: frozenset[str]
+    _counting: Mapping[KVPair, frozenset[_Question]]
+    _view: View
+
+    def counted_as_lost(self, rows: Rows) -> list[Row]:
+        """These rows, each missing answer as one that has no line."""
+        return [_lost(row) if self._counts(row) else row for row in rows]
+
+    def _counts(self, row: Row) -> bool:
+        counts = _question(row) in self._counting.get(place_of(row).pair, ())
+        return counts and row["outcome"] == ERROR and self._view.shows(row)
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """What missing answers do to a cell: `functions` of the reference's lack one there.
+
+    `left_out` is the verdict without these answers (None where no function is left); `lost`, `contrast` and `p_used`
+    are as of a `CellVerdict`, each missing answer counted as one that has no line.
+    """
+
+    functions: int
+    left_out: Word | None
+    lost: Word | None
+    contrast: Contrast
+    p_used: float
+
+    @property
+    def agrees(self) -> bool:
+        """Whether it makes no difference to the verdict."""
+        return self.left_out == self.lost
+
+    def facts(self) -> dict[str, Any]:
+        """Plain, for JSON."""
+        return {
+            "functions": self.functions,
+            "left_out": self.left_out,
+            "counted_as_lost": self.lost,
+            **{f"lost_{name}": value for name, value in self.contrast.facts().items()},
+            "lost_p_used": self.p_used,
+        }
+
+
+def missing(rows: Rows, reference: KVPair, view: View) -> Missing:
+    """Which answers of that view are missing where `reference` answered the same question in the same session.
+
+    In a pass in which the reference gave no answer none is; in one that it was not asked, its other passes count.
+    """
+    cells = rows_by_pair(rows, (), view)
+    silent = {_question(row) for row in cells.pop(reference, ()) if row["outcome"] == ERROR}
+    answered = {
+        (session, function)
+        for session, lines in by_session(reference_rows(rows, reference, view)).items()
+        for function in lines
+    }
+    counting: dict[KVPair, frozenset[_Question]] = {}
+    for pair, of_pair in cells.items():
+        errors = {_question(row) for row in of_pair if row["outcome"] == ERROR}
+        counting[pair] = frozenset(one for one in errors - silent if (one.session, one.function) in answered)
+    return Missing(
+        functions={pair: frozenset(one.function for one in found) for pair, found in counting.items() if found},
+        unknown=frozenset(one.function for one in silent) - {function for _, function in answered},
+        _counting=counting,
+        _view=view,
+    )
+
+
+class _Question(NamedTuple):
+    session: str
+    replicate: int
+    function: str
+
+
+def _question(row: Row) -> _Question:
+    return _Question(session_of(row), place_of(row).replicate, row["function"])
+
+
+def _lost(row: Row) -> Row:
+    return {**row, "outcome": FAILED, "primary_matched": 0}
