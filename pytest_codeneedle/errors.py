@@ -12,6 +12,7 @@
     |   `-- BaselineError       a baseline that is damaged, or of another corpus or other questions
     `-- CellError               only a running server can tell: an ERROR of its cell, never a FAIL
         |-- ServerStartError    it died or did not get ready; carries the end of its log
+        |-- ServerLeftError     it does not end
         |-- InvalidCellError    its log shows something else than what was asked for
         |-- PromptTooLongError  prompt and answer do not fit its context
         `-- AnswerError         no usable answer: an HTTP error, an empty or a cut-off one
@@ -66,6 +67,10 @@ class CellError(CodeneedleError):
 
 class ServerStartError(CellError):
     """A server that ended, or was not ready in time, while it loaded."""
+
+
+class ServerLeftError(CellError):
+    """A server of which something is left that this user cannot end."""
 
 
 class InvalidCellError(CellError):

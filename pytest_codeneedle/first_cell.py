@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -258,7 +259,7 @@ def _rows(grid: GridSession, cell: Cell, asks: Sequence[Ask]) -> Iterator[dict[s
         for _, facts in begun:
             yield {**facts, **error_facts(str(error))}
     finally:
-        stop_all(grid.servers)
+        grid.left.stopping(partial(stop_all, grid.servers))
         grid.servers.clear()
 
 

@@ -6,6 +6,7 @@ Tests that use them are parametrized by cell when --kv-grid is given, and skippe
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -107,7 +108,7 @@ def launch_llama_server(kv_cell: Cell, pytestconfig: pytest.Config) -> Iterator[
     try:
         yield launch
     finally:
-        stop_all(session.servers)
+        session.left.stopping(partial(stop_all, session.servers))
         session.servers.clear()
 
 

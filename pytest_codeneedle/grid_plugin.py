@@ -41,6 +41,7 @@ class GridPlugin:
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from error
         config.stash[SESSION] = self.session
+        config.pluginmanager.register(self.session.left, "codeneedle-left")
         self.fleet = Fleet(self.session)
         if not self.session.is_worker:
             config.pluginmanager.register(self.fleet)
@@ -189,7 +190,7 @@ class GridPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
         """End the server that was started ahead; on the controller, note the end in run.json."""
-        self.session.look_ahead.servers.stop()
+        self.session.left.stopping(self.session.look_ahead.servers.stop)
         if not self.session.is_worker:
             if self._signals.received:
                 end_workers(self._local_workers.values())  # once more: two signals at once may not wake one that waits

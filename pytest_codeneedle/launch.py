@@ -6,11 +6,9 @@ Start servers from the main thread: Linux sends the parent-death signal when the
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import itertools
 import os
 import re
-import secrets
 import signal
 import socket
 import subprocess
@@ -21,17 +19,18 @@ from typing import TYPE_CHECKING
 from pytest_codeneedle.apikey import ApiKey
 from pytest_codeneedle.cells import Place
 from pytest_codeneedle.client import Client
-from pytest_codeneedle.errors import ServerStartError
+from pytest_codeneedle.errors import ServerLeftError, ServerStartError
+from pytest_codeneedle.leftovers import Traces, die_with_parent, listening
 from pytest_codeneedle.memory import memory_fault
 from pytest_codeneedle.program import HOST, ServerArgs
 from pytest_codeneedle.redaction import redacted
 from pytest_codeneedle.regular_files import read_ends
 from pytest_codeneedle.store import for_the_user_alone
 from pytest_codeneedle.validity import Validity, read_validity
-from pytest_codeneedle.watchdog import MARK, end_marked
+from pytest_codeneedle.watchdog import WATCHED_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 #: A large model from a slow disk takes minutes; a server that hangs takes for ever.
@@ -45,9 +44,6 @@ _ENDING_SECONDS = 0.5
 _ATTEMPTS = 3
 _POLL_SECONDS = 0.01
 _PORT_TAKEN = re.compile(r"couldn't bind|address already in use|bind.*fail", re.IGNORECASE)
-#: Where a server reads its key from: other users may read its arguments, but not its environment.
-_KEY = "LLAMA_API_KEY"
-_KEY_BYTES = 32
 #: llama-server reads arguments from these: with them /health and the requests of a cell would not be answered.
 NOT_INHERITED = {
     *("LLAMA_ARG_API_KEY_FILE", "LLAMA_ARG_API_PREFIX"),
@@ -55,7 +51,6 @@ NOT_INHERITED = {
     *("LLAMA_ARG_HF_REPO", "LLAMA_ARG_HF_FILE", "LLAMA_ARG_MODEL_URL", "LLAMA_ARG_DOCKER_REPO"),  # go before -m
 }
 _LISTENING = "listening on"
-_PR_SET_PDEATHSIG = 1
 
 
 class LlamaServer:
@@ -66,20 +61,19 @@ class LlamaServer:
     It answers only who knows its key, which is random and in no record: `client` does, and `headers` are for others.
     """
 
-    def __init__(  # noqa: PLR0913 - what a start is made of
-        self, args: ServerArgs, process: subprocess.Popen[bytes], port: int, log: Path, *, mark: str, key: ApiKey
-    ) -> None:
+    def __init__(self, args: ServerArgs, process: subprocess.Popen[bytes], log: Path, traces: Traces) -> None:
         self.args = args
-        self._mark = mark
-        self._key = key
+        self._traces = traces
+        self._key = ApiKey(traces.key)
         self.process = process
         self.log = log
-        self.url = f"http://{HOST}:{port}"
+        self.url = f"http://{HOST}:{traces.port}"
         self.client = Client(self.url, self.headers)
         self.load_seconds = 0.0
         self.ahead = False
         self._watchdog: subprocess.Popen[bytes] | None = None
         self._ending_since: float | None = None
+        self._listening: set[str] = set()  # its sockets, once it was ready
 
     @property
     def headers(self) -> dict[str, str]:
@@ -128,6 +122,7 @@ class LlamaServer:
                 msg = f"the server was not ready after {deadline_seconds:g} s"
                 raise ServerStartError(self.with_tail(msg))
             time.sleep(_POLL_SECONDS)
+        self._listening = listening(self._traces.port)
         self.load_seconds = time.monotonic() - began
 
     def terminate(self) -> None:
@@ -137,7 +132,10 @@ class LlamaServer:
             self._signal("SIGTERM")
 
     def stop(self) -> None:
-        """Terminate; kill after a second, and what a wrapper leaves behind at once. Safe to call twice."""
+        """Terminate; kill after a second, and what a wrapper leaves behind at once. Safe to call twice.
+
+        Raises ServerLeftError where some of it cannot be ended.
+        """
         self.client.close()
         try:
             self.terminate()
@@ -145,20 +143,29 @@ class LlamaServer:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self.process.wait(max(0.0, self._ending_since + STOP_SECONDS - time.monotonic()))
         finally:  # a second Ctrl-C, too
-            self.kill()
+            left = self._end()
         if self._watchdog is not None and self._watchdog.stdin is not None:
             self._watchdog.terminate()
             self._watchdog.stdin.close()
             self._watchdog.wait()
+        if left:
+            msg = f"{self.args.pair}: the server could not be ended: {left}; end it by hand, as its user"
+            raise ServerLeftError(msg)
 
     def kill(self) -> None:
         """End it at once, and what a wrapper started: one that hangs, or is stopped by a debugger, ends too."""
+        self._end()
+
+    def _end(self) -> str:
+        """The same; what is left all the same, for a message."""
+        astray = not self._listening and not self.alive() and self._ending_since is None
         if self.alive() or self._ending_since is not None:
             self._signal("SIGKILL")
             self.process.wait()
             self._ending_since = None
-        if self.args.program.may_wrap:
-            end_marked(self._mark)
+        if not self.args.program.may_wrap:
+            return ""
+        return self._traces.end(self._listening, astray=astray)
 
     def _signal(self, name: str) -> None:
         """Signal the whole group: `time llama-server` starts the server as a child of its own."""
@@ -170,9 +177,11 @@ class LlamaServer:
 
     def guard(self) -> None:
         """Where the kernel does not end orphans, have a watchdog process do it."""
+        words = (str(self.process.pid), self._traces.mark, str(self._traces.port), str(self._traces.since))
         self._watchdog = subprocess.Popen(  # noqa: S603 - this package's own module, no shell
-            [sys.executable, "-P", "-m", "pytest_codeneedle.watchdog", str(self.process.pid), self._mark],
+            [sys.executable, "-P", "-m", "pytest_codeneedle.watchdog", *words],
             stdin=subprocess.PIPE,
+            env={**os.environ, WATCHED_KEY: self._traces.key},
             start_new_session=True,  # a Ctrl-C in the terminal is not meant for it
         )
 
@@ -263,8 +272,8 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
     environment = {key: value for key, value in os.environ.items() if key not in NOT_INHERITED}
     environment.update(args.environment)
     environment["PYTHONUNBUFFERED"] = "1"
-    environment[MARK] = mark = secrets.token_hex(8)
-    environment[_KEY] = secret = secrets.token_urlsafe(_KEY_BYTES)  # whatever key is there already
+    traces = Traces.new(port)
+    environment.update(traces.environment)
     with open(log, "xb", opener=for_the_user_alone) as output:
         try:
             process = subprocess.Popen(  # noqa: S603 - the user's own server, no shell
@@ -274,12 +283,12 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
                 stderr=subprocess.STDOUT,
                 env=environment,
                 start_new_session=True,  # a Ctrl-C in the terminal is pytest's to handle
-                preexec_fn=_die_with_parent(),  # noqa: PLW1509 - only prctl is called between fork and exec
+                preexec_fn=die_with_parent(),  # noqa: PLW1509 - only prctl is called between fork and exec
             )
         except OSError as error:
             msg = f"{args.pair}: the server {argv[0]} could not be started: {error.strerror}"
             raise ServerStartError(msg) from error
-    server = LlamaServer(args, process, port, log, mark=mark, key=ApiKey(secret))
+    server = LlamaServer(args, process, log, traces)
     if not sys.platform.startswith("linux") or args.program.may_wrap:
         try:
             server.guard()  # of a script or a command the kernel may end no more than a wrapper
@@ -287,21 +296,6 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
             server.stop()
             raise
     return server
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    """For Linux: the kernel kills the server when this process ends, however it ends."""
-    if not sys.platform.startswith("linux"):
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    parent = os.getpid()
-
-    def ask_for_signal() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it ended before the call
-            os._exit(1)
-
-    return ask_for_signal
 
 
 def free_port() -> int:

@@ -16,6 +16,7 @@ from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
 from pytest_codeneedle.hosts import LOCAL, workers_by_host
 from pytest_codeneedle.identity import Identity
+from pytest_codeneedle.left_running import LeftRunning
 from pytest_codeneedle.lookahead import LookAhead
 from pytest_codeneedle.machine import cores
 from pytest_codeneedle.own_session import OwnSession, now
@@ -77,6 +78,7 @@ class GridSession:
         self.began = time.monotonic()
         self.tally = Tally(self.plan.items, self.record)
         self.servers: list[LlamaServer] = []
+        self.left = LeftRunning(config)
         self.reading = Speeds()
         self.look_ahead = LookAhead(self)
         self.dropped: set[Cell] = set()  # what is not asked after all
@@ -246,7 +248,7 @@ class GridSession:
         """Ask these no more; no server that was started ahead waits for them."""
         self.dropped |= set(cells)
         self.tally.drop(self.dropped)
-        self.look_ahead.servers.stop()
+        self.left.stopping(self.look_ahead.servers.stop)
 
     def shown_pairs(self, corpus: str) -> tuple[KVPair, ...]:
         """The pairs of a corpus's grid: all but those that were dropped and have no row."""

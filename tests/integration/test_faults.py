@@ -5,6 +5,7 @@ The server is the llama-server on PATH, or else the embedded one: both have to f
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import signal
@@ -22,6 +23,7 @@ from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.machine import cache_folder
 from pytest_codeneedle.program import ServerArgs, find_program
 from pytest_codeneedle.reference_model import Control
+from pytest_codeneedle.watchdog import WATCHED_KEY
 
 from .lab import GRID, PATIENCE_SECONDS, matched, runs, said_folder, survivors, wait_until
 
@@ -315,11 +317,36 @@ def test_server_that_left_its_group(lab: Lab) -> None:
     assert not runs(int((lab.path / "beside.pid").read_text(encoding="ascii")))
 
 
+def test_server_whose_environment_was_cleared(lab: Lab) -> None:
+    """It has neither mark nor key then, and is known by the port that it listens on."""
+    kept = 'PATH="$PATH" HOME="$HOME"'
+    script = lab.write("clean.sh", f'#!/bin/sh\nsetsid env -i {kept} {beside(lab.path)} {COMMAND} "$@"\n')
+    script.chmod(0o755)
+    result = lab.grid("--kv-pairs", "q8_0/q4_0", "--kv-server", str(script))
+    assert {("q8_0", "q4_0"): "20.00"} == matched(result)
+    wait_until(lambda: not runs(int((lab.path / "beside.pid").read_text(encoding="ascii"))))
+
+
+def test_server_that_cannot_be_ended(lab: Lab) -> None:
+    """It is said, and no success, though every item passed. A fake: whoever runs these tests may end all."""
+    lab.write(
+        "conftest.py",
+        "from pytest_codeneedle.leftovers import Traces\n"
+        "kill, left = Traces.end, iter(['', 'process 1 (init)'])  # the server that counts ends\n"
+        "Traces.end = lambda *what, **more: kill(*what, **more) or next(left, '')\n",
+    )
+    result = lab.grid("--kv-pairs", "q8_0/q4_0", "--kv-server", str(beside(lab.path)) + f" {COMMAND}")
+    assert pytest.ExitCode.TESTS_FAILED == result.ret
+    said = "q8_0/q4_0: the server could not be ended: process 1 (init); end it by hand, as its user"
+    assert f"kv-grid: {said}" in result.outlines
+
+
 def test_watchdog() -> None:
     """Where the kernel does not end orphans: the watchdog kills its process once its standard input closes."""
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"]) as sleeper:
-        command = [sys.executable, "-m", "pytest_codeneedle.watchdog", str(sleeper.pid), "no-mark"]
-        with subprocess.Popen(command, stdin=subprocess.PIPE) as watchdog:
+        command = [sys.executable, "-m", "pytest_codeneedle.watchdog", str(sleeper.pid), "no-mark", "1", "0"]
+        environment = {**os.environ, WATCHED_KEY: "no-key"}
+        with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) as watchdog:
             assert watchdog.stdin is not None
             assert sleeper.poll() is None
             watchdog.stdin.close()
