@@ -156,7 +156,7 @@ class RunningCell:
         return self.server.with_tail(message)
 
     def _check_fit(self, server: LlamaServer) -> None:
-        there = int(server.client.props()["default_generation_settings"]["n_ctx"])
+        there = server.client.n_ctx()
         answer = max((self._prepared.budgets or {"": 0}).values())
         if self._prepared.prompt_tokens + answer > there:
             msg = (

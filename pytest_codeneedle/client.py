@@ -66,17 +66,24 @@ class Client:
         """GET /props."""
         return self._json("GET", "/props")
 
+    def n_ctx(self) -> int:
+        """The context of its slot, in tokens."""
+        with _understood("/props"):
+            return int(self.props()["default_generation_settings"]["n_ctx"])
+
     def render(self, message: str, template_kwargs: Mapping[str, object] | None = None) -> str:
         """The prompt that the model's chat template makes of one user message."""
         body: dict[str, object] = {"messages": [{"role": "user", "content": message}]}
         if template_kwargs:
             body["chat_template_kwargs"] = dict(template_kwargs)
-        return str(self._json("POST", "/apply-template", body)["prompt"])
+        with _understood("/apply-template"):
+            return str(self._json("POST", "/apply-template", body)["prompt"])
 
     def count_tokens(self, text: str, *, special: bool = False) -> int:
         """Number of tokens; `special` adds the begin-of-text token and parses control tokens, as for a prompt."""
         body = {"content": text, "add_special": special, "parse_special": special}
-        return len(self._json("POST", "/tokenize", body)["tokens"])
+        with _understood("/tokenize"):
+            return len(self._json("POST", "/tokenize", body)["tokens"])
 
     def ingest(self, prompt: str, deadline_seconds: float | None = None) -> Answer:
         """Read a prompt into the slot's cache; the one token it answers is thrown away.
@@ -91,7 +98,8 @@ class Client:
         """An answer of `budget` tokens whatever the model says, to a prompt that is read anew: for its timings."""
         asked = {"cache_prompt": False, "ignore_eos": True, "n_predict": budget, "prompt": prompt}
         last = self._json("POST", "/completion", {**_GREEDY, **asked})
-        return _answer(AnswerWatch(()), last, closed=False)
+        with _understood("/completion"):
+            return _answer(AnswerWatch(()), last, closed=False)
 
     def complete(  # noqa: PLR0913 - what is asked, and six knobs of the request
         self,
@@ -146,7 +154,8 @@ class Client:
         if not closed and not last.get("stop"):
             msg = f"the answer was cut off: the stream ended after {len(watch.text)} characters without a stop"
             raise BrokenAnswerError(msg, watch.text)
-        answer = _answer(watch, last, closed=closed)
+        with _understood("/completion", watch.text):
+            answer = _answer(watch, last, closed=closed)
         return dataclasses.replace(answer, told=tokens.tokens(answer.stop))
 
     def _events(self, request: httpx.Request, patience: Patience) -> Generator[dict[str, Any], None, None]:
@@ -162,10 +171,13 @@ class Client:
         if status != _OK:
             raise _refused(status, content)
         try:
-            decoded: dict[str, Any] = json.loads(content)
+            decoded = json.loads(content)
         except (ValueError, RecursionError) as error:
             msg = f"{path}: the server's answer is not JSON: {error}"
             raise BrokenAnswerError(msg) from error
+        if not isinstance(decoded, dict):
+            msg = f"{path}: the server's answer is no JSON object but a {type(decoded).__name__}"
+            raise BrokenAnswerError(msg)
         return decoded
 
     def _reply(self, method: str, path: str, body: object, seconds: float) -> tuple[int, bytes]:
@@ -204,6 +216,16 @@ def _faults(watch: AnswerWatch, silent_seconds: float) -> Iterator[None]:
     except httpx.RequestError as error:
         msg = f"the connection broke after {len(watch.text)} characters: {str(error) or type(error).__name__}"
         raise BrokenAnswerError(msg, watch.text) from error
+
+
+@contextlib.contextmanager
+def _understood(path: str, came: str = "") -> Iterator[None]:
+    """JSON of another form than llama-server's as an error that does not quote it; `came` is the answer so far."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        msg = f"{path}: the server's JSON has another form than llama-server's ({type(error).__name__})"
+        raise BrokenAnswerError(msg, came) from None
 
 
 def _timeout(seconds: float) -> httpx.Timeout:

@@ -201,6 +201,7 @@ def _trimmed(corpus: Corpus, given: str) -> Corpus:
     from pytest_codeneedle.launch import launched  # noqa: PLC0415 - as above
     from pytest_codeneedle.machine import cache_folder, cores  # noqa: PLC0415 - as above
     from pytest_codeneedle.models import Model  # noqa: PLC0415 - as above
+    from pytest_codeneedle.outward import Outward  # noqa: PLC0415 - as above
     from pytest_codeneedle.program import ServerArgs, find_program  # noqa: PLC0415 - as above
 
     model = Model(given, chosen=True)
@@ -212,5 +213,6 @@ def _trimmed(corpus: Corpus, given: str) -> Corpus:
             with launched(args, Path(folder) / "tokenize.log") as server:
                 return corpus.trimmed(server.client.count_tokens)
         except CellError as error:
-            msg = f"the server that counts tokens did not come up: {error}"
+            hidden = [corpus] if corpus.private else []
+            msg = f"the server that counts tokens did not come up: {Outward(hidden)(str(error))}"
             raise ConfigurationError(msg) from error

@@ -52,7 +52,7 @@ def dry_run(config: pytest.Config) -> int:
     except ConfigurationError as error:
         raise pytest.UsageError(str(error)) from error
     except CellError as error:
-        msg = f"dry run: the server that counts tokens failed: {error}"
+        msg = f"dry run: the server that counts tokens failed: {session.plan.outward(str(error))}"
         raise pytest.UsageError(msg) from error
     except KeyboardInterrupt:
         return pytest.ExitCode.INTERRUPTED

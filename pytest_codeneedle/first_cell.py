@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pytest_codeneedle.launch import LlamaServer
+    from pytest_codeneedle.outward import Outward
     from pytest_codeneedle.plan import Ask, Cell, Plan
     from pytest_codeneedle.session import GridSession
 
@@ -254,10 +255,10 @@ def _rows(grid: GridSession, cell: Cell, asks: Sequence[Ask]) -> Iterator[dict[s
         running = _running(grid, cell, say)
         for place, (function, facts) in enumerate(begun, 1):
             say(cell, f"item {place}/{len(begun)}")
-            yield {**facts, **_answered(running, function)}
+            yield {**facts, **_answered(running, function, grid.plan.outward)}
     except CellError as error:  # it never began
         for _, facts in begun:
-            yield {**facts, **error_facts(str(error))}
+            yield {**facts, **error_facts(grid.plan.outward(str(error)))}
     finally:
         grid.left.stopping(partial(stop_all, grid.servers))
         grid.servers.clear()
@@ -290,10 +291,10 @@ def _running(grid: GridSession, cell: Cell, say: Callable[[Cell, str], None]) ->
     return running
 
 
-def _answered(running: RunningCell, function: str) -> dict[str, Any]:
+def _answered(running: RunningCell, function: str, outward: Outward) -> dict[str, Any]:
     try:
         result = running.ask(function)
     except CellError as error:
         facts = fault_facts(error)
-        return {**running.facts, **facts, **error_facts(running.told(str(error)), facts["response"])}
+        return {**running.facts, **facts, **error_facts(outward(running.told(str(error))), facts["response"])}
     return {**running.facts, **answer_facts(result), "outcome": PASSED if result.passed else FAILED}

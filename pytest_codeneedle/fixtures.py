@@ -101,7 +101,7 @@ def launch_llama_server(kv_cell: Cell, pytestconfig: pytest.Config) -> Iterator[
         try:
             server = session.look_ahead.servers.start(args, run.server_log(args.pair, kv_cell.place.suffix))
         except CellError as error:
-            raise _item_error(str(error)) from None
+            raise _item_error(session.plan.outward(str(error))) from None
         session.servers.append(server)
         return server
 
@@ -158,7 +158,7 @@ def running_cell(kv_cell: Cell, request: pytest.FixtureRequest) -> RunningCell |
     try:
         cell.warm_up()
     except CellError as error:
-        raise _item_error(cell.told(str(error))) from None
+        raise _item_error(plan.outward(cell.told(str(error)))) from None
     if isinstance(cell, RunningCell):
         session.reading = cell.reading
     return cell
@@ -183,7 +183,7 @@ def recall(kv_cell: Cell, kv_function: str, request: pytest.FixtureRequest) -> R
         result = running_cell.ask(kv_function)
     except CellError as error:
         add_to_row(request.node, {**running_cell.facts, **fault_facts(error)})
-        raise _item_error(running_cell.told(str(error))) from None
+        raise _item_error(session.plan.outward(running_cell.told(str(error)))) from None
     add_to_row(request.node, {**running_cell.facts, **answer_facts(result)})
     return result
 
@@ -208,6 +208,6 @@ def _recalled(session: GridSession, row: Mapping[str, Any], item: pytest.Item) -
     try:
         result = session.judge(row["corpus"]).judge(row["function"], Answer.recorded(row), row["prompt_cache"])
     except CellError as error:
-        raise _item_error(str(error)) from None
+        raise _item_error(session.plan.outward(str(error))) from None
     add_to_row(item, result.facts())
     return result

@@ -12,12 +12,14 @@ from pytest_codeneedle import attachments, first_cell, live, quick_stop, termina
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.fleet import Fleet, Guest, distribute
 from pytest_codeneedle.own_session import begin
+from pytest_codeneedle.reports import fit, fit_report, fit_warning
 from pytest_codeneedle.rows import REPORT_FIELD, attach_row
 from pytest_codeneedle.session import FAILED_THEN, SESSION, GridSession
 from pytest_codeneedle.settings import read_settings
 from pytest_codeneedle.signals import StopSignals, end_workers
 
 if TYPE_CHECKING:
+    import warnings
     from collections.abc import Generator
 
     from xdist.workermanage import WorkerController
@@ -152,10 +154,12 @@ class GridPlugin:
         """Start the item's row before anything can fail."""
         self.session.begin_item(item)
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # what other plugins put into it is seen
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Attach the row to the report that decides the outcome."""
+        """Take out of the report what is private, and attach the row to the one that decides the outcome."""
         report = yield
+        recall = getattr(item, "funcargs", {}).get("recall")
+        fit_report(report, self.session.plan.outward, recall.explain() if report.failed and recall else None)
         attach_row(item, report, self._told)
         return report
 
@@ -185,7 +189,27 @@ class GridPlugin:
             server.terminate()
         result = yield
         self._signals.quieten_closed_terminals()  # pytest captures no more
+        reporter = self.session.config.pluginmanager.get_plugin("terminalreporter")
+        if self.session.config.getoption("fulltrace", default=False) and reporter is not None:  # with arguments, then
+            fit(getattr(reporter, "_keyboardinterrupt_memo", None), self.session.plan.outward)
         return result
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Take out of an error of a test's module what is private."""
+        report = yield
+        fit_report(report, self.session.plan.outward)
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_internalerror(self, excrepr: object) -> None:
+        """Take out of a traceback of pytest's what is private, before anybody prints it."""
+        fit(excrepr, self.session.plan.outward)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_warning_recorded(self, warning_message: warnings.WarningMessage) -> None:
+        """Take out of a warning what is private."""
+        fit_warning(warning_message, self.session.plan.outward)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.cells import Place, calibrated, ordered
@@ -13,6 +14,7 @@ from pytest_codeneedle.devices import refuse_two_pins
 from pytest_codeneedle.errors import ConfigurationError, CorpusError, ModelError
 from pytest_codeneedle.machine import cache_folder, expanded
 from pytest_codeneedle.models import DEFAULT_MODEL, Model
+from pytest_codeneedle.outward import Outward
 from pytest_codeneedle.presets import preset_commands
 from pytest_codeneedle.profiles import known_profiles
 from pytest_codeneedle.program import ServerProgram, find_program
@@ -20,6 +22,7 @@ from pytest_codeneedle.prompts import Question, Task, askable, questions
 from pytest_codeneedle.quick import stages
 from pytest_codeneedle.rotation import refuse_two
 from pytest_codeneedle.served import open_endpoint, refuse_trim
+from pytest_codeneedle.shown_diff import hidden_kinds
 from pytest_codeneedle.thinking import suffix
 
 if TYPE_CHECKING:
@@ -122,6 +125,15 @@ class Plan:
     def label_width(self) -> int:
         """Characters of the longest label."""
         return max(len(self.label(cell)) for cell in self.cells)
+
+    @cached_property
+    def outward(self) -> Outward:
+        """Makes what others wrote fit to leave the run folder."""
+        redact, embed_source = self.settings.redact, self.settings.embed_source
+        corpora = [chosen.corpus for chosen in self.corpora.values()]
+        return Outward(
+            one for one in corpora if hidden_kinds(private=one.private, redact=redact, embed_source=embed_source) != ()
+        )
 
     def with_corpora(self, corpora: dict[str, CorpusPlan]) -> Plan:
         """The same with other questions: those of trimmed corpora."""

@@ -124,7 +124,7 @@ class _Settling:
             with launched(args, log, deadline_seconds=deadline_seconds(self.model)) as server:
                 counted = count(plan, server, {name: about.get("n_ctx") or 0 for name, about in stored.items()})
         except CellError as error:
-            problem = f"no cell was started: the server that counts tokens failed: {error}"
+            problem = f"no cell was started: the server that counts tokens failed: {plan.outward(str(error))}"
             # A run that is gone on with stays what it is: what it has answered still counts.
             known = {name: stored_counts(about) if about.get("n_ctx") else {} for name, about in stored.items()}
             counts = {name: {**known[name], "problem": problem} for name in self.targets}
@@ -216,7 +216,7 @@ def trim_alone(plan: Plan) -> Plan:
             with launched(args, Path(folder) / "tokenize.log", deadline_seconds=deadline_seconds(model)) as server:
                 return trimmed(plan, server)
         except CellError as error:
-            msg = f"[trim] needs the model's tokenizer, and its server did not come up: {error}"
+            msg = f"[trim] needs the model's tokenizer, and its server did not come up: {plan.outward(str(error))}"
             raise CorpusError(msg) from error
 
 

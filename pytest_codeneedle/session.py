@@ -194,6 +194,7 @@ class GridSession:
         """
         self._judged.pop(row["corpus"], None)
         cell = cell_of(row)
+        row.update(self.plan.outward.facts(row))
         row["key"] = self.prepared[cell.corpus].key
         if not row.get(RECORDED):
             self.own.stamp(row)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -441,3 +442,39 @@ def test_a_closed_client_asks_nothing_more() -> None:
 
     with pytest.raises(RuntimeError, match=r"closed"):
         talk.props()
+
+
+@pytest.mark.parametrize(
+    ("more", "kind"),
+    [
+        ({"timings": "none"}, "AttributeError"),
+        ({"timings": {"predicted_n": None}}, "TypeError"),
+        ({"timings": {"prompt_ms": "private code"}}, "ValueError"),
+        ({"timings": {"cache_n": math.inf}}, "OverflowError"),
+        ({"tokens_predicted": []}, "TypeError"),
+    ],
+)
+def test_counts_of_another_form(more: dict[str, object], kind: str) -> None:
+    """An error that quotes nothing of it, and that asking again may mend; what came is kept."""
+    talk, _ = streaming(event("a = 1\n"), event(stop=True, stop_type="eos", **more))
+    message = rf"^/completion: the server's JSON has another form than llama-server's \({kind}\)$"
+    with pytest.raises(BrokenAnswerError, match=message) as caught:
+        talk.complete("p", PRIMARY, budget=9)
+    assert "a = 1\n" == caught.value.response
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda talk: talk.render("m"), lambda talk: talk.count_tokens("t"), Client.n_ctx, Client.props]
+)
+@pytest.mark.parametrize("json", [[], {"prompt_": 1}, {"tokens": 3}, {"default_generation_settings": None}])
+def test_replies_of_another_form(ask: Callable[[Client], object], json: object) -> None:
+    """The path is named."""
+    talk = answering(200, json=json)
+    if ask is Client.props and isinstance(json, dict):
+        assert json == ask(talk)
+        return
+    with pytest.raises(
+        BrokenAnswerError, match=r"^/[\w-]+: the server's (?:JSON has another form|answer is no JSON obj)"
+    ):
+        ask(talk)

@@ -72,6 +72,7 @@ FLOORS = {
         "page_items",
         "page_parts",
         "memory",
+        "outward",
         "packed",
         "paired",
         "pasted",
@@ -117,6 +118,7 @@ FLOORS = {
         "verdict_lines",
         "verdicts",
         "whiskers",
+        "withheld",
     ],
     2: [
         "about",
@@ -195,6 +197,7 @@ FLOORS = {
         "options",
         "plugin",
         "quick_stop",
+        "reports",
         "scheduling",
         "lookahead",
         "rows",

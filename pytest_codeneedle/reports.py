@@ -1,0 +1,57 @@
+"""What pytest's own reports, and those of its plugins, may say where code is private.
+
+A traceback has the source around it, with -l the values of variables; a rewritten assertion both of its sides; a
+report what was printed meanwhile. All of it passes here before the terminal, JUnit or HTML gets it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    import warnings
+
+    from pytest_codeneedle.outward import Outward
+
+#: Deeper than what pytest makes of a chain of exceptions.
+_DEEPEST = 12
+
+
+def fit_report(report: pytest.TestReport | pytest.CollectReport, outward: Outward, own: str | None = None) -> None:
+    """Let a report say only what may be seen. `own` is a message of this package's that is fit as it is."""
+    if report.longrepr is not None and str(report.longrepr) != (own or "").strip():
+        report.longrepr = fit(report.longrepr, outward)
+    if isinstance(report, pytest.TestReport):
+        report.user_properties = list(outward.facts(dict(report.user_properties)).items())
+    if report.sections:
+        report.sections = fit(report.sections, outward)
+
+
+def fit_warning(warning: warnings.WarningMessage, outward: Outward) -> None:
+    """Let a recorded warning say only what may be seen."""
+    said = str(warning.message)
+    shown = outward.told(said)
+    if shown != said:
+        warning.message = UserWarning(shown)
+
+
+def fit(thing: Any, outward: Outward, depth: int = 0) -> Any:  # noqa: ANN401 - whatever pytest makes of an exception
+    """The thing with every text in it as it may be seen: strings, lines, and what pytest's representations hold.
+
+    What holds texts is changed in place, as other plugins have it too.
+    """
+    if isinstance(thing, str):
+        return outward.told(thing)
+    if depth > _DEEPEST:
+        return thing
+    if isinstance(thing, list | tuple):
+        if isinstance(thing, list) and thing and all(isinstance(one, str) for one in thing):
+            end = "" if all(line.endswith("\n") for line in thing) else "\n"
+            return outward.told(end.join(thing)).split("\n") if end else [outward.told("".join(thing))]
+        return type(thing)([fit(one, outward, depth + 1) for one in thing])
+    for name, value in vars(thing).items() if hasattr(thing, "__dict__") else ():
+        if name != "style":  # pytest's own word
+            setattr(thing, name, fit(value, outward, depth + 1))
+    return thing

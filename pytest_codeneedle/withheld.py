@@ -1,0 +1,210 @@
+"""What is private in the text of others: all that it shares with a corpus is taken out, however it is written there.
+
+Servers, exceptions and plugins quote what they were given: as JSON or HTML, on one line, line by line behind a mark,
+cut off, as a list of tokens or of their ids, as base64. So only letters, digits and underscores are held against the
+corpus, with escapes read as what they stand for.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import re
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+#: So many characters of words at least are one text and no chance; of a shorter line all of it has to be the same.
+LEAST = 16
+_LEAST_LINE = 4
+#: The corpus is known by pieces of this length, one behind the other: each run of `LEAST` characters has a whole one.
+_PIECE = LEAST // 2
+#: What stands between two quotations, such as a line number, is as private as they are.
+_BETWEEN = 40
+#: Of longer texts the beginning and the end are shown: nobody reads an error of so many characters.
+_MOST, _END = 300_000, 20_000
+
+_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+#: As many backslashes as text has that was quoted four times.
+_ESCAPED = (
+    r"(?P<high>\\{1,16}u[dD][89abAB][\da-fA-F]{2}\\{1,16}u[dD][c-fC-F][\da-fA-F]{2})"
+    r"|\\{1,16}u(?P<unicode>[\da-fA-F]{4})|(?P<bytes>(?:\\{1,16}x[\da-fA-F]{2})+)"
+    r"|(?P<line>\\{1,16}[nr]|[\n\r])|(?P<space>\\{1,16}[tabfv])"
+    r"|&(?:amp;){0,8}(?P<entity>#\d{1,7}|#[xX][\da-fA-F]{1,6}|[A-Za-z]\w{1,30});|(?P<percent>(?:%[\da-fA-F]{2})+)"
+)
+_ESCAPES = re.compile(_ESCAPED)
+_PARTS = re.compile(rf"{_ESCAPED}|(?P<words>\w+)|\W")
+#: The same for lists of tokens, in which names and numbers stand between them.
+_LISTED = re.compile(
+    rf"(?P<name>\\{{0,16}}[\"'][\w.-]{{1,40}}\\{{0,16}}[\"']\s?:)|(?P<number>(?<![\w.])-?\d[\d.e+-]*)|{_PARTS.pattern}"
+)
+_NUMBERS = re.compile(r"(?<!\d)(?:-?\d+(?:\s?,\s{0,9}-?\d+){7,}|\d+(?:[ \t]\d+){15,})")
+_HEX = re.compile(r"(?:[\da-fA-F]{2}){16,}")
+_BASE64 = re.compile(r"[\w+/-]{24,}={0,2}")
+_NO_WORDS = re.compile(r"\W+")
+
+
+class _Plain(NamedTuple):
+    """The words of a text in one string: of each character where it stood, and where lines begin in it."""
+
+    words: str
+    places: list[tuple[int, int]]
+    lines: list[int]
+
+
+class Withheld:
+    """The text of one corpus, for taking it out of others. `names` may be shown: those of its functions and files."""
+
+    def __init__(self, text: str, names: Iterable[str] = ()) -> None:
+        self._text = text
+        self._names = "\n".join(map(_words, names))
+
+    def taken_out(self, foreign: str) -> str:
+        """The text of others without what it shares with the corpus: `[26 characters of the corpus]` in its place.
+
+        Long lists of numbers go as well: they may be its tokens.
+        """
+        more = len(foreign) - _MOST - _END
+        text = foreign if more <= 0 else f"{foreign[:_MOST]} ... {more} more characters ... {foreign[-_END:]}"
+        places = [(start, end, "{} characters of the corpus") for start, end in self._shared(text)]
+        places += [(found.start(), found.end(), "numbers that may be tokens") for found in _NUMBERS.finditer(text)]
+        shown, at = "", 0
+        for start, end, what in sorted(places):
+            if end <= at:
+                continue
+            shown += f"{text[at:start]}[{what.format(end - max(at, start))}]"
+            at = end
+        return shown + text[at:]
+
+    def _shared(self, text: str) -> list[tuple[int, int]]:
+        """Where the text has something of the corpus, in order."""
+        found = [*self._in_words(_plain(text)), *self._in_words(_plain(text, _LISTED)), *self._coded(text)]
+        joined: list[tuple[int, int]] = []
+        for start, end in sorted(found):
+            if joined and start - joined[-1][1] <= _BETWEEN:
+                joined[-1] = joined[-1][0], max(joined[-1][1], end)
+            else:
+                joined.append((start, end))
+        return joined
+
+    def _in_words(self, plain: _Plain) -> Iterator[tuple[int, int]]:
+        for first, last in (*self._runs(plain.words), *self._whole_lines(plain)):
+            if plain.words[first:last] not in self._names:
+                yield plain.places[first][0], plain.places[last - 1][1]
+
+    def _runs(self, words: str) -> Iterator[tuple[int, int]]:
+        """Runs of `LEAST` characters and more that the corpus has as well."""
+        at = 0
+        while at <= len(words) - _PIECE:
+            if words[at : at + _PIECE] not in self._pieces:
+                at += 1
+                continue
+            first, last = at, at + _PIECE
+            while first and at - first < LEAST and words[first - 1 : last] in self._words:
+                first -= 1
+            step = _PIECE
+            while step:  # ever longer steps, then ever shorter ones
+                if last + step <= len(words) and words[max(first, last - LEAST) : last + step] in self._words:
+                    last += step
+                else:
+                    step //= 2
+            if last - first >= LEAST:
+                yield first, last
+            at = last
+
+    def _whole_lines(self, plain: _Plain) -> Iterator[tuple[int, int]]:
+        """Lines that are one of the corpus, behind a mark or a number too."""
+        for first, last in pairwise((*plain.lines, len(plain.words))):
+            behind = next((at for at in range(first + 1, last) if plain.places[at - 1][1] < plain.places[at][0]), last)
+            for start in (first, behind):
+                if last - start >= _LEAST_LINE and plain.words[start:last] in self._lines:
+                    yield start, last
+
+    def _coded(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where the text has base64 or hexadecimal digits of something of the corpus."""
+        for found in (*_BASE64.finditer(text), *_HEX.finditer(text)):
+            if any(True for decoded in _decodings(found[0]) for _ in self._runs(_words(decoded))):
+                yield found.span()
+
+    @cached_property
+    def _words(self) -> str:
+        return _words(self._text)
+
+    @cached_property
+    def _pieces(self) -> frozenset[str]:
+        words = self._words
+        return frozenset(words[at : at + _PIECE] for at in range(0, len(words), _PIECE))
+
+    @cached_property
+    def _lines(self) -> frozenset[str]:
+        return frozenset(map(_words, self._text.split("\n")))
+
+
+def _words(text: str) -> str:
+    """The words of a text, one behind the other."""
+    return _NO_WORDS.sub("", _ESCAPES.sub(_decoded, text)).translate(_LOWER)
+
+
+def _decoded(found: re.Match[str]) -> str:
+    """What an escape stands for; white space of all kinds is none of the words."""
+    return _DECODED.get(str(found.lastgroup), lambda _escaped: "")(found[0])
+
+
+def _plain(text: str, parts: re.Pattern[str] = _PARTS) -> _Plain:
+    words: list[str] = []
+    places: list[tuple[int, int]] = []
+    lines = [0]
+    for found in parts.finditer(text):
+        kind = found.lastgroup
+        if kind == "words":
+            word = found["words"].translate(_LOWER)
+            words.append(word)
+            start = found.start()
+            places += [(start + at, start + at + 1) for at in range(len(word))]
+        elif kind == "line":
+            lines.append(len(places))
+        elif kind in _DECODED:
+            word = _NO_WORDS.sub("", _decoded(found)).translate(_LOWER)
+            words.append(word)
+            places += [found.span()] * len(word)
+    return _Plain("".join(words), places, lines)
+
+
+def _from_utf16(escaped: str) -> str:
+    units = re.findall(r"u([\da-fA-F]{4})", escaped)
+    return b"".join(int(unit, 16).to_bytes(2, "big") for unit in units).decode("utf-16-be", "ignore")
+
+
+def _from_bytes(escaped: str) -> str:
+    return bytes.fromhex(re.sub(r"\\+x|%", "", escaped)).decode("utf-8", "ignore")
+
+
+def _from_entity(escaped: str) -> str:
+    return html.unescape(re.sub(r"^&(?:amp;)*", "&", escaped))
+
+
+_DECODED = {
+    "high": _from_utf16,
+    "unicode": _from_utf16,
+    "bytes": _from_bytes,
+    "percent": _from_bytes,
+    "entity": _from_entity,
+}
+
+
+def _decodings(blob: str) -> Iterator[str]:
+    """What a blob may stand for; where it was cut off at its beginning it is read from each of four places."""
+    if _HEX.fullmatch(blob):
+        yield bytes.fromhex(blob).decode("utf-8", "ignore")
+    letters = blob.rstrip("=").replace("-", "+").replace("_", "/")
+    for skipped in range(4):
+        rest = letters[skipped:]
+        try:
+            decoded = base64.b64decode(rest[: len(rest) // 4 * 4])
+        except (binascii.Error, ValueError):
+            continue
+        yield decoded.decode("utf-8", "ignore")
