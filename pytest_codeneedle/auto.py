@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-import pytest
-
 from pytest_codeneedle.devices import VARIABLES
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.plan import chosen_model
 from pytest_codeneedle.program import find_program
 from pytest_codeneedle.settings import read_settings
+from pytest_codeneedle.terminal import usage_error
 from pytest_codeneedle.workers import gpus, servers_at_once
 
 if TYPE_CHECKING:
+    import pytest
+
     from pytest_codeneedle.settings import Settings
 
 
@@ -36,7 +37,7 @@ def auto_workers(config: pytest.Config) -> int | None:
         program = find_program(settings.server)
         return servers_at_once(program, chosen_model(settings, program), settings.server_args)
     except ConfigurationError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise usage_error(error) from error
 
 
 def _found(config: pytest.Config, settings: Settings) -> tuple[str, ...]:

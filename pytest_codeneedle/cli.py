@@ -20,11 +20,14 @@ from pytest_codeneedle import (
 )
 from pytest_codeneedle.errors import DAMAGED, CodeneedleError
 from pytest_codeneedle.heatmap import FIGURES
+from pytest_codeneedle.output import complain, say_code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no public name
+    from _typeshed import SupportsWrite
+
+_Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"  # noqa: SLF001 - it has no public name
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,13 +41,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status: int | None = flags.run(flags)
     except CodeneedleError as error:
-        print(f"codeneedle: {error}", file=sys.stderr)
+        complain(f"codeneedle: {error}")
         return 2
     except DAMAGED as error:
         runs = _runs(flags)
         if not runs:
             raise
-        print(f"codeneedle: {runs} is damaged: {type(error).__name__}: {error}", file=sys.stderr)
+        complain(f"codeneedle: {runs} is damaged: {type(error).__name__}: {error}")
         return 2
     except BrokenPipeError:  # `codeneedle functions ... | head`
         sys.stderr.close()
@@ -58,8 +61,15 @@ def _runs(flags: argparse.Namespace) -> str:
     return " or ".join(map(str, [*filter(None, named), *getattr(flags, "run_folders", ())]))
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse's, whose messages repeat what was typed."""
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        (complain if file is sys.stderr else say_code)(message.removesuffix("\n"))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="codeneedle",
         description="What a quantized KV cache costs in recall: runs, corpora and the control model.",
         allow_abbrev=False,

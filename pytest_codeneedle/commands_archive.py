@@ -8,7 +8,7 @@ from pytest_codeneedle.archive import Archive
 from pytest_codeneedle.archive_entry import PAGE
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.figures import counted
-from pytest_codeneedle.printable import printable
+from pytest_codeneedle.output import say
 from pytest_codeneedle.store import RUN, RUNS
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ def add(flags: argparse.Namespace) -> None:
     archive = Archive(flags.to)
     damaged: list[str] = []
     for one in archive.add(_each(flags.run_folders), with_answers=flags.with_answers, say=damaged.append):
-        print("  ".join(_told(one)))
+        say("  ".join(_told(one)))
     for line in damaged:
-        print(printable(line))
-    print(f"archive: {archive.path / PAGE} ({counted(archive.count, 'run')})")
+        say(line)
+    say(f"archive: {archive.path / PAGE} ({counted(archive.count, 'run')})")
 
 
 def check(flags: argparse.Namespace) -> int:
@@ -35,16 +35,16 @@ def check(flags: argparse.Namespace) -> int:
     archive = Archive(flags.archive)
     said = archive.check()
     for line in said:
-        print(printable(line))
+        say(line)
     if not said:
-        print(f"{flags.archive}: {counted(archive.count, 'run')}, every file is what its hash says")
+        say(f"{flags.archive}: {counted(archive.count, 'run')}, every file is what its hash says")
     return 1 if said else 0
 
 
 def rebuild(flags: argparse.Namespace) -> None:
     """Write all pages of an archive anew."""
     archive = Archive(flags.archive)
-    print(f"archive: {archive.path / PAGE} ({counted(archive.rebuild(), 'run')} written anew)")
+    say(f"archive: {archive.path / PAGE} ({counted(archive.rebuild(), 'run')} written anew)")
 
 
 def _each(paths: Sequence[Path]) -> list[Path]:
@@ -70,10 +70,10 @@ def _told(one: Added) -> list[str]:
     part = f"partial: {summary['answered']} of {summary['items']} answers" if partial else ""
     errors = counted(summary["errors"], "error") if summary["errors"] else ""
     hidden = "" if summary["answers"] else "without code and answers"
-    notes = ", ".join(filter(None, (part, errors, hidden, printable(summary["calibration"]))))
+    notes = ", ".join(filter(None, (part, errors, hidden, summary["calibration"])))
     return [
         what,
         str(summary["id"]),
-        printable(f"{summary['corpus']}, {summary['model']}"),
+        f"{summary['corpus']}, {summary['model']}",
         *([notes] if notes else []),
     ]

@@ -6,13 +6,13 @@ import contextlib
 import json
 import re
 import signal
-import sys
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle import calibrating, control_grids
 from pytest_codeneedle.commands_corpus import write_text
 from pytest_codeneedle.errors import CellError, CodeneedleError, ConfigurationError
 from pytest_codeneedle.figures import wrapped
+from pytest_codeneedle.output import complain, say, say_json
 from pytest_codeneedle.program import find_program, parse_server_args
 from pytest_codeneedle.signals import StopSignals
 
@@ -71,7 +71,7 @@ def _calibrated(flags: argparse.Namespace) -> int:
         if flags.record:
             grids = calibrating.recorded(measured, asking, version)
             write_text(flags.record, json.dumps(grids.facts(), indent=1) + "\n")
-            print(f"{flags.record}: {len(asking.cells)} cells")
+            say(f"{flags.record}: {len(asking.cells)} cells")
             return 0
     except CellError as error:
         msg = f"the server could not be asked: {error}"
@@ -79,10 +79,10 @@ def _calibrated(flags: argparse.Namespace) -> int:
     found = calibrating.calibration(measured, calibrating.expected_grids(), asking.functions)
     if flags.json:
         facts = {"server": program.label, "version": version, "functions": list(asking.functions), **found.facts()}
-        print(json.dumps(facts, indent=1, allow_nan=False))
+        say_json(facts)
     else:
         said = [line for sentence in control_grids.verdict(found) for line in wrapped(sentence)]
-        print("\n".join([*control_grids.table(found), "", *said]))
+        say(*control_grids.table(found), "", *said)
     return 0 if found.reproduced else 1
 
 
@@ -99,10 +99,10 @@ def _with_progress(asking: calibrating.Calibrating, *, verbose: bool) -> Iterato
 
 
 def _say(text: str) -> None:
-    print("\n".join(wrapped(f"calibrate: {text}")), file=sys.stderr, flush=True)
+    complain("\n".join(wrapped(f"calibrate: {text}")))
 
 
 def _tell(message: str) -> None:
     """An error; what follows its first line is a log's, and stays as it is."""
     first, *log = message.split("\n")
-    print("\n".join([*wrapped(f"codeneedle: {first}"), *log]), file=sys.stderr, flush=True)
+    complain("\n".join([*wrapped(f"codeneedle: {first}"), *log]))

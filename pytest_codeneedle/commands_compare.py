@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.baseline import is_baseline, read_stored
@@ -11,6 +9,7 @@ from pytest_codeneedle.baseline_text import baseline_text
 from pytest_codeneedle.commands_corpus import write_text
 from pytest_codeneedle.errors import BaselineError
 from pytest_codeneedle.figures import wrapped
+from pytest_codeneedle.output import complain, say, say_data, say_json
 from pytest_codeneedle.standing import standing
 from pytest_codeneedle.store import RunFolder
 
@@ -32,12 +31,12 @@ def compare(flags: argparse.Namespace) -> int:
 
     compared = compared_with(read_stored(flags.old), read_stored(flags.new))
     if flags.json:
-        print(json.dumps(compared.facts(), indent=1, ensure_ascii=False, allow_nan=False))
+        say_json(compared.facts())
     elif flags.markdown:
-        print("\n".join(comparison_markdown.comparison_markdown(compared)))
+        say(*comparison_markdown.comparison_markdown(compared))
     else:
-        print(f"{compared.new.corpus}: {compared.old.name} -> {compared.new.name}")
-        print("\n".join(comparison_text.comparison_lines(compared)))
+        say(f"{compared.new.corpus}: {compared.old.name} -> {compared.new.name}")
+        say(*comparison_text.comparison_lines(compared))
     if compared.undecided:
         return 2
     return 1 if compared.worse else 0
@@ -59,14 +58,14 @@ def save_baseline(flags: argparse.Namespace) -> None:
     ]
     said[1:1] = wrapped(run.caution)
     if str(flags.output) == "-":
-        print(baseline_text(run), end="")
-        print("\n".join(said[:-1]), file=sys.stderr)
+        say_data(baseline_text(run).rstrip("\n"))
+        complain("\n".join(said[:-1]))
         return
     if flags.output.is_file() and not is_baseline(flags.output):
         msg = f"{flags.output} is there and is no baseline: it is left as it is; give another -o FILE"
         raise BaselineError(msg)
     write_text(flags.output, baseline_text(run), private=folder.private)
-    print("\n".join(said))
+    say(*said)
 
 
 def _refuse_partial(folder: RunFolder, run: StoredRun, stands: Standing) -> None:

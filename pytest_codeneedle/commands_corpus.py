@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_codeneedle.errors import CellError, ConfigurationError, CorpusError
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
+from pytest_codeneedle.output import say, say_code, say_json
 from pytest_codeneedle.printable import printable
 from pytest_codeneedle.prompts import Task, askable
 from pytest_codeneedle.regular_files import MOST_BYTES, read_given
@@ -32,7 +32,7 @@ def functions(flags: argparse.Namespace) -> None:
     if flags.model is not None:
         corpus = _trimmed(corpus, flags.model)
     if flags.show is not None:
-        print("\n".join(_function(corpus, flags.show, flags.lines).primary(flags.lines)))
+        say_code("\n".join(_function(corpus, flags.show, flags.lines).primary(flags.lines)))
         return
     can_be_asked = askable(corpus.text, Task(flags.lines))
     sampled = corpus.functions if flags.all else corpus.sample(flags.k, flags.seed, can_be_asked)
@@ -49,14 +49,14 @@ def functions(flags: argparse.Namespace) -> None:
         for function in listed
     ]
     if flags.json:
-        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        say_json(rows)
         return
     names = [printable(function.name) for function in listed]
     width = min(_WIDEST, max(map(len, names)))
     for name, function in zip(names, listed, strict=True):
-        print(f"{name:<{width}}  line {function.start_line:>6}  {len(function.body):>4} lines  {function.source}")
+        say(f"{name:<{width}}  line {function.start_line:>6}  {len(function.body):>4} lines  {function.source}")
     for line in _summary(corpus, listed, left_out, trimmed=flags.model is not None):
-        print(line)
+        say(line)
 
 
 def _summary(corpus: Corpus, listed: Sequence[Function], left_out: Sequence[str], *, trimmed: bool) -> list[str]:
@@ -97,19 +97,19 @@ def score(flags: argparse.Namespace) -> None:
     if flags.json:
         outcome = ERROR if unusable else PASSED if result.passed else FAILED
         facts = {**score_facts(result), "outcome": outcome, "label": label, "confused_with": confused}
-        print(json.dumps({"corpus": corpus.name, "function": function.name, **facts}, indent=1, ensure_ascii=False))
+        say_json({"corpus": corpus.name, "function": function.name, **facts})
         return
     name = printable(function.name)
     if unusable:
-        print(f"{name}: {NOTHING_TO_SCORE[unusable]}: an ERROR, not a miss (label {unusable})")
+        say(f"{name}: {NOTHING_TO_SCORE[unusable]}: an ERROR, not a miss (label {unusable})")
         return
     verdict = "passes" if result.passed else "fails"
-    print(f"{name}: {result.primary_matched} of {result.primary_total} lines matched; {verdict}")
-    print(f"longest common subsequence {result.lcs_matched}, in place {result.position_exact}")
-    print(f"hallucinated {result.hallucinated}, bonus {result.bonus_matched}, label {label or 'none: it is perfect'}")
+    say(f"{name}: {result.primary_matched} of {result.primary_total} lines matched; {verdict}")
+    say(f"longest common subsequence {result.lcs_matched}, in place {result.position_exact}")
+    say(f"hallucinated {result.hallucinated}, bonus {result.bonus_matched}, label {label or 'none: it is perfect'}")
     if confused:
-        print(f"reads like {printable(confused)}")
-    print(render_diff(aligned_diff(primary, bonus, answer, relax_indent=relax)))
+        say(f"reads like {printable(confused)}")
+    say_code(render_diff(aligned_diff(primary, bonus, answer, relax_indent=relax)))
 
 
 def generate(flags: argparse.Namespace) -> None:
@@ -118,10 +118,10 @@ def generate(flags: argparse.Namespace) -> None:
 
     text = RandomBodies(flags.functions, flags.value_len, flags.seed, flags.body_lines).text()
     if flags.output is None:
-        sys.stdout.write(text)
+        say_code(text.removesuffix("\n"))
         return
     write_text(flags.output, text)
-    print(f"{flags.output}: {len(text)} bytes")
+    say(f"{flags.output}: {len(text)} bytes")
 
 
 def model(flags: argparse.Namespace) -> None:
@@ -138,7 +138,7 @@ def model(flags: argparse.Namespace) -> None:
         msg = f"{flags.output} cannot be written: there is no folder {flags.output.parent}; give another -o FILE"
         raise ConfigurationError(msg)
     control.write(flags.output, way_out="give another -o FILE")
-    print(f"{flags.output}: {flags.output.stat().st_size} bytes")
+    say(f"{flags.output}: {flags.output.stat().st_size} bytes")
 
 
 def project_root() -> Path:

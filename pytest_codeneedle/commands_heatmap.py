@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_codeneedle.errors import DAMAGED, ConfigurationError, RunFolderError
 from pytest_codeneedle.heatmap import FORMATS, panels, picture
+from pytest_codeneedle.output import say
 from pytest_codeneedle.store import RunFolder
 
 if TYPE_CHECKING:
@@ -37,4 +38,4 @@ def heatmap(flags: argparse.Namespace) -> None:
     except OSError as error:
         msg = f"{flags.output} cannot be written: {error.strerror}; give another -o FILE"
         raise ConfigurationError(msg) from error
-    print(f"heatmap: {flags.output}")
+    say(f"heatmap: {flags.output}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_codeneedle.commands_corpus import write_text
 from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.output import say
 from pytest_codeneedle.regular_files import read_text
 from pytest_codeneedle.store import RunFolder
 
@@ -39,12 +40,12 @@ def report(flags: argparse.Namespace) -> None:
     if target.exists() and private:
         target.unlink()  # it may have been readable for all
     write_text(target, html, private=private)
-    print(f"report: {target}")
+    say(f"report: {target}")
     for folder in folders if flags.embed_source else ():
         if folder.about().get("redact"):
-            print(f"report: {folder.path} was made with --kv-redact and stays so: no lines are shown")
+            say(f"report: {folder.path} was made with --kv-redact and stays so: no lines are shown")
     for section in sections:
-        print("\n".join(said(section)))
+        say(*said(section))
 
 
 def stored_section(folder: RunFolder, *, redact: bool = False, embed_source: bool = False) -> Section:

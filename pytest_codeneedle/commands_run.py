@@ -15,6 +15,7 @@ from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.grid import ERROR, make_grid
 from pytest_codeneedle.kept import ANSWERS_KEPT
 from pytest_codeneedle.kvtypes import parse_pair
+from pytest_codeneedle.output import say, say_json
 from pytest_codeneedle.store import RESULTS, RUNS, RunFolder, unused
 from pytest_codeneedle.summary import run_lines, run_verdicts
 
@@ -39,7 +40,7 @@ def grid(flags: argparse.Namespace) -> None:
             "calibration": calibrated(about, rows, frame).facts(),
             "verdicts": [one.facts() for one in judged],
         }
-        print(json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False))
+        say_json(told)
         return
     _print_grid(about, folder.current_rows(), verbose=flags.verbose)
 
@@ -63,9 +64,9 @@ def summary(flags: argparse.Namespace) -> None:
             )
             raise RunFolderError(msg) from error
     if flags.json:
-        print(json.dumps([row.facts() for row in rows], indent=1, ensure_ascii=False, allow_nan=False))
+        say_json([row.facts() for row in rows])
         return
-    print("\n".join([*table_lines(rows), *notes(rows), *LEGEND]))
+    say(*table_lines(rows), *notes(rows), *LEGEND)
 
 
 def _summed_up(name: str, about: dict[str, Any], rows: Sequence[dict[str, Any]]) -> list[RunRow]:
@@ -106,7 +107,7 @@ def rescore(flags: argparse.Namespace) -> None:
         write_text(flags.output, lines, private=folder.private)
     _print_grid(about, anew, verbose=flags.verbose)
     indent = "ignored" if relax else "compared"
-    print(f"rescored: {changed} of {len(rows)} rows differ from the record (indentation {indent}, pass {threshold})")
+    say(f"rescored: {changed} of {len(rows)} rows differ from the record (indentation {indent}, pass {threshold})")
 
 
 def import_results(flags: argparse.Namespace) -> None:
@@ -131,15 +132,15 @@ def import_results(flags: argparse.Namespace) -> None:
         folder.append(row)
     _print_grid(imported.about, list(imported.rows), verbose=flags.verbose)
     if imported.unknown:
-        print(f"not in the corpus {name}, kept as errors: {', '.join(imported.unknown)}")
+        say(f"not in the corpus {name}, kept as errors: {', '.join(imported.unknown)}")
     scored = sum(row["outcome"] != ERROR for row in imported.rows)
     if imported.differing:
         names = ", ".join(dict.fromkeys(imported.differing))
-        print(f"{len(imported.differing)} of {scored} answers are scored otherwise than in the files: {names}")
-        print("(a <think> echo is taken off here before an answer is compared)")
+        say(f"{len(imported.differing)} of {scored} answers are scored otherwise than in the files: {names}")
+        say("(a <think> echo is taken off here before an answer is compared)")
     else:
-        print(f"all {scored} answers are scored as in the files")
-    print(f"run: {folder.path}")
+        say(f"all {scored} answers are scored as in the files")
+    say(f"run: {folder.path}")
 
 
 def _only(names: set[str]) -> str:
@@ -160,5 +161,5 @@ def _folder(given: Path | None, about: dict[str, Any]) -> Path:
 def _print_grid(about: dict[str, Any], rows: Sequence[dict[str, Any]], *, verbose: bool) -> None:
     frame = Frame.of(about)
     lines = run_lines(rows, frame, verbose=verbose)
-    print(f"{about['corpus']}, {about['model_name']}, {about['started']}")
-    print("\n".join([*wrapped(calibrated(about, rows, frame).caution), *lines]))
+    say(f"{about['corpus']}, {about['model_name']}, {about['started']}")
+    say(*wrapped(calibrated(about, rows, frame).caution), *lines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.lock import FolderLock, holder
 from pytest_codeneedle.merging import merged
+from pytest_codeneedle.output import say, say_json
 from pytest_codeneedle.regular_files import open_regular
 from pytest_codeneedle.standing import standing, standing_lines
 from pytest_codeneedle.store import CORPUS, RESULTS, SERVERS, RunFolder
@@ -29,10 +29,10 @@ def status(flags: argparse.Namespace) -> None:
     stands, calibration = standing(about, rows), calibrated(about, rows, Frame.of(about))
     if flags.json:
         facts = {**stands.facts(), "calibration": calibration.facts(), "in_use_by": holder(folder.path)}
-        print(json.dumps(facts, indent=1, ensure_ascii=False))
+        say_json(facts)
         return
-    print(f"{about['corpus']}, {about['model_name']}, {about['started']}")
-    print("\n".join([*standing_lines(stands, folder.path, holder(folder.path)), *wrapped(calibration.caution)]))
+    say(f"{about['corpus']}, {about['model_name']}, {about['started']}")
+    say(*standing_lines(stands, folder.path, holder(folder.path)), *wrapped(calibration.caution))
 
 
 def merge(flags: argparse.Namespace) -> None:
@@ -61,8 +61,8 @@ def merge(flags: argparse.Namespace) -> None:
     finally:
         lock.release()
     stands = standing(about, rows)
-    print(f"{len(folders)} runs, {len(rows)} answers, {stands.cells_done} of {len(stands.cells)} cells")
-    print(f"run: {joined.path}")
+    say(f"{len(folders)} runs, {len(rows)} answers, {stands.cells_done} of {len(stands.cells)} cells")
+    say(f"run: {joined.path}")
 
 
 def _copy_logs(source: RunFolder, target: RunFolder) -> None:

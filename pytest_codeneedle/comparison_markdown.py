@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from pytest_codeneedle.comparison_text import all_wrapped, cautions, grids, notes, verdict
 from pytest_codeneedle.figures import few
 from pytest_codeneedle.printable import printable
+from pytest_codeneedle.redaction import redacted
 from pytest_codeneedle.shareable import last_name
 
 if TYPE_CHECKING:
     from pytest_codeneedle.comparison import Change, Comparison
 
 #: What markdown would read as more than text.
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~@])")
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~@&$])")
+#: What GitHub makes links and notifications of, escaped or not: people, issues, addresses. Not within code.
+_LINKED = re.compile(r"[@#]|://|\bwww\.|\bGH-\d", re.IGNORECASE)
 _MOST_CHARACTERS = 60_000
 
 
@@ -53,9 +56,18 @@ def _table(changes: list[Change]) -> list[str]:
 
 def _folded(compared: Comparison) -> list[str]:
     told = [*grids(compared), "", *all_wrapped(notes(compared))]
-    fence = "`" * 8  # longer than any run of them in a name
+    fence = "`" * (1 + max(map(len, re.findall("`+", "\n".join(told))), default=7))  # longer than any run in a name
     return ["<details><summary>All cells</summary>", "", f"{fence}text", *told, fence, "", "</details>"]
 
 
 def _plain(text: str) -> str:
-    return _MARKUP.sub(r"\\\1", printable(text))
+    """Text that stays text, on one line."""
+    words = printable(redacted(text)).split(" ")
+    return " ".join(_code(word) if _LINKED.search(word) else _MARKUP.sub(r"\\\1", word) for word in words)
+
+
+def _code(word: str) -> str:
+    """A word as code, also in a table: as many backticks around it as it has none of in a row."""
+    ticks = "`" * (1 + max(map(len, re.findall("`+", word)), default=0))
+    room = " " if "`" in word else ""
+    return f"{ticks}{room}{word.replace('|', chr(92) + '|')}{room}{ticks}"

@@ -20,6 +20,7 @@ from pytest_codeneedle.kv_size import KVSize
 from pytest_codeneedle.launch import LlamaServer, launched
 from pytest_codeneedle.machine import cache_folder, cores
 from pytest_codeneedle.models import file_mib
+from pytest_codeneedle.output import say
 from pytest_codeneedle.prepare import Counted, count, counting_args, deadline_seconds
 from pytest_codeneedle.prompts import shared_prefix
 from pytest_codeneedle.session import GridSession
@@ -27,8 +28,6 @@ from pytest_codeneedle.settings import read_settings
 from pytest_codeneedle.workers import threads_each
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pytest_codeneedle.plan import Plan
     from pytest_codeneedle.thinking import Thinking
 
@@ -41,19 +40,19 @@ def dry_run(config: pytest.Config) -> int:
     try:
         session = GridSession(read_settings(config), config)
         plan, servers = session.plan, session.workers
-        _print(["kv-grid: dry run: no question is asked, and no run folder is made", *terminal.announce(plan, servers)])
+        say("kv-grid: dry run: no question is asked, and no run folder is made", *terminal.announce(plan, servers))
         if plan.settings.resume:
-            _print(["kv-grid: all is counted, also what is on record; codeneedle status RUN says what is left"])
+            say("kv-grid: all is counted, also what is on record; codeneedle status RUN says what is left")
         if plan.endpoint is not None:
-            _print(["kv-grid: an endpoint that already runs tells neither tokens nor KV sizes before it is asked"])
+            say("kv-grid: an endpoint that already runs tells neither tokens nor KV sizes before it is asked")
             return pytest.ExitCode.OK
         planned, thinking = forecast(plan, servers)
-        _print([*_thinking(thinking), *forecast_lines(planned)])
+        say(*_thinking(thinking), *forecast_lines(planned))
     except ConfigurationError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise terminal.usage_error(error) from error
     except CellError as error:
         msg = f"dry run: the server that counts tokens failed: {session.plan.outward(str(error))}"
-        raise pytest.UsageError(msg) from error
+        raise terminal.usage_error(msg) from error
     except KeyboardInterrupt:
         return pytest.ExitCode.INTERRUPTED
     return pytest.ExitCode.OK
@@ -61,10 +60,6 @@ def dry_run(config: pytest.Config) -> int:
 
 def _thinking(thinking: Thinking) -> list[str]:
     return wrapped(f"kv-grid: thinking: {thinking.said}") if thinking.said else []
-
-
-def _print(lines: Iterable[str]) -> None:
-    print(*lines, sep="\n", flush=True)  # noqa: T201 - there is no terminal reporter before there is a session
 
 
 def forecast(plan: Plan, servers: int) -> tuple[Forecast, Thinking]:

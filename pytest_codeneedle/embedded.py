@@ -15,6 +15,7 @@ import threading
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_codeneedle.kvtypes import BITS
+from pytest_codeneedle.output import complain, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -130,9 +131,9 @@ def serve(argv: Sequence[str], wait: Callable[[], object]) -> int:
     try:
         server = xllamacpp.Server(params(flags))
     except (RuntimeError, ValueError, TypeError) as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)  # noqa: T201 - a program's own output
+        complain(f"error: {error}")
         return 1
-    print(f"embedded server listening on {server.listening_address}", flush=True)  # noqa: T201 - likewise
+    say(f"embedded server listening on {server.listening_address}")
     wait()
     return 0
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_codeneedle import host_check, server_logs
+from pytest_codeneedle import host_check, server_logs, terminal
 from pytest_codeneedle.devices import least_used, servers_on_one
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.hosts import LOCAL, compare, facts_of, host_of, worker_specs, workers_by_host
@@ -186,7 +186,7 @@ def distribute(config: pytest.Config) -> None:
         return
     if option.numprocesses and any(str(word).startswith("--tx") for word in config.invocation_params.args):
         msg = f"-n starts workers here and leaves --tx out; write --tx={option.numprocesses}*popen for those here"
-        raise pytest.UsageError(msg)
+        raise terminal.usage_error(msg)
     if option.dist == "no" and not option.usepdb:
         option.dist = "load"
 

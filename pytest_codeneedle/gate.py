@@ -141,12 +141,12 @@ class Gate:
         except ConfigurationError as error:
             return str(error)
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    def pytest_terminal_summary(self, config: pytest.Config) -> None:
         """Under the grids: what is worse, what differs, the table of old, new and difference."""
         from pytest_codeneedle.comparison_text import comparison_lines  # noqa: PLC0415 - as above
 
         for name, compared in self._compared.items():
-            terminalreporter.write_sep("=", f"KV-cache gate: {name} against {self._baselines[name].name}")
+            terminal.section(config, f"KV-cache gate: {name} against {self._baselines[name].name}")
             lines = wrapped(f"not compared: {compared}") if isinstance(compared, str) else comparison_lines(compared)
             terminal.write(config, lines)
         terminal.write(config, ["", *self._said] if self._said else [])

@@ -41,7 +41,7 @@ class GridPlugin:
             self.session = GridSession(read_settings(config), config)
             self._gate = self._registered_gate(config)
         except ConfigurationError as error:
-            raise pytest.UsageError(str(error)) from error
+            raise terminal.usage_error(error) from error
         config.stash[SESSION] = self.session
         config.pluginmanager.register(self.session.left, "codeneedle-left")
         self.fleet = Fleet(self.session)
@@ -93,7 +93,7 @@ class GridPlugin:
                 self._gate.refuse_other_cuts()
             self.fleet.record(self.session.prepared)
         except ConfigurationError as error:
-            raise pytest.UsageError(str(error)) from error
+            raise terminal.usage_error(error) from error
         begin(self.session, quick_stop.spared_by_record(self.session))
         terminal.write(config, terminal.settled(self.session))
         live.start(config, self.session)
@@ -225,10 +225,10 @@ class GridPlugin:
         """Leave the signals as they were."""
         self._signals.restore()
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    def pytest_terminal_summary(self, config: pytest.Config) -> None:
         """Both grids, the summary line and the run folder; with -q too."""
         if hasattr(config, "workerinput"):
             return
         for title, lines in terminal.summary(self.session):
-            terminalreporter.write_sep("=", title)
+            terminal.section(config, title)
             terminal.write(config, lines)

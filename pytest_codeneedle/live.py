@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import pytest
 
 from pytest_codeneedle.plan import Ask
+from pytest_codeneedle.printable import printable
 from pytest_codeneedle.progress import duration, fitted, speed
 from pytest_codeneedle.rows import REPORT_FIELD, cell_of
 
@@ -64,7 +65,7 @@ class Line:
     def draw(self, text: str) -> None:
         """Show this line, in place of the one before; not within a line that others are writing."""
         if self._below and text != self._drawn:
-            self._send(_ERASE + text)
+            self._send(_ERASE + printable(text))
             self._drawn = text
 
     def clear(self) -> None:

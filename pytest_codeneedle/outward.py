@@ -29,7 +29,7 @@ class Outward:
 
     def __call__(self, text: str) -> str:
         r"""The text with `[26 characters of the corpus]`, `***` and `\x1b` for what is not for others' eyes."""
-        return "\n".join(map(printable, self.told(text).split("\n")))
+        return fit_text(self.told(text))
 
     def facts(self, facts: Mapping[str, Any]) -> dict[str, Any]:
         """What is said of an item, with the words of others as they may be seen; the answer itself stays as it came."""
@@ -43,6 +43,11 @@ class Outward:
         for corpus in self._hidden:
             text = corpus.taken_out(text)
         return redacted(text)
+
+
+def fit_text(text: str) -> str:
+    """Text of one or more lines as it may be printed: codes as text, and without secrets."""
+    return "\n".join(map(printable, redacted(text).split("\n")))
 
 
 def _names(corpus: Corpus) -> list[str]:

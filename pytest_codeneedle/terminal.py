@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_codeneedle.cautions import distrusted
 from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.grid import PASSED, View, make_grid
+from pytest_codeneedle.output import fit_line
+from pytest_codeneedle.outward import fit_text
 from pytest_codeneedle.printable import printable
 from pytest_codeneedle.probe import UNIMPORTANT
 from pytest_codeneedle.progress import duration
@@ -17,8 +21,6 @@ from pytest_codeneedle.summary import run_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from pytest_codeneedle.plan import Cell, CorpusPlan, Plan
     from pytest_codeneedle.session import GridSession
@@ -33,8 +35,20 @@ def write(config: pytest.Config, lines: list[str], **markup: bool) -> None:
         return
     reporter.ensure_newline()
     for line in lines:
-        reporter.write_line(line, **markup)
+        reporter.write_line(fit_line(line), **markup)
     reporter.flush()
+
+
+def section(config: pytest.Config, title: str) -> None:
+    """Begin a part of the summary."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.write_sep("=", fit_line(title))
+
+
+def usage_error(error: Exception | str) -> pytest.UsageError:
+    """The error of a command that cannot be done, which pytest prints as it is."""
+    return pytest.UsageError(fit_text(str(error)))
 
 
 def quieten(config: pytest.Config) -> None:

@@ -35,3 +35,25 @@ def test_a_comment_has_an_end() -> None:
     assert sum(len(line) + 1 for line in lines) < 65_536
     folded = comparison_markdown(compare(old, run_of(dict.fromkeys(PAIRS, [20] * 200), "n" * 60_000)))
     assert "(too long for a comment: `codeneedle compare` prints it)" == folded[-1]
+
+
+def test_text_of_others_stays_text() -> None:
+    """No link, nobody notified, no picture, no way out of the fence; GitHub links what is escaped as well."""
+    build = "@me org/x#3 GH-4 https://me:hush@evil.example www.evil.example <img src=x> ![a](b) $x$ &lt; `c|d`"
+    new = run_of({**OLD, "q8_0/q8_0": [17] * 12}, "`" * 9 + "\n# x\x1b", server_build=build)
+    lines = comparison_markdown(compare(run_of(OLD, "old"), new))
+    (told,) = [line for line in lines if line.startswith("- build was b1")]
+    assert (
+        "is `@me` `org/x#3` `GH-4` URL `www.evil.example` "
+        r"\<img src=x\> \!\[a\]\(b\) \$x\$ \&lt; \`c\|d\`"
+    ) in told
+    assert not any("\n" in line or "\x1b" in line for line in lines)
+    fence = next(line for line in lines if line.endswith("text"))
+    assert lines.count(fence.removesuffix("text")) == 1
+
+
+def test_a_linked_word_with_backticks() -> None:
+    """More of them around it than in it; a bar is escaped in code too, where it is in a table."""
+    new = run_of({**OLD, "q8_0/q8_0": [17] * 12}, "new", server_build="@a``b|c")
+    lines = comparison_markdown(compare(run_of(OLD, "old"), new))
+    assert any(line.endswith(r"is ``` @a``b\|c ```") for line in lines)

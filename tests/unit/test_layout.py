@@ -146,6 +146,7 @@ FLOORS = {
         "lock",
         "machine",
         "models",
+        "output",
         "pages",
         "presets",
         "plan",

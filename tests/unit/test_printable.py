@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,12 +19,20 @@ from pytest_codeneedle.printable import LONGEST, printable, shown_line
         ("a\nb\rc\0", "a\\nb\\rc\\x00"),
         ("\u202eabc\u2028", "\\u202eabc\\u2028"),
         ("\ud83d", "\\ud83d"),
+        ("a\u200bb\xadc\ufeff\u3164\ufe0f\u2800", "a\\u200bb\\xadc\\ufeff\\u3164\\ufe0f\\u2800"),
         ("\tü €", "\tü €"),
     ],
 )
 def test_codes_stay_text(text: str, shown: str) -> None:
     """Control and formatting characters are escaped; letters and tabs are as they are."""
     assert shown == printable(text)
+
+
+def test_no_category_is_forgotten() -> None:
+    """As Unicode has them."""
+    every = map(chr, range(sys.maxunicode + 1))
+    unsafe = [char for char in every if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and char != "\t"]
+    assert [] == [char for char in unsafe if printable(char) == char]
 
 
 @given(st.text())

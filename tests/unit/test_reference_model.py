@@ -195,10 +195,10 @@ def test_the_template_passes_over_a_function_that_is_not_there() -> None:
 def test_a_cached_model_is_not_written_again(tmp_path: Path) -> None:
     """What lies under its name is taken where it is whole."""
     path = Control().cached(tmp_path)
-    written = path.stat()
+    written = (path.stat().st_ino, path.stat().st_mtime_ns)
 
     assert path == Control().cached(tmp_path)
-    assert written == path.stat()
+    assert written == (path.stat().st_ino, path.stat().st_mtime_ns)
 
 
 @pytest.mark.parametrize("fault", ["empty", "torn", "altered", "a pipe"])
