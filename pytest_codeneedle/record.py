@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 _ERROR = "error"
+#: The packaged test in rows, those of earlier versions too; those of imported runs name none.
+_PACKAGED = ("test_recall", "::test_recall", None)
 #: What of a row depends on how an answer is judged, and may differ when it is judged anew.
 _JUDGED = ("outcome", "primary_matched", "lcs_matched", "hallucinated", "bonus_matched", "label", "confused_with")
 
@@ -78,8 +80,28 @@ class Record:
 
     def rows(self, corpus: str) -> list[dict[str, Any]]:
         """The last row of every item and session of a corpus, an answer behind an ERROR of the same item."""
-        rows = [row for row in self._rows.values() if row["corpus"] == corpus]
+        rows = decisive([row for row in self._rows.values() if row["corpus"] == corpus])
         return sorted(rows, key=lambda row: (session_of(row), row["outcome"] != _ERROR))
+
+
+def is_packaged(row: Mapping[str, Any]) -> bool:
+    """Whether it is of the packaged test, or of an imported run, which names none."""
+    return row.get("test") in _PACKAGED
+
+
+def decisive(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows without those of other tests about what the packaged one has an answer to in the same session.
+
+    A user's own test asks for more, or less, than the measurement does.
+    """
+    rows = list(rows)
+    answered = {_asked(row) for row in rows if is_packaged(row) and row.get("outcome", _ERROR) != _ERROR}
+    return [row for row in rows if is_packaged(row) or _asked(row) not in answered]
+
+
+def _asked(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    names = ("corpus", "ctk", "ctv", "function")
+    return (*map(row.get, names), row.get("rotation", "default"), row.get("replicate", 0), session_of(row))
 
 
 def item_of(row: Mapping[str, Any]) -> Item:

@@ -15,8 +15,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.errors import RunFolderError
+from pytest_codeneedle.figures import counted, few
 from pytest_codeneedle.lock import LOCK
+from pytest_codeneedle.record import decisive
 from pytest_codeneedle.regular_files import MOST_DATA_BYTES, read_bytes, read_text, regular_opener
+from pytest_codeneedle.row_check import TORN_LINE, line_fault, row_fault
 from pytest_codeneedle.sessions import with_sessions
 
 if TYPE_CHECKING:
@@ -178,26 +181,31 @@ class RunFolder:
     def repair(self) -> str | None:
         """Make results.jsonl whole, where a crash or a full disk tore a line; what was done, None where nothing was.
 
-        A last line that lacks nothing but its end gets it. Lines that are no rows go into `torn.txt`. Raises
-        RunFolderError.
+        A last line that lacks nothing but its end gets it. Lines that are no rows, or none of this run's, go into
+        `torn.txt`. Raises RunFolderError.
         """
         path = self.path / RESULTS
         try:
             content = read_bytes(path, MOST_DATA_BYTES) if path.exists() else b""
             lines = [line for line in content.split(b"\n") if line.strip()]
-            torn = [line for line in lines if not _is_row(line)]
+            about = self.about() if (self.path / RUN).exists() else {}
+            faults = [line_fault(line, about) for line in lines]
+            torn = [line for line, fault in zip(lines, faults, strict=True) if fault is not None]
             if not torn and (not content or content.endswith(b"\n")):
                 return None
             if torn:
                 with self._open(TORN, "a") as kept:
                     kept.writelines(line.decode("utf-8", "replace") + "\n" for line in torn)
-            self._replace(RESULTS, b"".join(line + b"\n" for line in lines if _is_row(line)))
+            self._replace(RESULTS, b"".join(line + b"\n" for line in lines if line not in torn))
         except OSError as error:
             msg = f"{path} cannot be repaired: {error.strerror}"
             raise RunFolderError(msg) from error
         if not torn:
             return f"{path.name}: its last line had no end: added"
         which = "a line was torn" if len(torn) == 1 else f"{len(torn)} lines were torn"
+        wrong = [f"line {at}: {fault}" for at, fault in enumerate(faults, 1) if fault not in (None, TORN_LINE)]
+        if wrong:
+            which = f"{counted(len(torn), 'line')} no run can have ({few(wrong, 3, '; ')})"
         return f"{path.name}: {which}: {sum(map(len, torn))} bytes went to {TORN}; what they answered is asked again"
 
     def make_private(self) -> None:
@@ -222,7 +230,7 @@ class RunFolder:
     def rows(self) -> list[dict[str, Any]]:
         """All results in the order they came; a last line that a crash tore is left out.
 
-        Raises RunFolderError for a damaged line elsewhere, with its number.
+        Raises RunFolderError for a damaged line elsewhere, and for one that no run can have, with its number.
         """
         path = self.path / RESULTS
         try:
@@ -230,18 +238,23 @@ class RunFolder:
         except OSError as error:
             msg = f"{path} cannot be read: {error.strerror}"
             raise RunFolderError(msg) from error
+        about = self.about() if (self.path / RUN).exists() else {}
         lines = text.split("\n")
         rows: list[dict[str, Any]] = []
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             try:
-                rows.append(json.loads(line))
-            except ValueError as error:
+                row = json.loads(line)
+                fault = row_fault(row, about)
+            except (ValueError, RecursionError) as error:
                 if number == len(lines):  # no line end behind it: it was being written
                     break
-                msg = f"{path}, line {number}: not JSON: {error}; pytest --kv-resume puts such a line aside"
-                raise RunFolderError(msg) from error
+                fault = f"not JSON: {error}"
+            if fault is not None:
+                msg = f"{path}, line {number}: {fault}; pytest --kv-resume puts such a line aside"
+                raise RunFolderError(msg)
+            rows.append(row)
         return rows
 
     def server_log(self, pair: KVPair, suffix: str = "") -> Path:
@@ -276,13 +289,14 @@ def current(about: Mapping[str, Any], rows: list[dict[str, Any]]) -> list[dict[s
     """Those of the rows that were asked as `about` says, about functions that it asks for, each with its session.
 
     Neither has a key where a run never had another state. Of a cell that was asked with several arguments that a
-    fixture added, the last count: its answers are not mixed.
+    fixture added, the last count: its answers are not mixed. What other tests than the packaged one say of the same
+    questions is left out.
     """
     asked = about.get("asked")
     of_asked = [row for row in rows if row["function"] is not None and (asked is None or row["function"] in asked)]
     kept = [row for row in of_asked if row.get("key") == about.get("key")]
     last = {_cell(row): row.get("added_args") for row in kept}
-    return with_sessions(about, (row for row in kept if row.get("added_args") == last[_cell(row)]))
+    return decisive(with_sessions(about, (row for row in kept if row.get("added_args") == last[_cell(row)])))
 
 
 def _encoded(value: Mapping[str, Any], indent: int | None = None) -> bytes:
@@ -295,10 +309,3 @@ def _encoded(value: Mapping[str, Any], indent: int | None = None) -> bytes:
 
 def _cell(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return row.get("ctk"), row.get("ctv"), row.get("rotation", "default"), row.get("replicate", 0)
-
-
-def _is_row(line: bytes) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
-        return False

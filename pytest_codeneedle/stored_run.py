@@ -12,6 +12,7 @@ from pytest_codeneedle.calibrated import by_figures, without_status
 from pytest_codeneedle.cells import Place, place_of
 from pytest_codeneedle.grid import ERROR, PASSED
 from pytest_codeneedle.kvtypes import AS_SERVED, parse_pair
+from pytest_codeneedle.record import is_packaged
 from pytest_codeneedle.shareable import shareable
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     from pytest_codeneedle.kvtypes import KVPair
 
-#: The packaged test in rows, those of earlier versions too; those of imported runs name none.
-_PACKAGED = ("test_recall", "::test_recall", None)
 _LOGGED = ("attn_rot_k", "attn_rot_v")
 #: Of a margin, in nats: what decides nothing need not be longer in a file.
 _MARGIN_DIGITS = 3
@@ -194,7 +193,7 @@ def _chosen(rows: Sequence[Mapping[str, Any]], repeat: int) -> dict[Place, dict[
 
     Of several an answer counts before an ERROR, the packaged test's before another's, and then the last.
     """
-    best = sorted(rows, key=lambda row: (row["outcome"] != ERROR, row.get("test") in _PACKAGED))
+    best = sorted(rows, key=lambda row: (row["outcome"] != ERROR, is_packaged(row)))
     cells: dict[Place, dict[str, dict[int, Mapping[str, Any]]]] = {}
     for row in best:
         place = place_of(row)

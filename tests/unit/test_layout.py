@@ -97,6 +97,7 @@ FLOORS = {
         "run_facts",
         "rotation",
         "rotation_grid",
+        "row_check",
         "sampling",
         "scoring",
         "server_flags",

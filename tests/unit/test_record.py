@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_codeneedle.record import RECORDED, Record, item_of
+from pytest_codeneedle.record import RECORDED, Record, decisive, item_of
 
 
 def row(function: str = "f", **more: Any) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def test_an_answer_counts_before_an_error_of_another_test() -> None:
     record.take(row())
     record.take(row(test="test_mine", outcome="error", primary_matched=None))
 
-    assert ["error", "passed"] == [one["outcome"] for one in record.rows("tiny")]
+    assert ["passed"] == [one["outcome"] for one in record.rows("tiny")]
     assert [] == record.rows("other")
 
 
@@ -63,3 +63,13 @@ def test_an_answer_may_be_put_on_record_while_it_is_new() -> None:
     assert row() == record.answer(item_of(row()), "test_recall")
     assert not record.take(row(**{RECORDED: True}))
     assert [row()] == record.rows("tiny")
+
+
+def test_a_test_of_the_users_overrides_nothing() -> None:
+    """What the packaged test has an answer to is decided by it; what it was not asked is the other's."""
+    own = [row(test="test_mine", outcome="failed"), row(test="test_mine", outcome="failed", function="g")]
+    rows = [row(test="test_recall"), *own]
+    assert ["passed", "failed"] == [one["outcome"] for one in decisive(rows)]
+    assert ["failed", "failed"] == [one["outcome"] for one in decisive([row(outcome="error"), *own])][1:]
+    assert own == decisive(own)
+    assert 2 == len(decisive([{**rows[0], "session": "1"}, {**own[0], "session": "2"}]))

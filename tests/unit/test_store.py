@@ -242,8 +242,8 @@ def test_a_torn_end_is_repaired(rows: list[dict[str, Any]], data: st.DataObject)
         assert (said is None) == (cut == 0 or whole[cut - 1 : cut] == b"\n")
         assert before == run.rows()
         assert run.repair() is None
-        run.append({"after": True})
-        assert [*before, {"after": True}] == run.rows()
+        run.append({"later": True})
+        assert [*before, {"later": True}] == run.rows()
         if said is not None and "torn" in said:
             kept = (Path(folder) / TORN).read_bytes()
             assert whole[:cut].rpartition(b"\n")[2].decode("utf-8", "replace").encode() + b"\n" == kept
