@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.machine import describe
 from pytest_codeneedle.merging import passes
+from pytest_codeneedle.prepared import CONTROL_TEXT
 from pytest_codeneedle.program import ServerArgs
 from pytest_codeneedle.redaction import redacted, redacted_value, redacted_words
 
@@ -70,6 +71,7 @@ def about_session(
         "server_command": plan.program.given,
         "server_changes": list(plan.program.changes),
         "server_args": redacted_words(settings.server_args),
+        "speculation_off": list(plan.speculation),
         "request": redacted_value(dict(settings.request)),
         "workers": at_once,
         "devices": list(settings.devices),
@@ -139,6 +141,7 @@ def settled(plan: Plan, name: str, one: Prepared, model_sha256: str | None) -> d
         "budgets": one.budgets,
         "expected_tokens": one.expected,
         "server_argv": redacted_words(args.argv(port=0)),
+        CONTROL_TEXT: dict(one.control),
         **about_thinking(one.thinking),
         "problem": one.problem,
     }

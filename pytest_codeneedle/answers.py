@@ -101,7 +101,7 @@ class Answer:
     stream because the lines were complete and the model ran on. `tokens` were decoded in `predicted_ms`;
     `prompt_n` prompt tokens were ingested in `prompt_ms`, and `cache_n` came from the prompt cache. `told` are the
     tokens of `text` and `after` that the server told probabilities of; None of a recorded answer, whose row has what
-    was made of them.
+    was made of them. `drafted` is how many tokens speculation tried.
     """
 
     text: str = field(repr=False)  # may be private code
@@ -115,12 +115,15 @@ class Answer:
     truncated: bool
     after: str = field(default="", repr=False)
     told: tuple[Token, ...] | None = field(default=(), repr=False)
+    drafted: int = 0
 
     @classmethod
     def recorded(cls, row: Mapping[str, Any]) -> Answer:
         """The answer of a result row, as `facts`, `response` and `after` hold it."""
         names = ("stop", "run_on", "tokens", "cache_n", "prompt_n", "prompt_ms", "predicted_ms", "truncated")
-        return cls(text=row["response"], after=row.get("after") or "", told=None, **{name: row[name] for name in names})
+        kept = {name: row[name] for name in names}
+        after, drafted = row.get("after") or "", row.get("drafted") or 0
+        return cls(text=row["response"], after=after, told=None, drafted=drafted, **kept)
 
     def facts(self) -> dict[str, str | int | float | bool]:
         """Flat and plain, without the text, for a result row and for `user_properties`."""
@@ -133,6 +136,7 @@ class Answer:
             "prompt_ms": round(self.prompt_ms, 3),
             "predicted_ms": round(self.predicted_ms, 3),
             "truncated": self.truncated,
+            "drafted": self.drafted,
         }
 
 

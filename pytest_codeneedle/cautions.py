@@ -8,6 +8,7 @@ from pytest_codeneedle.cells import parse_place, place_of
 from pytest_codeneedle.figures import counted, few
 from pytest_codeneedle.grid import ERROR, rows_by_pair
 from pytest_codeneedle.kvtypes import AS_SERVED
+from pytest_codeneedle.margins import LEAST_TOLD
 from pytest_codeneedle.page_items import first_line
 
 if TYPE_CHECKING:
@@ -39,7 +40,34 @@ def distrusted(rows: Rows) -> list[str]:
     missed = _places(row for row in rows if row.get("prompt_cache") == "missed")
     if missed:
         lines.append(f"prompt cache missed, the corpus was read again: {', '.join(missed)}")
+    speculation = sorted({str(row["speculation_off"]) for row in rows if row.get("speculation_off")})
+    lines += [f"speculation is off, though a fixture asks for it: {asked}" for asked in speculation]
+    return [*lines, *_second_contexts(rows), *_untold(rows)]
+
+
+def _second_contexts(rows: Rows) -> list[str]:
+    """Drafts that came all the same: a script may start the server with them."""
+    lines = []
+    others = _places(row for row in rows if row.get("other_caches"))
+    if others:
+        kinds = sorted({str(row["other_caches"]) for row in rows if row.get("other_caches")})
+        lines.append(f"a second KV cache, as of a draft, is in the log and not counted: {few(others)} ({few(kinds)})")
+    drafted = _places(row for row in rows if row.get("drafted"))
+    if drafted:
+        lines.append(f"tokens were drafted, though nothing here asks for it; see how the server starts: {few(drafted)}")
     return lines
+
+
+def _untold(rows: Rows) -> list[str]:
+    """Answers whose margins would be those of too few of their tokens."""
+    untold = [row for row in rows if row.get("margins_told") is not None and row["margins_told"] < LEAST_TOLD]
+    if not untold:
+        return []
+    least = min(float(row["margins_told"]) for row in untold)
+    too_little = (
+        f"too little of the expected text told a probability (down to {least:.0%}; {LEAST_TOLD:.0%} are needed)"
+    )
+    return [f"no margins of {counted(len(untold), 'answer')}, {too_little}: {few(_places(untold))}"]
 
 
 def added_args(rows: Rows) -> list[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.asking import SteadyServer
+from pytest_codeneedle.composing import Composer, Prompt, shared
 from pytest_codeneedle.deadline import Speeds
 from pytest_codeneedle.errors import AnswerError, LateAnswerError, PromptTooLongError
-from pytest_codeneedle.prompts import shared_prefix
 from pytest_codeneedle.recall import Judge, Recall
 from pytest_codeneedle.token_probs import N_PROBS
 
@@ -59,7 +59,7 @@ class RunningCell:
         self._prepared = prepared
         self._settings = settings
         self._judge = Judge(chosen, settings)
-        self._prompts: dict[str, str] = {}
+        self._prompts: dict[str, Prompt] = {}
         self._facts: dict[str, Any] = {}
         self._speeds = Speeds()
         self._read_before = Speeds()
@@ -82,21 +82,18 @@ class RunningCell:
         """Ingest the part that all prompts share and read the log.
 
         After this every scored answer takes the cached path: cached and uncached prefixes can round differently.
-        Raises PromptTooLongError with both numbers, InvalidCellError, AnswerError.
+        Raises TemplateError, PromptTooLongError with both numbers, InvalidCellError, AnswerError.
         """
         self._steady.ask(self._make_ready)
         return self.server.validity()
 
     def _make_ready(self, server: LlamaServer) -> None:
         """The warm-up of one process; a second one is warmed up just so."""
-        thinking = self._prepared.thinking
-        self._prompts = {
-            q.function.name: thinking.finish(server.client.render(q.message, thinking.template_kwargs))
-            for q in self._chosen.asked
-        }
+        as_tokens = self._prepared.control_text.as_tokens
+        self._prompts = Composer(server, self._prepared.thinking, as_tokens=as_tokens).prompts(self._chosen.asked)
         self._check_fit(server)
         limit = self._read_before.warm_up_seconds(self._prepared.prompt_tokens)
-        warm = server.client.ingest(shared_prefix(self._prompts.values()), limit)
+        warm = server.client.ingest(shared(self._prompts.values()), limit)
         self._speeds = Speeds().warmed_up(warm)
         self._facts = {
             "load_seconds": round(server.load_seconds, 4),
@@ -105,6 +102,7 @@ class RunningCell:
             "warm_up_ms": round(warm.prompt_ms, 3),
             "n_ctx": self._prepared.n_ctx,
             "added_args": server.args.added,
+            "speculation_off": ", ".join(server.args.speculation) or None,
             "host": self._prepared.host,
             "device": self._prepared.device,
             "servers_on_device": self._prepared.servers_on_device,
@@ -122,7 +120,7 @@ class RunningCell:
 
     def prompt(self, name: str) -> str:
         """The whole prompt about that function, as the chat template made it and thinking was settled."""
-        return self._prompts[name]
+        return self._prompts[name].text
 
     def ask(self, name: str) -> Recall:
         """Ask for one function and score the answer. Raises AnswerError and PromptTooLongError."""
@@ -138,7 +136,7 @@ class RunningCell:
         budget = (self._prepared.budgets or {})[name]
         try:
             return server.client.complete(
-                prompt,
+                prompt.sent,
                 self._chosen.question(name).function.primary(settings.lines),
                 budget=budget,
                 full=settings.full_answer,

@@ -31,6 +31,18 @@ _OK = 200
 _SERVER_ERROR = 500
 #: Greedy, and nothing but greedy: the other samplers of the default chain cost time for every token.
 _GREEDY = {"temperature": 0.0, "samplers": ["top_k"], "top_k": 1, "seed": 0, "cache_prompt": True, "id_slot": 0}
+#: What a server's own arguments would do to every answer: --mirostat (which goes before the samplers), --ignore-eos,
+#: --logit-bias, --cache-reuse (which moves what is cached, and rounds it again), --backend-sampling; in the builds that
+#: hear of them in a request, grammars and drafts.
+_UNBENT = {
+    "grammar": "",
+    "mirostat": 0,
+    "ignore_eos": False,
+    "logit_bias": [],
+    "n_cache_reuse": 0,
+    "backend_sampling": False,
+    "speculative.n_max": 0,
+}
 
 
 class Client:
@@ -81,11 +93,15 @@ class Client:
 
     def count_tokens(self, text: str, *, special: bool = False) -> int:
         """Number of tokens; `special` adds the begin-of-text token and parses control tokens, as for a prompt."""
-        body = {"content": text, "add_special": special, "parse_special": special}
-        with _understood("/tokenize"):
-            return len(self._json("POST", "/tokenize", body)["tokens"])
+        return len(self.tokens(text, begin=special, control=special))
 
-    def ingest(self, prompt: str, deadline_seconds: float | None = None) -> Answer:
+    def tokens(self, text: str, *, begin: bool = False, control: bool = False) -> tuple[int, ...]:
+        """The tokens of a text; `begin` adds the begin-of-text token, `control` reads the names of control tokens."""
+        body = {"content": text, "add_special": begin, "parse_special": control}
+        with _understood("/tokenize"):
+            return tuple(self._json("POST", "/tokenize", body)["tokens"])
+
+    def ingest(self, prompt: str | Sequence[int], deadline_seconds: float | None = None) -> Answer:
         """Read a prompt into the slot's cache; the one token it answers is thrown away.
 
         The server is asked to tell its progress, so that however long the prompt is, `READ_SECONDS` is the time
@@ -97,13 +113,13 @@ class Client:
     def timed(self, prompt: str, budget: int) -> Answer:
         """An answer of `budget` tokens whatever the model says, to a prompt that is read anew: for its timings."""
         asked = {"cache_prompt": False, "ignore_eos": True, "n_predict": budget, "prompt": prompt}
-        last = self._json("POST", "/completion", {**_GREEDY, **asked})
+        last = self._json("POST", "/completion", {**_GREEDY, **_UNBENT, **asked})
         with _understood("/completion"):
             return _answer(AnswerWatch(()), last, closed=False)
 
     def complete(  # noqa: PLR0913 - what is asked, and six knobs of the request
         self,
-        prompt: str,
+        prompt: str | Sequence[int],
         primary: Sequence[str],
         *,
         budget: int,
@@ -113,7 +129,7 @@ class Client:
         n_probs: int = 0,
         deadline_seconds: float | None = None,
     ) -> Answer:
-        """The greedy answer of at most `budget` tokens.
+        """The greedy answer of at most `budget` tokens to a prompt, which is a text or its tokens.
 
         The stream is closed once the lines of `primary` are complete and the model runs on; closing it stops the
         server. `full` lets it run to its own end or to the budget. `stop` are strings that end it. `opening` is what
@@ -124,7 +140,7 @@ class Client:
         """
         watch, tokens = AnswerWatch(primary, budget), TokenWatch(opening)
         watch.feed(opening)
-        body = {**_GREEDY, "prompt": prompt, "n_predict": budget, "stream": True, "timings_per_token": True}
+        body = {**_GREEDY, **_UNBENT, "prompt": prompt, "n_predict": budget, "stream": True, "timings_per_token": True}
         body["preserved_tokens"] = list(TOKENS)
         if stop:
             body["stop"] = list(stop)
@@ -246,6 +262,7 @@ def _answer(watch: AnswerWatch, last: dict[str, Any], *, closed: bool) -> Answer
         prompt_ms=float(timings.get("prompt_ms", 0.0)),
         predicted_ms=float(timings.get("predicted_ms", 0.0)),
         truncated=bool(last.get("truncated", False)),
+        drafted=int(timings.get("draft_n") or 0),
     )
 
 

@@ -21,6 +21,7 @@ from pytest_codeneedle.server_flags import (
     flag_of_variable,
     preset_model,
 )
+from pytest_codeneedle.speculation import asking, brings_draft, value_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,7 +44,8 @@ class UserCommand:
     words are), `router` the argument that makes a router of it (`--models-preset FILE`). `n_ctx` is the context in
     tokens, None where it is left to the model. `threads`: it says how many.
     `fitted`: it leaves it to llama.cpp to fit the layers on the GPU to free memory. `changes` has a line for each
-    thing that does not stay as it was. `text` is the command on one line, without the values of keys and tokens.
+    thing that does not stay as it was, but for `speculation`: the words that asked for it, flags with their values.
+    `text` is the command on one line, without the values of keys and tokens.
     """
 
     program: tuple[str, ...]
@@ -56,6 +58,7 @@ class UserCommand:
     threads: bool
     fitted: bool
     changes: tuple[str, ...]
+    speculation: tuple[str, ...]
     text: str
 
 
@@ -103,15 +106,17 @@ def parse_command(text: str) -> UserCommand:
         msg = f"--kv-server {_shown(words)!r} names no program to start; {_WAY_OUT}"
         raise ConfigurationError(msg)
     refuse_elsewhere(rest[:end], rest[end:])
+    # `env NAME=value llama-server` sets variables too; those that stay are left where they are.
+    wrapped = [one for word in rest[:end] if _ASSIGNMENT.fullmatch(word) and not _passed_on(one := _assigned(word))]
     assigned, arguments = [_assigned(word) for word in words[:before]], list(_grouped(rest[end:]))
-    given = [*assigned, *arguments]
+    given = [*assigned, *wrapped, *arguments]
     remote = _remote(given)
     stay = [one for one in given if _stays(one, remote=remote is not None)]
     token = [("HF_TOKEN", one.value) for one in arguments if one.name == "-hft"]
     context, layers, fit = (_last(given, name) for name in ("-c", "-ngl", "-fit"))
     fixed = layers is not None and layers not in AUTOMATIC_LAYERS
     return UserCommand(
-        program=tuple(rest[:end]),
+        program=tuple(word for word in rest[:end] if (word,) not in [one.words for one in wrapped]),
         environment=(*(_pair(one.words[0]) for one in stay if one.assigned), *token),
         arguments=tuple(word for one in stay if not one.assigned for word in one.words),
         model=_last(given, "-m") if remote is None else None,
@@ -124,6 +129,7 @@ def parse_command(text: str) -> UserCommand:
             *(line for at, one in enumerate(given) if one not in stay for line in _change(one, given[at + 1 :])),
             *(("--fit on: off, for -ngl is given",) if fixed and fit in ON else ()),
         ),
+        speculation=asking(one.shown for one in given if one.flag is not None and one.flag.speculative),
         text=" ".join([*(one.shown for one in assigned), _shown(rest[:end]), *(one.shown for one in arguments)]),
     )
 
@@ -170,7 +176,14 @@ def _grouped(words: Sequence[str]) -> Iterator[_Given]:
         word = rest.pop(0)
         name, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
         flag = flag_of(name)
-        if flag is None or flag.value is False:
+        if flag is None:
+            _refuse_draft(word)
+            yield _Given((word,))
+        elif flag.speculative:
+            values = value_count(rest)
+            yield _Given((word, *rest[:values]), flag)
+            del rest[:values]
+        elif flag.value is False:
             yield _Given((word,), flag)
         elif equals:
             yield _Given((name, value), flag, value)
@@ -184,6 +197,15 @@ def _grouped(words: Sequence[str]) -> Iterator[_Given]:
             yield _Given((word, value), flag, value)
 
 
+def _refuse_draft(word: str) -> None:
+    if brings_draft(word):
+        msg = (
+            f"--kv-server: {word} brings a draft model with it, and speculation has no part in a scored cell; name the "
+            "model alone, for instance -hf ggml-org/Qwen2.5-Coder-7B-Q8_0-GGUF"
+        )
+        raise ConfigurationError(msg)
+
+
 def _remote(given: Sequence[_Given]) -> str | None:
     """The name of a model that the server fetches; with it, -m only says where the file is put."""
     names = [one.value for one in given if one.name in REMOTE]
@@ -192,16 +214,18 @@ def _remote(given: Sequence[_Given]) -> str | None:
     return "/".join(filter(None, (names[-1], file))) if names else None
 
 
+def _passed_on(one: _Given) -> bool:
+    return one.flag is None or not one.flag.reason
+
+
 def _stays(one: _Given, *, remote: bool) -> bool:
-    if one.flag is None or not one.flag.reason:
-        return True
-    return (one.name == "-m" and remote) or (one.name == "-hft" and one.assigned)
+    return _passed_on(one) or (one.name == "-m" and remote) or (one.name == "-hft" and one.assigned)
 
 
 def _change(one: _Given, later: Sequence[_Given]) -> list[str]:
     """What to say of words that are not passed on as they are: nothing where it comes to the same."""
     flag = one.flag
-    if flag is None or one.value in flag.same:
+    if flag is None or flag.speculative or one.value in flag.same:
         return []
     if one.name in ("-m", "-c") and all(other.flag is not flag for other in later):
         return [f"{one.shown}: as much as the questions need"] if one.name == "-c" and not _tokens(one.value) else []

@@ -12,9 +12,12 @@ from pytest_codeneedle import calibrating, control_grids
 from pytest_codeneedle.commands_corpus import write_text
 from pytest_codeneedle.errors import CellError, CodeneedleError, ConfigurationError
 from pytest_codeneedle.figures import wrapped
+from pytest_codeneedle.given_args import parse_server_args
 from pytest_codeneedle.output import complain, say, say_json
-from pytest_codeneedle.program import find_program, parse_server_args
+from pytest_codeneedle.program import find_program
+from pytest_codeneedle.redaction import redacted
 from pytest_codeneedle.signals import StopSignals
+from pytest_codeneedle.speculation import without_speculation
 
 if TYPE_CHECKING:
     import argparse
@@ -59,10 +62,13 @@ def _calibrated(flags: argparse.Namespace) -> int:
     program = find_program(flags.server)
     version = program.version or "a build that does not say its version"
     every = 1 if flags.record else calibrating.EVERY
-    asking = calibrating.Calibrating(program, parse_server_args(flags.server_args, options=False), every=every)
+    extra, speculation = without_speculation(parse_server_args(flags.server_args, options=False))
+    asking = calibrating.Calibrating(program, extra, every=every)
     _say(f"server {program.label}{'' if program.release else f', {version}'}")
     for change in program.changes:
         _say(change)
+    if speculation := (*program.speculation, *speculation):
+        _say(f"speculation is off: {redacted(' '.join(speculation))}")
     if program.model is not None:
         _say(f"-m {program.model}: the control models are asked instead")
     _say(f"{len(asking.cells)} cells x {len(asking.functions)} functions of {calibrating.CORPUS}")

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_codeneedle import terminal
+from pytest_codeneedle.composing import Composer
+from pytest_codeneedle.control_text import ControlText
 from pytest_codeneedle.errors import CellError, ConfigurationError
 from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.forecast import CorpusForecast, Forecast, Speed, forecast_lines
@@ -22,7 +24,7 @@ from pytest_codeneedle.machine import cache_folder, cores
 from pytest_codeneedle.models import file_mib
 from pytest_codeneedle.output import say
 from pytest_codeneedle.prepare import Counted, count, counting_args, deadline_seconds
-from pytest_codeneedle.prompts import shared_prefix
+from pytest_codeneedle.served_cell import control_text
 from pytest_codeneedle.session import GridSession
 from pytest_codeneedle.settings import read_settings
 from pytest_codeneedle.workers import threads_each
@@ -44,7 +46,9 @@ def dry_run(config: pytest.Config) -> int:
         if plan.settings.resume:
             say("kv-grid: all is counted, also what is on record; codeneedle status RUN says what is left")
         if plan.endpoint is not None:
-            say("kv-grid: an endpoint that already runs tells neither tokens nor KV sizes before it is asked")
+            notes = [f"kv-grid: {name}: {said}" for name in plan.corpora if (said := control_text(plan, name).said)]
+            notes.append("kv-grid: an endpoint that already runs tells neither tokens nor KV sizes before it is asked")
+            say(*(line for note in notes for line in wrapped(note)))
             return pytest.ExitCode.OK
         planned, thinking = forecast(plan, servers)
         say(*_thinking(thinking), *forecast_lines(planned))
@@ -94,20 +98,19 @@ def _corpus(counted: Counted, name: str, server: LlamaServer) -> CorpusForecast:
     asked = plan.corpora[name].asked
     pairs = tuple(cell.pair for cell in plan.cells if cell.corpus == name)
     size = KVSize(facts["k_per_token"], facts["v_per_token"], facts["kv_sliding"]) if "k_per_token" in facts else None
-    kwargs = counted.thinking.template_kwargs
-    prompts = [counted.thinking.finish(server.client.render(question.message, kwargs)) for question in asked]
-    shared = shared_prefix(prompts)
-    tails = [server.client.count_tokens(prompt.removeprefix(shared)) for prompt in prompts]
+    control = ControlText(**facts["control"])
+    composer = Composer(server, counted.thinking, as_tokens=control.as_tokens)
     return CorpusForecast(
         name=name,
         pairs=pairs,
         functions=len(asked),
         file_tokens=facts["file_tokens"],
         n_ctx=facts["n_ctx"],
-        prompt_tokens=server.client.count_tokens(shared, special=True) + sum(tails),
+        prompt_tokens=composer.count_read(list(composer.prompts(asked).values())),
         answer_tokens=sum(facts["expected"].values()),
         mib=None if size is None else {pair: size.mib(pair, facts["n_ctx"]) for pair in pairs},
         upper_bound=size is not None and size.sliding,
+        note=control.said,
     )
 
 

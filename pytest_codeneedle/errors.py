@@ -14,6 +14,7 @@
         |-- ServerStartError    it died or did not get ready; carries the end of its log
         |-- ServerLeftError     it does not end
         |-- InvalidCellError    its log shows something else than what was asked for
+        |-- TemplateError       its chat template leaves the question or the text out, or changes them
         |-- PromptTooLongError  prompt and answer do not fit its context
         `-- AnswerError         no usable answer: an HTTP error, an empty or a cut-off one
             `-- BrokenAnswerError       asking again may mend it: the connection or the server broke
@@ -75,6 +76,10 @@ class ServerLeftError(CellError):
 
 class InvalidCellError(CellError):
     """A server whose log shows other cache types than those asked for, or another rotation."""
+
+
+class TemplateError(CellError):
+    """A chat template whose prompt does not hold the message as it is."""
 
 
 class PromptTooLongError(CellError):

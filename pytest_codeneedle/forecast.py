@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.errors import ConfigurationError
-from pytest_codeneedle.figures import counted
+from pytest_codeneedle.figures import counted, wrapped
 from pytest_codeneedle.grid import NOT_PLANNED
 from pytest_codeneedle.kvtypes import KVPair, by_precision
 from pytest_codeneedle.progress import duration
@@ -40,7 +40,7 @@ class CorpusForecast:
 
     `prompt_tokens` and `answer_tokens` are of one cell: the file once and what differs between its questions, the
     lines asked for. `mib` is the KV cache of each pair, None where the model does not say; with `upper_bound` it may
-    be less.
+    be less. `note` is what else a person should know before.
     """
 
     name: str
@@ -52,6 +52,7 @@ class CorpusForecast:
     answer_tokens: int
     mib: Mapping[KVPair, float] | None
     upper_bound: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,8 @@ def forecast_lines(forecast: Forecast) -> list[str]:
     """The plan as text of at most 80 columns."""
     lines = []
     for one in forecast.corpora:
-        lines += ["", f"{one.name}: {one.file_tokens} tokens, context {one.n_ctx} tokens", *_sizes(one)]
+        lines += ["", f"{one.name}: {one.file_tokens} tokens, context {one.n_ctx} tokens"]
+        lines += [*wrapped(f"{one.name}: {one.note}" if one.note else ""), *_sizes(one)]
     lines += ["", "order of the cells", *numbered(forecast.order), ""]
     for label, said in _totals(forecast):
         lines += textwrap.wrap(f"{label:<{_LABEL}}{said}", _COLUMNS, subsequent_indent=" " * _LABEL)

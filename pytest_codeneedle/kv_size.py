@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.kvtypes import BITS
-from pytest_codeneedle.validity import CACHE_LINE
+from pytest_codeneedle.validity import CACHE_LINE, of_model
 
 if TYPE_CHECKING:
     from pytest_codeneedle.kvtypes import KVPair
@@ -48,11 +48,11 @@ class KVSize:
 def read_kv_size(log: str) -> KVSize | None:
     """The elements per token that a server's log shows; None where it shows no cache, or a type nobody knows.
 
-    Several caches (sliding-window models have two) sum up. The MiB of a log are rounded; where that leaves one whole
-    number of blocks open, it is taken, and the figure is exact.
+    Several caches of the model (one with a sliding window has two) sum up. The MiB of a log are rounded; where that
+    leaves one whole number of blocks open, it is taken, and the figure is exact.
     """
     k = v = 0.0
-    caches = list(CACHE_LINE.finditer(log))
+    caches = list(CACHE_LINE.finditer(of_model(log)))
     for found in caches:
         if found["k"] not in BITS or found["v"] not in BITS:
             return None

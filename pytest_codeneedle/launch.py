@@ -25,6 +25,7 @@ from pytest_codeneedle.memory import memory_fault
 from pytest_codeneedle.program import HOST, ServerArgs
 from pytest_codeneedle.redaction import redacted
 from pytest_codeneedle.regular_files import read_ends
+from pytest_codeneedle.server_flags import inherited
 from pytest_codeneedle.store import for_the_user_alone
 from pytest_codeneedle.validity import Validity, read_validity
 from pytest_codeneedle.watchdog import WATCHED_KEY
@@ -44,12 +45,6 @@ _ENDING_SECONDS = 0.5
 _ATTEMPTS = 3
 _POLL_SECONDS = 0.01
 _PORT_TAKEN = re.compile(r"couldn't bind|address already in use|bind.*fail", re.IGNORECASE)
-#: llama-server reads arguments from these: with them /health and the requests of a cell would not be answered.
-NOT_INHERITED = {
-    *("LLAMA_ARG_API_KEY_FILE", "LLAMA_ARG_API_PREFIX"),
-    *("LLAMA_ARG_SSL_KEY_FILE", "LLAMA_ARG_SSL_CERT_FILE"),
-    *("LLAMA_ARG_HF_REPO", "LLAMA_ARG_HF_FILE", "LLAMA_ARG_MODEL_URL", "LLAMA_ARG_DOCKER_REPO"),  # go before -m
-}
 _LISTENING = "listening on"
 
 
@@ -269,7 +264,7 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
     port = free_port()
     argv = args.argv(port)
     log.parent.mkdir(parents=True, exist_ok=True)
-    environment = {key: value for key, value in os.environ.items() if key not in NOT_INHERITED}
+    environment = inherited(os.environ)
     environment.update(args.environment)
     environment["PYTHONUNBUFFERED"] = "1"
     traces = Traces.new(port)

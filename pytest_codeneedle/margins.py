@@ -16,6 +16,10 @@ log-probability minus that of the best other: top1 - top2. For the token that le
 probable of those listed that go on with the text (a text can be written with several), and the margin is negative.
 Where none of them does, the lowest log-probability listed stands for it: the margin is then an upper bound, `<-7.31`.
 
+**Told.** Not every token has to have told a probability: drafted ones tell none. Of an answer in which the others make
+up less than `LEAST_TOLD` of the expected text that it has (in bytes) nothing is said: those that tell are no sample of
+all, they are the ones that a draft did not foresee.
+
 **Place** is the byte of the expected text (primary lines, joined by line feeds) where the token begins. Two answers
 that have a token at one place have read the same text before it but for what one of them lost: they are compared there.
 """
@@ -32,10 +36,15 @@ from pytest_codeneedle.alignment import align
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from pytest_codeneedle.alignment import Alignment
     from pytest_codeneedle.token_probs import Other, Token
 
 #: A margin below which another token is a rival, in nats: the expected one is at most 2.7 times as probable.
 RIVAL_NATS = 1.0
+#: The share of the expected text whose tokens have to have told a probability.
+LEAST_TOLD = 0.9
+#: UTF-8: the bytes of a character but its first begin with the bits 10.
+_CONTINUES, _CONTINUATION = 0b11000000, 0b10000000
 _TWO_DIGITS = 10.0
 _BOUND = "<"
 
@@ -58,17 +67,40 @@ def margin_facts(
 ) -> dict[str, Any]:
     """Flat and plain, for a row: `margins` as `written`, and over them the mean, the 1st percentile, the share below 1.
 
-    `after` is what followed `text` and is not scored. All is None where the server told of no token.
+    `after` is what followed `text` and is not scored. `margins_told` is the share of the expected text, 0 to 1, whose
+    tokens told a probability. All else is None where it is below `LEAST_TOLD`, and all where no token told one.
     """
-    found = margins(primary, bonus, text, after, tokens)
+    aligned = align(primary, bonus, text, after)
+    told = told_share(aligned, tokens) if tokens else None
+    enough = told is not None and told >= LEAST_TOLD
+    found = _margins(aligned, tokens) if enough else []
     values = [one.margin for one in found]
     return {
-        "margins": written(found) if tokens else None,
+        "margins": written(found) if enough else None,
+        "margins_told": None if told is None else _rounded(told),
         "margin_mean": _rounded(statistics.fmean(values)) if values else None,
         "margin_p1": _rounded(percentile(values)) if values else None,
         "margin_under_1": _rounded(under(values)) if values else None,
         "expected_logprob_mean": _rounded(statistics.fmean(one.logprob for one in found)) if values else None,
     }
+
+
+def told_share(aligned: Alignment, tokens: Sequence[Token]) -> float:
+    """The share, by bytes, of the expected text in the answer whose tokens told a probability; 1 where it has none.
+
+    Of a character in several tokens llama.cpp tells of the last one only, which stands for all of them.
+    """
+    expected = {at for at, place in enumerate(aligned.places) if 0 <= place < len(aligned.text) - 1}
+    spans = ((_character(aligned.raw, token.start), token.end) for token in tokens if token.others)
+    telling = {at for begin, end in spans for at in range(begin, end)}
+    return len(expected & telling) / len(expected) if expected else 1.0
+
+
+def _character(raw: bytes, at: int) -> int:
+    """Where the character begins that the byte at `at` is part of."""
+    while 0 < at < len(raw) and raw[at] & _CONTINUES == _CONTINUATION:
+        at -= 1
+    return at
 
 
 def percentile(values: Sequence[float]) -> float:
@@ -109,7 +141,10 @@ def margins(
     primary: Sequence[str], bonus: Sequence[str], text: str, after: str, tokens: Sequence[Token]
 ) -> list[Margin]:
     """The tokens that count, by their places; `tokens` are those of `text + after`."""
-    aligned = align(primary, bonus, text, after)
+    return _margins(align(primary, bonus, text, after), tokens)
+
+
+def _margins(aligned: Alignment, tokens: Sequence[Token]) -> list[Margin]:
     left = aligned.departing(tokens)
     found: dict[int, Margin] = {}
     for token in tokens:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from dataclasses import dataclass, replace
@@ -20,9 +21,11 @@ from pytest_codeneedle.profiles import known_profiles
 from pytest_codeneedle.program import ServerProgram, find_program
 from pytest_codeneedle.prompts import Question, Task, askable, questions
 from pytest_codeneedle.quick import stages
+from pytest_codeneedle.redaction import redacted
 from pytest_codeneedle.rotation import refuse_two
 from pytest_codeneedle.served import open_endpoint, refuse_trim
 from pytest_codeneedle.shown_diff import hidden_kinds
+from pytest_codeneedle.speculation import asking, is_speculative_variable
 from pytest_codeneedle.thinking import suffix
 
 if TYPE_CHECKING:
@@ -94,6 +97,22 @@ class Plan:
     corpora: dict[str, CorpusPlan]
     cells: tuple[Cell, ...]
     whole: Mapping[str, str]
+
+    @property
+    def speculation(self) -> tuple[str, ...]:
+        """What asks for speculation and where, of which no server of the session hears: `--spec-default (--kv-server)`.
+
+        An endpoint runs already, and has it or not.
+        """
+        if self.endpoint is not None:
+            return ()
+        set_there = asking(f"{name}={value}" for name, value in os.environ.items() if is_speculative_variable(name))
+        doors = {
+            "--kv-server": self.program.speculation,
+            "server arguments": self.settings.speculation,
+            "environment": set_there,
+        }
+        return tuple(f"{redacted(' '.join(found))} ({door})" for door, found in doors.items() if found)
 
     @property
     def items(self) -> list[Ask]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.about import about_corpus, about_session, gone_on, identified, settled
+from pytest_codeneedle.composing import compose
 from pytest_codeneedle.errors import CellError, ConfigurationError, CorpusError
 from pytest_codeneedle.kv_size import CONTEXT_STEP, read_kv_size
 from pytest_codeneedle.kvtypes import KVPair
@@ -20,6 +21,7 @@ from pytest_codeneedle.plan import plan_corpus
 from pytest_codeneedle.prepared import (
     BUDGET_EXTRA,
     BUDGET_FACTOR,
+    CONTROL_TEXT,
     FULL_ANSWER_TOKENS,
     THINKING_TOKENS,
     Prepared,
@@ -56,7 +58,8 @@ def prepare(plan: Plan, workers: int) -> tuple[Plan, dict[str, Prepared], dict[s
     sha256 = None if model is None else file_sha256(model, cache)
     given_n_ctx = plan.settings.n_ctx or plan.program.n_ctx
     early = {name: identity_of(plan, name, sha256, given_n_ctx) for name in plan.corpora}
-    unknown = [*(["n_ctx"] if given_n_ctx is None else []), *(["model_sha256"] if model is None else [])]
+    unknown = [CONTROL_TEXT, *(["n_ctx"] if given_n_ctx is None else [])]
+    unknown += ["model_sha256"] if model is None else []
     targets = open_targets(plan, moment, early, but=unknown)
     stored = {name: target.stored_as(early[name], but=unknown) for name, target in targets.items()}
     try:
@@ -74,7 +77,8 @@ def prepare(plan: Plan, workers: int) -> tuple[Plan, dict[str, Prepared], dict[s
 
 def _says_all(plan: Plan, name: str, about: Mapping[str, Any]) -> bool:
     """Whether the record of a run says what a server would have to count."""
-    if not about or about.get("problem") or not about.get("n_ctx") or not about.get("thinking_settled"):
+    known = about.get("n_ctx") and about.get("thinking_settled") and CONTROL_TEXT in about
+    if not known or about.get("problem"):
         return False
     return {question.function.name for question in _cut(plan, name, about).asked} <= set(about["budgets"] or ())
 
@@ -161,7 +165,8 @@ class _Settling:
                 **counts[name],
                 device=_devices(plan),
             )
-            identity = identity_of(plan, name, sha256, one.n_ctx or plan.settings.n_ctx or plan.program.n_ctx)
+            n_ctx = one.n_ctx or plan.settings.n_ctx or plan.program.n_ctx
+            identity = one.completed(identity_of(plan, name, sha256, n_ctx))
             ready[name] = replace(one, identity=dict(identity.parts))
             about = {**facts, **about_corpus(plan, name), **server_facts[name], **settled(plan, name, one, sha256)}
             target.folder.write_about(gone_on(target.stored, {**about, **identified(identity)}))
@@ -254,9 +259,9 @@ def _counted(
 ) -> dict[str, Any]:
     """The token counts, and the context: that of the run's answers so far (`least_n_ctx`) where it is enough."""
     count, settings = server.client.count_tokens, plan.settings
-    longest = max(corpus.asked, key=lambda question: len(question.message))
-    rendered = thinking.finish(server.client.render(longest.message, thinking.template_kwargs))
-    prompt = count(rendered, special=True) + _LONGEST_SLACK
+    composer, control = compose(server, thinking, corpus.asked, settings.lines)
+    longest = max((question.message for question in corpus.asked), key=len)
+    prompt = composer.count(composer.prompt(longest)) + _LONGEST_SLACK
     expected = {
         question.function.name: count("\n".join(question.function.primary(settings.lines)) + "\n")
         for question in corpus.asked
@@ -274,6 +279,7 @@ def _counted(
         "prompt_tokens": prompt,
         "budgets": budgets,
         "expected": expected,
+        "control": asdict(control),
     }
 
 

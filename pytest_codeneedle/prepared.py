@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.control_text import ControlText
 from pytest_codeneedle.identity import Identity
 from pytest_codeneedle.kv_size import KVSize
 from pytest_codeneedle.store import RunFolder
@@ -14,6 +15,8 @@ from pytest_codeneedle.thinking import Thinking
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+#: In run.json, and among the parts of an identity: what is called like control tokens.
+CONTROL_TEXT = "control_text"
 #: An answer may have a preamble, a fence and other line ends; one that needs twice the tokens is wrong.
 BUDGET_FACTOR, BUDGET_EXTRA = 2, 128
 #: What the origin's harness let an answer run to.
@@ -32,8 +35,9 @@ class Prepared:
     `model` is None where the server fetches it. `identity` holds the parts that every answer depends on, `think`
     what was settled about thinking, as the fields of a `Thinking`.
     `k_per_token`, `v_per_token` and `kv_sliding` are a `KVSize`; zero where the log of the counting server did not
-    show it. `device` is the GPU that a server sees (several with commas, None for all), `servers_on_device` how many
-    of this session's servers share it at most, `host` another host that they run on; `folder` is a temporary one there.
+    show it. `control` has the fields of a `ControlText`. `device` is the GPU that a server sees (several with commas,
+    None for all), `servers_on_device` how many of this session's servers share it at most, `host` another host that
+    they run on; `folder` is a temporary one there.
     """
 
     folder: str
@@ -48,6 +52,7 @@ class Prepared:
     prompt_tokens: int = 0
     budgets: dict[str, int] | None = None
     expected: dict[str, int] | None = None
+    control: Mapping[str, Any] = field(default_factory=dict)
     k_per_token: float = 0.0
     v_per_token: float = 0.0
     kv_sliding: bool = False
@@ -70,6 +75,16 @@ class Prepared:
     def thinking(self) -> Thinking:
         """What is done about thinking."""
         return Thinking(**self.think)
+
+    @property
+    def control_text(self) -> ControlText:
+        """What of the text is called like control tokens, and how it goes out."""
+        return ControlText(**self.control)
+
+    def completed(self, identity: Identity) -> Identity:
+        """The identity with what only a tokenizer told; no part of one whose text has nothing to tell."""
+        sent = {CONTROL_TEXT: "as text"} if self.control_text.as_tokens else {}
+        return Identity({**identity.parts, **sent})
 
     @property
     def key(self) -> str:
@@ -99,4 +114,5 @@ def stored_counts(about: Mapping[str, Any]) -> dict[str, Any]:
         "prompt_tokens": about["tokens"]["longest_prompt"],
         "budgets": about["budgets"],
         "expected": about["expected_tokens"],
+        "control": about.get(CONTROL_TEXT) or {},
     }

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.errors import ServerNotFoundError
+from pytest_codeneedle.server_flags import inherited
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -109,7 +110,7 @@ def _ask(command: Sequence[str], flag: str, environment: Sequence[tuple[str, str
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        env={**os.environ, **dict(environment)},
+        env={**inherited(os.environ), **dict(environment)},
         start_new_session=True,  # what a script starts is in its group, and ends with it
     ) as process:
         try:

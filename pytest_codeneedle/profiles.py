@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.errors import ConfigurationError, ModelError
+from pytest_codeneedle.given_args import parse_server_args
 from pytest_codeneedle.machine import expanded
-from pytest_codeneedle.program import parse_server_args
 from pytest_codeneedle.regular_files import MOST_TABLE_BYTES, read_text
 from pytest_codeneedle.tables import Table
 from pytest_codeneedle.thinking import THINK, Think

@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING
 from pytest_codeneedle import embedded
 from pytest_codeneedle.command import UserCommand, looks_like_command, parse_command
 from pytest_codeneedle.devices import pins
-from pytest_codeneedle.errors import ConfigurationError, ServerNotFoundError
+from pytest_codeneedle.errors import ServerNotFoundError
+from pytest_codeneedle.given_args import without_threads
 from pytest_codeneedle.machine import expanded
-from pytest_codeneedle.pasted import argument_words, refuse_elsewhere
+from pytest_codeneedle.pasted import refuse_elsewhere
 from pytest_codeneedle.probe import Known, ask_help, ask_version, known_arguments, knows
 from pytest_codeneedle.redaction import redacted_words
 from pytest_codeneedle.rotation import environment as rotated
+from pytest_codeneedle.speculation import without_speculation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,44 +34,6 @@ if TYPE_CHECKING:
 
 EMBEDDED = "embedded"
 HOST = "127.0.0.1"
-#: Set by the grid: an argument of the user's that changed one of these would make the cells lie.
-_RESERVED = {
-    "-m": "--kv-model",
-    "--model": "--kv-model",
-    "-ctk": "--ctk",
-    "--cache-type-k": "--ctk",
-    "-ctv": "--ctv",
-    "--cache-type-v": "--ctv",
-    "-c": "--kv-n-ctx",
-    "--ctx-size": "--kv-n-ctx",
-    "-np": "nothing: one slot keeps the prompt cache",
-    "--parallel": "nothing: one slot keeps the prompt cache",
-    "-fa": "nothing: a quantized V cache needs flash attention",
-    "--flash-attn": "nothing: a quantized V cache needs flash attention",
-    "-hf": "--kv-model",
-    "--hf-repo": "--kv-model",
-    "-mu": "--kv-model",
-    "--model-url": "--kv-model",
-    "--models-preset": "--kv-model: one model is asked",
-    "--models-dir": "--kv-model: one model is asked",
-    "--no-cache-prompt": "nothing: the prompt cache holds the corpus",
-    "--api-key": "nothing: servers listen on 127.0.0.1 only",
-    "--api-key-file": "nothing: servers listen on 127.0.0.1 only",
-    "--api-prefix": "nothing: servers listen on 127.0.0.1 only",
-    "--ssl-key-file": "nothing: servers listen on 127.0.0.1 only",
-    "--ssl-cert-file": "nothing: servers listen on 127.0.0.1 only",
-    "--host": "nothing: servers listen on 127.0.0.1 only",
-    "--port": "nothing: a free port is taken",
-    "-lv": "nothing: the validity of a cell is read from the log",
-    "--verbosity": "nothing: the validity of a cell is read from the log",
-    "--log-verbosity": "nothing: the validity of a cell is read from the log",
-    "--log-file": "nothing: the log goes into the run folder",
-    "--log-disable": "nothing: the validity of a cell is read from the log",
-}
-#: What can be said in the environment instead.
-_SECRET = {"-hft": "HF_TOKEN", "--hf-token": "HF_TOKEN"}
-#: Arguments that decide how fast a server is and nothing else, each with a value.
-_THREADS = frozenset(("-t", "--threads", "-tb", "--threads-batch"))
 _ADDRESS = re.compile(r"[\w.-]+:\d+(/|$)|localhost\b")
 _FIT_LEFT_ON = "--fit may choose other layers for the GPU in each cell; -ngl N would pin them"
 
@@ -82,7 +46,8 @@ class ServerProgram:
     and `left_out` those that it does not know (see `Known`); `release` is its version where that is known without
     asking. The rest is of a user's command, as `UserCommand` has it: `arguments` for every server, its model, its
     context in tokens, `router` where it is one (`--models-preset FILE`); `own_threads` where it says how many, `given`,
-    its text, and `advice` on it. `may_wrap`: the process that is started may not be the server itself.
+    its text, and `advice` on it; `speculation` is what asked for that and is not in it any more. `may_wrap`: the
+    process that is started may not be the server itself.
     """
 
     command: tuple[str, ...]
@@ -91,6 +56,7 @@ class ServerProgram:
     arguments: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     changes: tuple[str, ...] = ()
+    speculation: tuple[str, ...] = ()
     model: str | None = None
     remote_model: str | None = None
     router: tuple[str, str] | None = None
@@ -143,7 +109,12 @@ class ServerArgs:
     @property
     def added(self) -> str:
         """The arguments at the end as one text, without secrets and threads: a fixture may have added some."""
-        return shlex.join(redacted_words(without_threads(self.extra)))
+        return shlex.join(redacted_words(without_threads(without_speculation(self.extra)[0])))
+
+    @property
+    def speculation(self) -> tuple[str, ...]:
+        """What of the arguments at the end asks for speculation, and is not given to the server."""
+        return without_speculation(self.extra)[1]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -165,44 +136,12 @@ class ServerArgs:
             *self.program.log_level,
             *threads,
             *self.program.optional,
-            *self.extra,
+            *without_speculation(self.extra)[0],
         ]
 
 
 def _names_threads(words: Sequence[str]) -> bool:
     return any(word.partition("=")[0] in ("-t", "--threads") for word in words)
-
-
-def without_threads(words: Sequence[str]) -> list[str]:
-    """The words without those that decide how fast a server is, and nothing else."""
-    kept = []
-    rest = iter(words)
-    for word in rest:
-        if word in _THREADS:
-            next(rest, None)
-        elif word.partition("=")[0] not in _THREADS:
-            kept.append(word)
-    return kept
-
-
-def parse_server_args(text: str, *, options: bool = True) -> tuple[str, ...]:
-    """`--kv-server-args` as words; ConfigurationError for one that the grid sets itself.
-
-    `options` says that the caller has the options that stand for those, and is to name them.
-    """
-    words = tuple(argument_words(text, "server arguments"))
-    for word in words:
-        name = word.split("=", 1)[0]
-        if name in _SECRET:
-            msg = (
-                f"server argument {name}: others can read a server's arguments; set {_SECRET[name]} in the environment"
-            )
-            raise ConfigurationError(msg)
-        if name in _RESERVED:
-            reason = f"is set by the grid; use {_RESERVED[name]}" if options else "is set for each cell; leave it out"
-            msg = f"server argument {name} {reason}"
-            raise ConfigurationError(msg)
-    return words
 
 
 def find_program(setting: str | None) -> ServerProgram:
@@ -289,6 +228,7 @@ def _commanded(user: UserCommand) -> ServerProgram:
         arguments=tuple(map(_at_home, user.arguments)),
         environment=user.environment,
         changes=user.changes,
+        speculation=user.speculation,
         advice=(_FIT_LEFT_ON,) if user.fitted and knows(said, "--fit") else (),
         model=user.model,
         remote_model=user.remote_model,

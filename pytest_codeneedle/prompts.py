@@ -13,13 +13,14 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_codeneedle.functions import Function
 
+_Sent = TypeVar("_Sent", str, tuple[int, ...])
 Wording = Literal["quoted", "codeneedle"]
 WORDINGS: tuple[Wording, ...] = ("quoted", "codeneedle")
 
@@ -112,8 +113,20 @@ def questions(text: str, functions: Sequence[Function], task: Task) -> Questions
     )
 
 
-def shared_prefix(prompts: Iterable[str]) -> str:
-    """What all prompts begin with: the part that a cell reads once."""
+def around(rendered: str, message: str) -> tuple[str, str, str] | None:
+    """A rendered prompt as what stands before the message, the message, and what stands behind it.
+
+    None where the message does not stand in it whole and unchanged; white space around it may be gone.
+    """
+    for whole in (message, message.strip()):
+        before, found, behind = rendered.partition(whole)
+        if found:
+            return before, found, behind
+    return None
+
+
+def shared_prefix(prompts: Iterable[_Sent]) -> _Sent:
+    """What all prompts, texts or tokens, begin with: the part that a cell reads once."""
     every = tuple(prompts)
     first, last = min(every), max(every)
     return first[: next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))]

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.errors import RunFolderError
+from pytest_codeneedle.given_args import without_threads
 from pytest_codeneedle.identity import Identity
 from pytest_codeneedle.kept import ANSWERS_KEPT
-from pytest_codeneedle.launch import NOT_INHERITED
 from pytest_codeneedle.lock import FolderLock
-from pytest_codeneedle.program import without_threads
 from pytest_codeneedle.prompts import Task, task_sha256
 from pytest_codeneedle.redaction import redacted, redacted_value, redacted_words
 from pytest_codeneedle.rotation import said_by
 from pytest_codeneedle.run_checks import checked_about, checked_rows
+from pytest_codeneedle.server_flags import inherited
 from pytest_codeneedle.sessions import session_of, with_sessions
 from pytest_codeneedle.store import RUNS, RunFolder, unused
 from pytest_codeneedle.thinking import suffix
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from pytest_codeneedle.settings import Settings
 
 _READ_BY_LLAMA = ("LLAMA_ARG_", "GGML_")
-#: They decide how fast a server is, or are kept from it.
-_NO_DIFFERENCE = frozenset(("LLAMA_ARG_THREADS", "LLAMA_ARG_THREADS_HTTP", "GGML_VK_VISIBLE_DEVICES", *NOT_INHERITED))
+#: They decide how fast a server is.
+_NO_DIFFERENCE = frozenset(("LLAMA_ARG_THREADS", "LLAMA_ARG_THREADS_HTTP", "GGML_VK_VISIBLE_DEVICES"))
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,8 @@ def identity_of(plan: Plan, name: str, model_sha256: str | None, n_ctx: int | No
 
 def _environment(environment: Mapping[str, str]) -> list[str]:
     """What llama.cpp reads from its environment: arguments that nobody gave on a command line. Without secrets."""
-    names = sorted(name for name in environment if name.startswith(_READ_BY_LLAMA) and name not in _NO_DIFFERENCE)
+    read = inherited(environment)
+    names = sorted(name for name in read if name.startswith(_READ_BY_LLAMA) and name not in _NO_DIFFERENCE)
     return redacted_words([f"{name}={environment[name]}" for name in names])
 
 

@@ -19,10 +19,17 @@ if TYPE_CHECKING:
     from pytest_codeneedle.together import Mixed
     from pytest_codeneedle.verdict import CellVerdict, Recommendation, Verdict
 
+#: Of cells that differ in no line.
+SATURATED = "saturated: margins decide"
 #: So many cells are named.
 _NAMED = 3
 #: What a cache takes unless it is quantized.
 _USUAL = KVPair("f16", "f16")
+
+
+def undecided(sentence: str) -> str:
+    """The same of a grid that has no margins, so that they decide nothing."""
+    return sentence.replace(SATURATED, SATURATED.partition(":")[0])
 
 
 def sentences(verdict: Verdict, frame: Frame, speeds: Mapping[KVPair, float | None]) -> list[str]:
@@ -143,7 +150,7 @@ def _cost(verdict: Verdict) -> str:
 def _lines(found: Contrast) -> str:
     """`-0.06 lines (95 % -0.30 to +0.12, p = 0.500)`."""
     if found.tied:
-        return "no line differs (saturated: margins decide)"
+        return f"no line differs ({SATURATED})"
     told = ", ".join(part for part in (span(found.interval), p_is(found.p)) if part)
     return f"{signed(found.mean)} lines ({told})"
 
@@ -197,7 +204,7 @@ def _unanswered(cell: CellVerdict, verdict: Verdict) -> str:
 def _mixed(mixed: Mixed, verdict: Verdict) -> str:
     """Whether mixed pairs buy anything over the matched low pair."""
     over = f"mean of {counted(len(mixed.pairs), 'mixed pair')}"
-    told = f"{_lines(mixed.contrast).replace(' (saturated: margins decide)', '')}, {over}"
+    told = f"{_lines(mixed.contrast).replace(f' ({SATURATED})', '')}, {over}"
     answer = _buys(mixed.contrast, verdict)
     if mixed.lost is not None:
         counted_as_lost = _buys(mixed.lost, verdict)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.about import about_corpus, about_session, about_thinking, gone_on, identified
+from pytest_codeneedle.control_text import ControlText, guessed
 from pytest_codeneedle.prepared import BUDGET_EXTRA, FULL_ANSWER_TOKENS, THINKING_TOKENS, Prepared
 from pytest_codeneedle.recall import Judge, Recall
 from pytest_codeneedle.resume import Target, identity_of, open_targets, release
@@ -49,11 +51,19 @@ def prepare_served(plan: Plan) -> tuple[dict[str, Prepared], dict[str, Target]]:
                 identity=dict(identities[name].parts),
                 think=thinking.asdict(),
                 budgets=budgets,
+                control=asdict(control_text(plan, name)),
             )
     except BaseException:
         release(targets)
         raise
     return ready, targets
+
+
+def control_text(plan: Plan, name: str) -> ControlText:
+    """What of a corpus an endpoint's model may take for its control tokens."""
+    chosen = plan.corpora[name]
+    asked = {q.function.name: "\n".join(q.function.primary(plan.settings.lines)) for q in chosen.asked}
+    return guessed(chosen.corpus.text, asked)
 
 
 def _identity(plan: Plan, name: str) -> Identity:

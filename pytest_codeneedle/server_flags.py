@@ -7,6 +7,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_codeneedle.speculation import is_speculative, is_speculative_variable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 #: What llama.cpp takes for yes and for no where a word says it.
 ON = ("on", "enabled", "true", "1")
@@ -19,6 +25,7 @@ _PORT = "a free port is taken"
 _LOCAL = "servers listen on 127.0.0.1 only"
 _LOG = "the validity of a cell is read from the log"
 _ONE_MODEL = "one model is asked"
+_ANY_TEXT = "an answer may be any text"
 _PROMPT = "the prompt cache holds the corpus"
 
 
@@ -27,7 +34,8 @@ class Flag:
     """One argument of llama-server, by all its spellings and its environment variable.
 
     `reason` says why it is not passed on as it is; an empty one: it is. `same` are the values that come to what the
-    grid sets. `value` is whether a word follows; None for -fa, which has one in newer builds only.
+    grid sets. `value` is whether a word follows; None for -fa, which has one in newer builds only. `speculative`: it is
+    of `speculation`'s family, and as many words follow as there are up to the next flag.
     """
 
     names: tuple[str, ...]
@@ -36,6 +44,7 @@ class Flag:
     same: tuple[str, ...] = ()
     value: bool | None = True
     secret: bool = False
+    speculative: bool = False
 
     @property
     def name(self) -> str:
@@ -67,6 +76,13 @@ FLAGS = (
     Flag(("--no-cache-prompt",), "LLAMA_ARG_NO_CACHE_PROMPT", _PROMPT, value=False),
     # Older servers cut answers off at this length, whatever a request says.
     Flag(("-n", "--predict", "--n-predict"), "LLAMA_ARG_N_PREDICT", "set per question", ("-1",)),
+    # Newer ones hold every answer to these, and a request cannot say that it wants none.
+    Flag(("--grammar",), "", _ANY_TEXT),
+    Flag(("--grammar-file",), "", _ANY_TEXT),
+    Flag(("-j", "--json-schema"), "", _ANY_TEXT),
+    Flag(("-jf", "--json-schema-file"), "", _ANY_TEXT),
+    Flag(("-r", "--reverse-prompt"), "", "what ends an answer early is its profile's stop"),
+    Flag(("--sleep-idle-seconds",), "", "a server that slept has forgotten the corpus", ("-1",)),
     # A router starts servers of its own, whose models are in files that only it reads.
     Flag(("--models-preset",), "LLAMA_ARG_MODELS_PRESET", _ONE_MODEL),
     Flag(("--models-dir",), "LLAMA_ARG_MODELS_DIR", _ONE_MODEL),
@@ -97,12 +113,26 @@ _BY_VARIABLE = {flag.variable: flag for flag in FLAGS if flag.variable}
 
 def flag_of(word: str) -> Flag | None:
     """The flag that this word is. In long names `_` counts as `-`, as llama.cpp has it."""
-    return _BY_NAME.get(word.replace("_", "-") if word.startswith("--") else word)
+    known = _BY_NAME.get(word.replace("_", "-") if word.startswith("--") else word)
+    return known or (_speculative(word) if is_speculative(word) else None)
 
 
 def flag_of_variable(name: str) -> Flag | None:
     """The flag that llama-server reads from this environment variable too."""
-    return _BY_VARIABLE.get(name)
+    return _BY_VARIABLE.get(name) or (_speculative(name) if is_speculative_variable(name) else None)
+
+
+def inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    """What servers get of this environment: without llama-server's variables for what the grid sets, or leaves out."""
+    return {name: value for name, value in environment.items() if not _set_by_grid(flag_of_variable(name))}
+
+
+def _set_by_grid(flag: Flag | None) -> bool:
+    return flag is not None and not flag.secret and (bool(flag.reason) or flag.name in (*REMOTE, "-hff"))
+
+
+def _speculative(name: str) -> Flag:
+    return Flag((name,), reason="speculation is off", value=None, speculative=True)
 
 
 def preset_model(word: str) -> str | None:

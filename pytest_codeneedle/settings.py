@@ -15,12 +15,13 @@ from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.floored import DEFAULT_MINIMUM, parse_share
 from pytest_codeneedle.forecast import Speed, parse_speed
 from pytest_codeneedle.frame import DEFAULT_DELTA
+from pytest_codeneedle.given_args import parse_server_args
 from pytest_codeneedle.machine import expanded
 from pytest_codeneedle.options import DEFAULT_CORPUS, MODEL_VARIABLE, option_value
 from pytest_codeneedle.options import option_text as _text
 from pytest_codeneedle.profiles import Profile, find_profile
-from pytest_codeneedle.program import parse_server_args
 from pytest_codeneedle.prompts import WORDINGS
+from pytest_codeneedle.speculation import without_speculation
 from pytest_codeneedle.thinking import THINK
 
 if TYPE_CHECKING:
@@ -43,9 +44,10 @@ class Settings:
 
     `pairs` are in grid order, those of the `shard` or of a `quick` run alone. None stands for "as the corpus, the model
     or the machine has it". `model` is a path or a control model's name as the user or a profile gave it, `model_name`
-    how the profile calls it. `endpoint` is the URL where `server` is one, without secrets. `stop`, `max_tokens` and
-    `request` come from the profile. Each cell is asked `repeat` times with each of `rotations`; with `calibrate` the
-    reference is asked before all else, and last; it has to recall `calibrate_min` of its lines, a share from 0 to 1.
+    how the profile calls it. `endpoint` is the URL where `server` is one, without secrets. `speculation` was asked for
+    in `server_args`, which are without it. `stop`, `max_tokens` and `request` come from the profile. Each cell is asked
+    `repeat` times with each of `rotations`; with `calibrate` the reference is asked before all else, and last; it has
+    to recall `calibrate_min` of its lines, a share from 0 to 1.
     """
 
     corpora: tuple[str, ...]
@@ -56,6 +58,7 @@ class Settings:
     api_key_env: str | None
     api_key_file: Path | None
     server_args: tuple[str, ...]
+    speculation: tuple[str, ...]
     pairs: tuple[KVPair, ...]
     reference: KVPair
     quick: bool
@@ -105,6 +108,8 @@ def read_settings(config: pytest.Config) -> Settings:
     # A default model of the project's or the machine's is a file: an endpoint has its own.
     given = _model(config) if endpoint is None else config.getoption("kv_model", default=None)
     profile = find_profile(given, start, (rootdir, config.rootpath, start)) if given else None
+    given_args = parse_server_args(_text(config, "kv_server_args") or "")
+    server_args, speculation = without_speculation((*(profile.server_args if profile else ()), *given_args))
     return Settings(
         corpora=tuple(dict.fromkeys(option_value(config, "corpus") or [DEFAULT_CORPUS])),
         model=given if profile is None else str(profile.path) if profile.path else None,
@@ -113,10 +118,8 @@ def read_settings(config: pytest.Config) -> Settings:
         endpoint=endpoint,
         api_key_env=_text(config, "kv_api_key_env"),
         api_key_file=start / expanded(key_file) if key_file else None,
-        server_args=(
-            *(profile.server_args if profile else ()),
-            *parse_server_args(_text(config, "kv_server_args") or ""),
-        ),
+        server_args=server_args,
+        speculation=speculation,
         pairs=chosen.pairs,
         reference=chosen.reference,
         quick=chosen.quick,

@@ -79,6 +79,8 @@ def announce(plan: Plan, workers: int) -> list[str]:
         lines.append("kv-grid: the first start fetches the model where it is not there yet")
     told = [f"your command, changed: {change}" for change in plan.program.changes]
     told += [f"your command: {advice}" for advice in plan.program.advice]
+    if plan.speculation:
+        told.append(f"speculation is off, for no probability is told of drafted tokens: {', '.join(plan.speculation)}")
     missing = [name for name in plan.program.left_out if name not in UNIMPORTANT]
     if missing:
         told.append(f"this llama-server does not know {', '.join(missing)}: left out")
@@ -130,6 +132,8 @@ def settled(session: GridSession) -> list[str]:
     lines = [line for note in session.notes for line in wrapped(f"kv-grid: {note}")]
     for name, one in session.prepared.items():
         lines += _recorded(session, name)
+        if one.control_text.said:
+            lines += wrapped(f"kv-grid: {name}: {one.control_text.said}")
         if session.plan.endpoint is not None:
             lines += wrapped(f"kv-grid: thinking: {one.thinking.said}")
             continue

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_codeneedle.figures import counted, few, lines_of, p_is, p_value, signed, span, wrapped
 from pytest_codeneedle.grid import table
 from pytest_codeneedle.power import least_for_family
+from pytest_codeneedle.sentences import SATURATED, undecided
 from pytest_codeneedle.verdict import INCONCLUSIVE, NOT_WORSE, WORSE
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def verdict_lines(
     """
     lines: list[str] = []
     if verdict.reason is None and verdict.cells:
-        lines += [*_differences(verdict, grid), *_sides(verdict)]
+        lines += [*_differences(verdict, grid, margins=bool(beside)), *_sides(verdict)]
         lines += ["", *wrapped(again)] if (again := again_sentence(verdict)) else []
         lines += ["", *beside] if beside else []
         lines += ["", *_cells(verdict)] if verbose else []
@@ -42,14 +43,14 @@ def verdict_lines(
     return lines + [line for sentence in said for line in wrapped(sentence)]
 
 
-def _differences(verdict: Verdict, grid: Grid) -> list[str]:
+def _differences(verdict: Verdict, grid: Grid, *, margins: bool) -> list[str]:
     """Each cell minus the reference, with its mark; one line where no cell differs in any line."""
     judged = [cell for cell in verdict.cells if cell.verdict is not None]
     head = f"verdict against {verdict.reference} (delta {lines_of(verdict.delta)}, {_functions(judged)})"
     lacking = wrapped(missing_sentence(verdict))
     if judged and all(cell.saturated for cell in judged) and len({(cell.verdict, cell.reason) for cell in judged}) == 1:
         which = f"{judged[0].pair}" if len(judged) == 1 else f"all {len(judged)} cells"
-        why = judged[0].reason or "saturated: margins decide"
+        why = judged[0].reason or (SATURATED if margins else undecided(SATURATED))
         return [head, *wrapped(f"no line differs: {which} {judged[0].verdict} ({why})"), *lacking]
     figures = {cell.pair: _difference(cell) for cell in judged}
     shown = table(grid, lambda cell: "ref " if cell.pair == verdict.reference else figures.get(cell.pair, "- "))

@@ -13,7 +13,7 @@ from pytest_codeneedle.margin_grid import cell_margins
 from pytest_codeneedle.margin_verdict import judge_margins, margin_block_lines
 from pytest_codeneedle.missing import missing
 from pytest_codeneedle.pairing import paired, reference_rows
-from pytest_codeneedle.sentences import sentences
+from pytest_codeneedle.sentences import sentences, undecided
 from pytest_codeneedle.sessions import session_of
 from pytest_codeneedle.throughput import tokens_per_second
 from pytest_codeneedle.trend import Trend
@@ -84,12 +84,13 @@ def judged(rows: Rows, frame: Frame, view: View) -> Judged:
     shared = any(int(row.get("servers_on_device") or 1) > 1 for row in rows)
     speeds = {} if shared else tokens_per_second(rows, frame.pairs, view)
     said = [why_not] if why_not else sentences(verdict, frame, speeds)
+    margins = _margins(rows, frame, view)
     return Judged(
         view=view,
         verdict=verdict,
-        margins=_margins(rows, frame, view),
+        margins=margins,
         margins_by_pair=cell_margins(rows, frame.pairs, view),
-        said=(*drift_sentences(drifts, found, frame.reference), *said),
+        said=(*drift_sentences(drifts, found, frame.reference), *(said if margins else map(undecided, said))),
         floored=why_not is not None,
         drifts=drifts,
     )

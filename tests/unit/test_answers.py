@@ -165,6 +165,7 @@ def test_facts_of_an_answer_are_flat_and_without_its_text() -> None:
         "prompt_ms": 1.235,
         "predicted_ms": 7.89,
         "truncated": False,
+        "drafted": 0,
     } == answer.facts()
 
 

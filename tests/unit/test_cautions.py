@@ -54,6 +54,27 @@ def test_trouble_of_servers_is_named_by_cell() -> None:
     assert told == distrusted(found) == distrusted(found[::-1])
 
 
+def test_speculation_of_a_fixture_is_named() -> None:
+    """Once: what a command or the arguments ask for is known before, and said then."""
+    told = ["speculation is off, though a fixture asks for it: --spec-default"]
+    assert told == distrusted(rows(speculation_off="--spec-default"))
+
+
+def test_margins_that_are_left_out_say_why() -> None:
+    """With how little told a probability; an answer that told of none at all had nothing to leave out."""
+    assert [] == distrusted(rows(margins_told=0.9)) == distrusted(rows(margins_told=None))
+    told = "no margins of 2 answers, too little of the expected text told a probability (down to 2%; 90% are needed)"
+    assert [f"{told}: q4_0/q4_0"] == distrusted(rows(margins_told=0.02))
+
+
+def test_drafts_that_came_all_the_same() -> None:
+    """A server that a script starts may have them."""
+    assert [
+        "a second KV cache, as of a draft, is in the log and not counted: q4_0/q4_0 (f16/f16 2.00 MiB)",
+        "tokens were drafted, though nothing here asks for it; see how the server starts: q4_0/q4_0",
+    ] == distrusted(rows(other_caches="f16/f16 2.00 MiB", drafted=3))
+
+
 def test_errors_and_what_was_not_asked_are_counted() -> None:
     """Of several rows about one question the last counts, as in the grid."""
     found = [row("bf16/bf16", "f1", None), *rows()[:2], row("q4_0/q4_0", "f0", None)]

@@ -169,7 +169,7 @@ def test_done_without_a_stop_is_no_stop() -> None:
 
 
 def test_the_request_is_greedy_and_names_the_slot() -> None:
-    """Temperature 0, one slot with its prompt cache, the budget, a stream."""
+    """Temperature 0, one slot with its prompt cache, the budget, a stream; no argument of the server bends it."""
     sent: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -186,6 +186,13 @@ def test_the_request_is_greedy_and_names_the_slot() -> None:
         "seed": 0,
         "cache_prompt": True,
         "id_slot": 0,
+        "grammar": "",
+        "mirostat": 0,
+        "ignore_eos": False,
+        "logit_bias": [],
+        "n_cache_reuse": 0,
+        "backend_sampling": False,
+        "speculative.n_max": 0,
         "prompt": "the prompt",
         "n_predict": 123,
         "stream": True,

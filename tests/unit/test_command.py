@@ -34,8 +34,6 @@ foreign = st.sampled_from(
         ("-ot", r"blk\.(1|2)=CPU"),
         ("-b", "256"),
         ("--temp", "0.7"),
-        ("-md", "draft.gguf"),
-        ("-ctkd", "f16"),
     ]
 )
 kept = st.tuples(st.just("kept"), pieces(STAYING) | foreign)
@@ -258,7 +256,10 @@ def test_a_server_of_another_user_is_refused(start: str) -> None:
         ("-v -lv -1", (), tuple(f"{word}: the validity of a cell is read from the log" for word in ("-v", "-lv -1"))),
         ("-ngl 9 --fit on", ("-ngl", "9", "--fit", "on"), ("--fit on: off, for -ngl is given",)),
         ("--fit on", ("--fit", "on"), ()),
-        ("-ctkd q8_0 --log-colors on --slots", ("-ctkd", "q8_0", "--log-colors", "on", "--slots"), ()),
+        ("-ctkd q8_0 --log-colors on --slots", ("--log-colors", "on", "--slots"), ()),
+        ("--json-schema {}", (), ("--json-schema '{}': an answer may be any text",)),
+        ("-r stop", (), ("-r stop: what ends an answer early is its profile's stop",)),
+        ("--sleep-idle-seconds 60", (), ("--sleep-idle-seconds 60: a server that slept has forgotten the corpus",)),
     ],
 )
 def test_what_is_said(words: str, arguments: tuple[str, ...], changes: tuple[str, ...]) -> None:
@@ -266,6 +267,42 @@ def test_what_is_said(words: str, arguments: tuple[str, ...], changes: tuple[str
     command = parse_command(f"llama-server {words}")
 
     assert (arguments, changes) == (command.arguments, command.changes)
+
+
+def test_speculation_is_taken_out_of_a_command() -> None:
+    """Arguments with all their values, variables before it and behind `env`; the rest stays, in order."""
+    command = parse_command(
+        "LLAMA_ARG_SPEC_DRAFT_N_MAX=4 A=b env LLAMA_ARG_SPEC_TYPE=ngram-mod C=d llama-server -m m.gguf -md 'my d.gguf' "
+        "-ngl 9 --spec-replace a b --spec-new-thing -0.5 --jinja --spec-type draft-mtp --draft_max=3 --spec-default"
+    )
+
+    assert ("env", "C=d", "llama-server") == command.program
+    assert (("A", "b"),) == command.environment
+    assert ("-ngl", "9", "--jinja") == command.arguments
+    assert () == command.changes
+    assert (
+        "LLAMA_ARG_SPEC_DRAFT_N_MAX=4",
+        "LLAMA_ARG_SPEC_TYPE=ngram-mod",
+        "-md 'my d.gguf'",
+        "--spec-replace a b",
+        "--spec-new-thing -0.5",
+        "--spec-type draft-mtp",
+        "--draft_max=3",
+        "--spec-default",
+    ) == command.speculation
+    assert "--spec-type draft-mtp" in command.text
+
+
+@pytest.mark.parametrize("words", ["", "--spec-type none", "-ngl 9"])
+def test_no_speculation_is_nothing_to_say(words: str) -> None:
+    """Also where a command says that there is to be none."""
+    assert () == parse_command(f"llama-server {words}").speculation
+
+
+def test_a_model_that_brings_its_draft_is_refused() -> None:
+    """Its words cannot be taken apart; the model alone can be named."""
+    with pytest.raises(ConfigurationError, match=r"^--kv-server: --fim-qwen-7b-spec brings a draft .* -hf ggml-org/"):
+        parse_command("llama-server --fim-qwen-7b-spec")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_codeneedle.margins import Margin, margin_facts, margins, percentile, read, under, written
+from pytest_codeneedle.margins import LEAST_TOLD, Margin, margin_facts, margins, percentile, read, under, written
 from pytest_codeneedle.scoring import score
 from pytest_codeneedle.token_probs import Other, Token
 
@@ -142,6 +142,7 @@ def test_what_a_row_says() -> None:
     told = tokens("    a", " = 1", "\n    if a:\n", others={0: [("x", -1.25)], 2: [("x", -12.75)]})
     assert {
         "margins": "0:0.75 5:1.5 4:12.2",
+        "margins_told": 1.0,
         "margin_mean": 4.8333,
         "margin_p1": 0.765,
         "margin_under_1": 0.3333,
@@ -152,8 +153,30 @@ def test_what_a_row_says() -> None:
 def test_without_probabilities() -> None:
     """All is None where the server told of no token: an endpoint, an older build."""
     assert {None} == set(margin_facts(PRIMARY, (), TEXT, "", []).values())
-    facts = margin_facts(PRIMARY, (), TEXT, "", tokens(""))
-    assert ("", None) == (facts["margins"], facts["margin_mean"])
+    facts = margin_facts(PRIMARY, (), "", "", tokens(""))
+    assert ("0:<-1.5", 1.0) == (facts["margins"], facts["margins_told"])
+
+
+@pytest.mark.parametrize(("drafted", "told"), [(5, 0.9), (6, 0.88), (49, 0.02)])
+def test_where_too_few_tokens_told_a_probability(drafted: int, told: float) -> None:
+    """Drafted tokens tell none; the others are those that a draft did not foresee, and no sample of all."""
+    primary = ("x" * 50,)
+    facts = margin_facts(primary, (), primary[0], "", tokens(*"x" * 50)[drafted:])
+    enough = told >= LEAST_TOLD
+
+    assert told == facts["margins_told"]
+    assert [enough] * 3 == [facts[key] is not None for key in ("margins", "margin_mean", "margin_p1")]
+
+
+def test_a_character_in_several_tokens_is_told_by_its_last() -> None:
+    """As llama.cpp has it, drafted or not."""
+    primary = ("\u65e5\u672c\u8a9e = 1",)
+    raw = primary[0].encode()
+    last_bytes = [Token(at, at + 1, -0.5, (Other(b"?", -2.0),)) for at in (2, 5, 8)]
+    rest = Token(9, len(raw), -0.5, (Other(b"?", -2.0),))
+
+    assert 1.0 == margin_facts(primary, (), primary[0], "", [*last_bytes, rest])["margins_told"]
+    assert 0.7692 == margin_facts(primary, (), primary[0], "", [*last_bytes[1:], rest])["margins_told"]
 
 
 def test_tokens_that_were_listed_alone_have_no_margin() -> None:

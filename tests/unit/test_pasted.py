@@ -8,8 +8,8 @@ import pytest
 
 from pytest_codeneedle.command import parse_command
 from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.given_args import parse_server_args
 from pytest_codeneedle.pasted import argument_words, command_words, refuse_elsewhere
-from pytest_codeneedle.program import parse_server_args
 
 WORDS = ["llama-server", "-m", "m.gguf", "-c", "8192"]
 

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from pytest_codeneedle.errors import ConfigurationError, ServerNotFoundError
+from pytest_codeneedle.given_args import parse_server_args
 from pytest_codeneedle.kvtypes import KVPair
-from pytest_codeneedle.program import ServerArgs, ServerProgram, find_program, parse_server_args
+from pytest_codeneedle.program import ServerArgs, ServerProgram, find_program
 
 ALL = (
     "-ctk,  --cache-type-k TYPE\n-fa,   --flash-attn [on|off|auto]   set Flash Attention use\n-lv,   --verbosity, "
@@ -112,6 +113,16 @@ def test_a_users_fixture_adds_arguments_at_the_end() -> None:
     assert ("-b", "64") == args.extra
 
 
+def test_no_server_is_started_with_speculation() -> None:
+    """Whatever a fixture adds; answers asked with and without it are the same."""
+    args = ServerArgs(PROGRAM, None, KVPair("f16", "f16"), 512).with_extra("-b", "64")
+    more = args.with_extra("--spec-type", "draft-mtp", "-md", "x y")
+
+    assert args.argv(80) == more.argv(80)
+    assert args.added == more.added
+    assert ("--spec-type draft-mtp", "-md 'x y'") == more.speculation
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [("", ()), ("-ngl 99 -ub 256", ("-ngl", "99", "-ub", "256")), ("--alias 'a b'", ("--alias", "a b"))],
@@ -134,6 +145,8 @@ def test_server_arguments_are_read_as_a_shell_would(text: str, words: tuple[str,
         ("--ctx-size", "--kv-n-ctx"),
         ("-np", "nothing: one slot keeps the prompt cache"),
         ("--parallel", "nothing: one slot keeps the prompt cache"),
+        ("-jf", "nothing: an answer may be any text"),
+        ("--reverse-prompt", "nothing: what ends an answer early is its profile's stop"),
         ("--host", "nothing: servers listen on 127.0.0.1 only"),
         ("--port", "nothing: a free port is taken"),
         ("-lv", "nothing: the validity of a cell is read from the log"),
@@ -150,6 +163,12 @@ def test_what_the_grid_sets_is_not_the_users_to_set(name: str, instead: str, for
 
     with pytest.raises(ConfigurationError, match=rf"^{re.escape(reason)}$"):
         parse_server_args(form.format(name))
+
+
+def test_a_preset_is_no_argument() -> None:
+    """It would name another model than the one that is asked."""
+    with pytest.raises(ConfigurationError, match=r"^server argument --gpt-oss-20b-default names a model to download; "):
+        parse_server_args("--gpt-oss-20b-default")
 
 
 def test_an_open_quote_is_told() -> None:

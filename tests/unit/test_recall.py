@@ -51,8 +51,8 @@ def test_a_perfect_answer() -> None:
 
 def test_margins() -> None:
     """Of an answer that was told of; None where nothing was; a recorded one leaves them to its row."""
-    token = Token(0, 12, -0.5, (Other(b"?", -2.0),))
     text = "\n".join(BODY[:20])
+    token = Token(0, len(text), -0.5, (Other(b"?", -2.0),))
     assert ("0:1.5", 1.5) == tuple(
         judge().judge("one", answered(text, told=(token,)), "hit").facts()[key] for key in ("margins", "margin_mean")
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_codeneedle.program import without_threads
+from pytest_codeneedle.given_args import without_threads
 from pytest_codeneedle.resume import _environment
 
 

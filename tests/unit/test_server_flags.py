@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_codeneedle.embedded import parser
-from pytest_codeneedle.server_flags import FLAGS, REMOTE, Flag, flag_of, flag_of_variable, preset_model
+from pytest_codeneedle.server_flags import FLAGS, REMOTE, Flag, flag_of, flag_of_variable, inherited, preset_model
 
 
 def test_no_spelling_stands_for_two_flags() -> None:
@@ -26,9 +26,9 @@ def test_every_flag_is_found_by_all_its_spellings(flag: Flag) -> None:
     assert not flag.variable or flag is flag_of_variable(flag.variable)
 
 
-@pytest.mark.parametrize("word", ["-c_tk", "-Ctk", "ctk", "--ctk", "-ctkd", "--cache-type-k-draft", "--log-colors", ""])
+@pytest.mark.parametrize("word", ["-c_tk", "-Ctk", "ctk", "--ctk", "--log-colors", ""])
 def test_other_words_are_no_such_flag(word: str) -> None:
-    """The draft model's cache is the user's business, and short names are taken as they are."""
+    """Short names are taken as they are."""
     assert None is flag_of(word)
 
 
@@ -67,3 +67,14 @@ def test_models_to_fetch_are_named_by_flags_that_stay() -> None:
 def test_presets_name_a_model(word: str, model: str | None) -> None:
     """All but --spec-default, which is about drafting."""
     assert model == preset_model(word)
+
+
+def test_what_servers_inherit() -> None:
+    """What the grid sets or leaves out is not theirs to read from a shell's environment; the rest is."""
+    mine = {"PATH": "/bin", "HF_TOKEN": "t", "LLAMA_ARG_THREADS": "3", "LLAMA_ARG_N_GPU_LAYERS": "9", "GGML_X": "1"}
+    not_mine = (
+        *("LLAMA_ARG_HF_REPO", "LLAMA_ARG_HF_FILE", "LLAMA_ARG_SSL_KEY_FILE", "LLAMA_ARG_LOG_JSONL"),
+        *("LLAMA_ARG_N_PREDICT", "LLAMA_ARG_CACHE_TYPE_K", "LLAMA_ARG_SPEC_TYPE", "LLAMA_ARG_MODEL_DRAFT"),
+    )
+
+    assert mine == inherited({**mine, **dict.fromkeys(not_mine, "1")})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_codeneedle.errors import InvalidCellError
+from pytest_codeneedle.kv_size import read_kv_size
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.validity import Validity, read_validity
 
@@ -195,4 +198,62 @@ def test_facts_are_flat_and_plain() -> None:
         "attn_rot_v": None,
         "flash_attn": "enabled",
         "fallbacks": None,
+        "other_caches": None,
     } == read_validity(SIZE + FLASH, Q8).facts()
+
+
+#: Lines of a real server with a draft model: the cell's caches, then the draft's at llama.cpp's default type.
+TARGET = (
+    "0.00.017.964 I llama_context: constructing llama_context\n"
+    "0.00.018.639 I llama_kv_cache: size =    0.56 MiB (  2048 cells,   2 layers,  1/1 seqs), K (q4_0):    0.28 MiB, "
+    "V (q4_0):    0.28 MiB\nllama_kv_cache: n_rot_k = 64\n"
+)
+DRAFT = (
+    "0.00.020.959 I common_speculative_init_result: loading draft model 'M.gguf'\n"
+    "0.00.025.906 I llama_context: constructing llama_context\n"
+    "0.00.027.246 I llama_kv_cache: size =    2.00 MiB (  2048 cells,   2 layers,  1/1 seqs), K (f16):    1.00 MiB, "
+    "V (f16):    1.00 MiB\nllama_kv_cache: n_rot_k = 0\n"
+)
+Q4 = KVPair("q4_0", "q4_0")
+#: Before March 2025 contexts began otherwise.
+OLDER = (
+    "llama_new_context_with_model: n_ctx         = 512\nllama_new_context_with_model: KV self size  =    2.00 MiB, "
+    "K (q4_0):    1.00 MiB, V (q4_0):    1.00 MiB\nllama_new_context_with_model: graph nodes  = 846\n"
+)
+
+
+@pytest.mark.parametrize("more", ["", DRAFT, DRAFT + DRAFT, TARGET])
+def test_a_second_context_is_none_of_the_cells(more: str) -> None:
+    """A draft's cache has types of its own, and its size and rotation are not the cell's; nor is a model's reloaded."""
+    alone, found = read_validity(TARGET, Q4), read_validity(TARGET + more, Q4)
+
+    assert (0.56, 2, 64) == (found.kv_mib, found.kv_layers, found.attn_rot_k)
+    assert alone == replace(found, other_caches=())
+    assert more.count("llama_kv_cache: size") == len(found.other_caches)
+    assert read_kv_size(TARGET) == read_kv_size(TARGET + more)
+
+
+def test_a_second_context_verifies_nothing() -> None:
+    """The model's own cache has to have the types."""
+    with pytest.raises(InvalidCellError, match=r"asked for KV cache types f16/f16 and its log shows q4_0/q4_0$"):
+        read_validity(TARGET + DRAFT, KVPair("f16", "f16"))
+    assert "f16/f16 2.00 MiB" == read_validity(TARGET + DRAFT, Q4).facts()["other_caches"]
+
+
+def test_an_indexer_has_a_type_of_its_own() -> None:
+    """Of sparse attention: its cache is part of the model's memory, and its type is not the cell's to choose."""
+    announced = "llama_kv_cache_dsa: creating main KV cache, size = 9 cells\n"
+    main = TARGET.replace("0.00.018", f"{announced}0.00.018")
+    indexer = DRAFT.splitlines(keepends=True)[2]
+    log = f"{main}llama_kv_cache_dsa: creating DSV4 lightning-indexer KV cache, size = 9\n{indexer}"
+
+    assert (2.56, ()) == (read_validity(log, Q4).kv_mib, read_validity(log, Q4).other_caches)
+    with pytest.raises(InvalidCellError, match="its log shows f16/f16, q4_0/q4_0"):
+        read_validity(log.replace("lightning-indexer", "raw"), Q4)
+
+
+def test_older_contexts_are_told_apart_too() -> None:
+    """By their own first line."""
+    found = read_validity(OLDER + OLDER.replace("q4_0", "f16"), Q4)
+
+    assert (2.0, ("f16/f16 2.00 MiB",)) == (found.kv_mib, found.other_caches)

@@ -21,7 +21,7 @@ def test_a_saturated_grid_is_short() -> None:
     cells = sweep(lambda _pair, _at: 0)
     assert [
         "verdict against bf16/bf16 (delta 1 line, 16 functions)",
-        "no line differs: all 35 cells NOT WORSE (saturated: margins decide)",
+        "no line differs: all 35 cells NOT WORSE (saturated)",
         "",
         "trend over K: no trend, p = 1.000, all types equal",
         "trend over V: no trend, p = 1.000, all types equal",
@@ -30,6 +30,8 @@ def test_a_saturated_grid_is_short() -> None:
         "",
         "What is said.",
     ] == block(cells, again=cells[REFERENCE])
+    decided = verdict_lines(judged(cells), grid_of(cells), [], beside=["What is said of margins."])
+    assert decided[1].endswith("NOT WORSE (saturated: margins decide)")
 
 
 def test_a_loss_on_one_side_is_a_trend_on_that_side() -> None:
