@@ -16,7 +16,7 @@ from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.kept import keeps_answers, kept
 from pytest_codeneedle.lock import holder
 from pytest_codeneedle.page_parts import hidden_of, section
-from pytest_codeneedle.regular_files import MOST_DATA_BYTES, read_bytes, read_text
+from pytest_codeneedle.regular_files import MOST_DATA_BYTES, read_bytes, read_text, reason
 from pytest_codeneedle.run_checks import checked_about
 from pytest_codeneedle.sse import encodable
 from pytest_codeneedle.store import RESULTS, RUN, RunFolder, current
@@ -147,7 +147,7 @@ def read_summary(folder: Path) -> dict[str, Any]:
         content, sums = read_bytes(folder / SUMMARY), read_text(folder / SUMS)
         summary = json.loads(content)
     except (OSError, ValueError) as error:
-        msg = f"{folder / SUMMARY} cannot be read: {error}; {way}"
+        msg = f"{folder / SUMMARY} cannot be read: {reason(error)}; {way}"
         raise RunFolderError(msg) from error
     if f"{sha256(content)}  {SUMMARY}\n" not in sums or not isinstance(summary, dict):
         msg = f"{folder / SUMMARY} is damaged: its hash is not that of {SUMS}; {way}"

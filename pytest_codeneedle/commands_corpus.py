@@ -28,7 +28,7 @@ _WIDEST = 40
 
 def functions(flags: argparse.Namespace) -> None:
     """List the functions that would be asked for, or print the lines of one."""
-    corpus = _corpus(flags)
+    corpus = _corpus(flags, whole=flags.model is None)
     if flags.model is not None:
         corpus = _trimmed(corpus, flags.model)
     if flags.show is not None:
@@ -164,8 +164,9 @@ def write_text(path: Path, text: str, *, private: bool = False) -> None:
         raise ConfigurationError(msg) from error
 
 
-def _corpus(flags: argparse.Namespace) -> Corpus:
+def _corpus(flags: argparse.Namespace, *, whole: bool = True) -> Corpus:
     from pytest_codeneedle.corpus import load_corpus  # noqa: PLC0415 - as above
+    from pytest_codeneedle.long_work import on_stderr  # noqa: PLC0415 - as above
     from pytest_codeneedle.machine import cache_folder  # noqa: PLC0415 - as above
 
     return load_corpus(
@@ -174,6 +175,8 @@ def _corpus(flags: argparse.Namespace) -> Corpus:
         min_lines=flags.lines,
         skip_unparsable=flags.skip_unparsable,
         cache=cache_folder(),
+        whole=whole,
+        progress=on_stderr("codeneedle"),
     )
 
 
@@ -199,6 +202,7 @@ def _trimmed(corpus: Corpus, given: str) -> Corpus:
     """The corpus cut to its `[trim] max_tokens`, as the tokenizer of that model counts: a server is started for it."""
     from pytest_codeneedle.kvtypes import KVPair  # noqa: PLC0415 - as above
     from pytest_codeneedle.launch import launched  # noqa: PLC0415 - as above
+    from pytest_codeneedle.long_work import on_stderr  # noqa: PLC0415 - as above
     from pytest_codeneedle.machine import cache_folder, cores  # noqa: PLC0415 - as above
     from pytest_codeneedle.models import Model  # noqa: PLC0415 - as above
     from pytest_codeneedle.outward import Outward  # noqa: PLC0415 - as above
@@ -211,7 +215,7 @@ def _trimmed(corpus: Corpus, given: str) -> Corpus:
     with tempfile.TemporaryDirectory(prefix="codeneedle-") as folder:
         try:
             with launched(args, Path(folder) / "tokenize.log") as server:
-                return corpus.trimmed(server.client.count_tokens)
+                return corpus.trimmed(server.client.count_tokens, on_stderr("codeneedle"))
         except CellError as error:
             hidden = [corpus] if corpus.private else []
             msg = f"the server that counts tokens did not come up: {Outward(hidden)(str(error))}"

@@ -21,36 +21,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle import sources
+from pytest_codeneedle.corpus_parts import Tree
 from pytest_codeneedle.errors import CorpusError
 from pytest_codeneedle.extraction import NEWER, long_enough, without_code
-from pytest_codeneedle.function_cache import found_in
-from pytest_codeneedle.regular_files import MOST_TABLE_BYTES, read_text
+from pytest_codeneedle.long_work import silent
+from pytest_codeneedle.regular_files import MOST_TABLE_BYTES, read_text, reason
 from pytest_codeneedle.sampling import sample
-from pytest_codeneedle.sources import Skipped, SourceFile, Sources
 from pytest_codeneedle.tables import Table
+from pytest_codeneedle.trimming import fitting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pytest_codeneedle.function_cache import Found
+    from pytest_codeneedle.corpus_parts import Part, Parts
     from pytest_codeneedle.functions import Function
+    from pytest_codeneedle.long_work import At, Progress
+    from pytest_codeneedle.sources import Skipped, Sources
 
 DEFAULT_SAMPLE = 16
 DEFAULT_SEED = 42
-#: Comment mark of a language, for the header line of each file where a corpus has several.
-_COMMENT = {"python": "#", "javascript": "//", "php": "//"}
+#: What a corpus that is cut to so many tokens is taken for before a tokenizer has counted: rather too much.
+_CHARACTERS_PER_TOKEN = 4
 #: So many files that do not parse are named with the reason.
 _FEW_FILES = 8
 _SOURCES = ("files", "package", "module", "generate")
-
-
-@dataclass(frozen=True)
-class Part:
-    """One file in the corpus text: the text with its header, and the functions at their lines in the whole text."""
-
-    label: str
-    text: str = dataclasses.field(repr=False)  # may be private
-    functions: tuple[Function, ...]
 
 
 @dataclass(frozen=True)
@@ -60,6 +54,8 @@ class Corpus:
     `generated` says that the text is synthetic, so that the control model can copy it; `private` that it came from
     the user's own files. `skipped` are files that do not parse and were left out, `dropped` those that `[trim]`
     left out because the text would have more than `max_tokens`. `notes` is what a person should know of the choice.
+
+    Of a `tree` that is to be trimmed only about as many parts are there as will be left.
     """
 
     name: str
@@ -73,6 +69,7 @@ class Corpus:
     skipped: tuple[Skipped, ...] = ()
     dropped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    tree: Tree | None = dataclasses.field(default=None, repr=False, compare=False)
 
     @cached_property
     def text(self) -> str:
@@ -100,6 +97,11 @@ class Corpus:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     @property
+    def whole_sha256(self) -> str:
+        """Of the text before it is trimmed, with all files of its tree."""
+        return self.sha256 if self.tree is None else self.tree.sha256
+
+    @property
     def total_lines(self) -> int:
         """The newline count + 1, as the sample's definition has it."""
         return self.text.count("\n") + 1
@@ -116,45 +118,55 @@ class Corpus:
             askable=askable,
         )
 
-    def first(self, files: int) -> Corpus:
+    def first(self, files: int, progress: Progress = silent) -> Corpus:
         """The corpus with its first `files` files only: its text is the beginning of this one's."""
+        with progress(f"corpus {self.name}") as at:
+            return self._first(files, at)
+
+    def _first(self, files: int, at: At) -> Corpus:
+        if self.tree is not None:
+            made = self.tree.first(files, at)
+            return dataclasses.replace(self, parts=made.kept, skipped=made.skipped, dropped=made.left_out, tree=None)
         if files >= len(self.parts):
             return self
         left_out = tuple(part.label for part in self.parts[files:])
         return dataclasses.replace(self, parts=self.parts[:files], dropped=left_out + self.dropped)
 
-    def trimmed(self, count_tokens: Callable[[str], int]) -> Corpus:
+    def trimmed(self, count_tokens: Callable[[str], int], progress: Progress = silent) -> Corpus:
         """As many whole files from the beginning as have `max_tokens` together; this one where no limit is set.
 
         Raises CorpusError where not even the first file fits, or where what fits has no function.
         """
         if self.max_tokens is None:
             return self
-
-        def fits(files: int) -> bool:
-            return count_tokens(self.first(files).text) <= (self.max_tokens or 0)
-
-        low, high = 0, len(self.parts)
-        if fits(high):
-            return self
-        while high - low > 1:  # more files have more tokens
-            middle = (low + high) // 2
-            low, high = (middle, high) if fits(middle) else (low, middle)
-        if low == 0:
+        with progress(f"corpus {self.name}, [trim] max_tokens = {self.max_tokens}") as at:
+            parts = (part.text for part in self.parts) if self.tree is None else self.tree.texts(at)
+            files = fitting(parts, _telling(count_tokens, at), self.max_tokens)
+            trimmed = self._first(files, at)
+        if files == 0:
             tokens = count_tokens(self.parts[0].text)
             msg = (
                 f"corpus {self.name!r}: its first file, {self.parts[0].label}, has {tokens} tokens; "
                 f"raise [trim] max_tokens = {self.max_tokens}, or exclude the file"
             )
             raise CorpusError(msg)
-        trimmed = self.first(low)
         if not trimmed.functions:
             msg = (
-                f"corpus {self.name!r}: the {low} files that fit [trim] max_tokens = {self.max_tokens} have no long "
+                f"corpus {self.name!r}: the {files} files that fit [trim] max_tokens = {self.max_tokens} have no long "
                 "enough function; raise it, or exclude files at the beginning"
             )
             raise CorpusError(msg)
         return trimmed
+
+
+def _telling(count_tokens: Callable[[str], int], at: At) -> Callable[[str], int]:
+    """The same, saying what it counts: of a long text that takes a while."""
+
+    def count(text: str) -> int:
+        at(f"counting the tokens of its first {len(text)} characters")
+        return count_tokens(text)
+
+    return count
 
 
 def shipped_folder() -> Path:
@@ -177,8 +189,13 @@ def load_corpus(  # noqa: PLR0913 - what to read, and four ways to do it
     skip_unparsable: bool = False,
     quote: bool = True,
     cache: Path | None = None,
+    whole: bool = True,
+    progress: Progress = silent,
 ) -> Corpus:
     """The corpus of that name, not trimmed yet. `cache` keeps what the parsers found.
+
+    What is going to be trimmed need not be `whole`: then all of its files are read, but hardly more of them parsed than
+    will be left, and an error of one that does not parse comes where that one is left. `progress` hears of long work.
 
     Raises CorpusError: unknown name, a mistake in its file, files that are missing or cannot be read, or no
     function with at least `min_lines` body lines. With `skip_unparsable` files that cannot be read as code are left
@@ -191,19 +208,25 @@ def load_corpus(  # noqa: PLR0913 - what to read, and four ways to do it
     try:
         values = tomllib.loads(read_text(path, MOST_TABLE_BYTES, encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        msg = f"corpus file {path}: {error}"
+        msg = f"corpus file {path}: {reason(error)}"
         raise CorpusError(msg) from error
 
     def wrong(what: str) -> CorpusError:
         return CorpusError(f"corpus {name!r} ({path}): {what}")
 
     table = Table("the file", values, wrong)
-    found = _sources(name, path, table, skip_unparsable=skip_unparsable)
-    parsed = found_in(found.files, cache)
-    problems = [one.problem for one in parsed if one.problem is not None]
-    if problems and not skip_unparsable:
-        raise wrong(_unparsable(problems if quote else [*map(without_code, problems)], found.files[0].language))
-    corpus = _corpus(name, table, found, parsed, min_lines)
+    with progress(f"corpus {name}") as at:
+        found = _sources(name, path, table, skip_unparsable=skip_unparsable, at=at)
+
+        def refuse(problems: Sequence[str]) -> CorpusError:
+            return wrong(_unparsable(problems if quote else [*map(without_code, problems)], found.files[0].language))
+
+        tree = Tree(found.files, min_lines, refuse, found.skipped, skip_unparsable=skip_unparsable, cache=cache)
+        limit = None if whole else _max_tokens(table)
+        made = tree.all(at) if limit is None else tree.about(_CHARACTERS_PER_TOKEN * limit, at)
+    corpus = _corpus(name, table, found, made)
+    if limit is not None:
+        corpus = dataclasses.replace(corpus, tree=tree)
     if not corpus.functions:
         left_out = f" ({len(corpus.skipped)} files that cannot be read as code were left out)" if corpus.skipped else ""
         msg = (
@@ -234,7 +257,7 @@ def _unknown(name: str, known: dict[str, Path], rootdir: Path) -> str:
     )
 
 
-def _sources(name: str, path: Path, table: Table, *, skip_unparsable: bool) -> Sources:
+def _sources(name: str, path: Path, table: Table, *, skip_unparsable: bool, at: At) -> Sources:
     """The files of the one source that the corpus file has."""
     table.only(*_SOURCES, "sample", "trim")
     given = [key for key in _SOURCES if key in table.values]
@@ -243,7 +266,7 @@ def _sources(name: str, path: Path, table: Table, *, skip_unparsable: bool) -> S
     source = table.table(given[0])
     match given[0]:
         case "files":
-            return sources.folder(source, path.parent.parent, skip_unparsable=skip_unparsable)
+            return sources.folder(source, path.parent.parent, skip_unparsable=skip_unparsable, at=at)
         case "package":
             return sources.package(source)
         case "module":
@@ -252,47 +275,28 @@ def _sources(name: str, path: Path, table: Table, *, skip_unparsable: bool) -> S
             return sources.generated(source, name)
 
 
-def _corpus(name: str, table: Table, found: Sources, parsed: Sequence[Found], min_lines: int) -> Corpus:
-    settings, trim = table.table("sample"), table.table("trim")
-    settings.only("k", "seed")
+def _max_tokens(table: Table) -> int | None:
+    trim = table.table("trim")
     trim.only("max_tokens")
-    if "trim" in table.values and "files" not in table.values:
+    if "trim" not in table.values:
+        return None
+    if "files" not in table.values:
         raise table.wrong("[trim] leaves out whole files, and only [files] has several")
-    parts, unparsable = _parts(found.files, parsed, min_lines)
+    return trim.number("max_tokens", 1)
+
+
+def _corpus(name: str, table: Table, found: Sources, made: Parts) -> Corpus:
+    settings = table.table("sample")
+    settings.only("k", "seed")
     return Corpus(
         name=name,
-        parts=parts,
+        parts=made.kept,
         language=found.files[0].language if found.files else "",
         generated="generate" in table.values,
         private="files" in table.values,
         sample_k=settings.number("k", 1, DEFAULT_SAMPLE),
         sample_seed=settings.number("seed", 0, DEFAULT_SEED),
-        max_tokens=trim.number("max_tokens", 1) if "trim" in table.values else None,
-        skipped=found.skipped + unparsable,
+        max_tokens=_max_tokens(table),
+        skipped=made.skipped,
         notes=found.notes,
     )
-
-
-def _parts(
-    files: Sequence[SourceFile], found: Sequence[Found], min_lines: int
-) -> tuple[tuple[Part, ...], tuple[Skipped, ...]]:
-    """The files one after the other under a header each, where there are several; their functions move along."""
-    parts: list[Part] = []
-    skipped: list[Skipped] = []
-    above = 0
-    for file, one in zip(files, found, strict=True):
-        if one.problem is not None:
-            skipped.append(Skipped(file.label, one.problem))
-            continue
-        header = f"{_COMMENT[file.language]} ====== {file.label} ======\n" if len(files) > 1 else ""
-        text = header + file.text + ("" if file.text.endswith("\n") else "\n") + ("\n" if header else "")
-        shift = above + header.count("\n")
-        functions = tuple(
-            dataclasses.replace(
-                function, start_line=function.start_line + shift, signature_line=function.signature_line + shift
-            )
-            for function in long_enough(one.functions, min_lines)
-        )
-        parts.append(Part(file.label, text, functions))
-        above += text.count("\n")
-    return tuple(parts), tuple(skipped)

@@ -21,11 +21,13 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.errors import CorpusError
 from pytest_codeneedle.extraction import named_functions, split_lines
 from pytest_codeneedle.functions import Function
+from pytest_codeneedle.long_work import ignore
 from pytest_codeneedle.regular_files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_codeneedle.long_work import At
     from pytest_codeneedle.sources import SourceFile
 
 #: Raised whenever extraction gives something else for the same text.
@@ -42,16 +44,24 @@ class Found:
     problem: str | None = None
 
 
-def found_in(files: Sequence[SourceFile], cache: Path | None) -> list[Found]:
+def found_in(files: Sequence[SourceFile], cache: Path | None, at: At = ignore) -> list[Found]:
     """What each file holds; from `cache` where the same texts were read before by the same parsers."""
     if cache is None:
-        return [_parsed(file) for file in files]
+        return _all_parsed(files, at)
     path = cache / "functions" / f"{_key(files)}.json"
     kept = _read(path, files)
     if kept is not None:
         return kept
-    found = [_parsed(file) for file in files]
+    found = _all_parsed(files, at)
     _write(path, found)
+    return found
+
+
+def _all_parsed(files: Sequence[SourceFile], at: At) -> list[Found]:
+    found = []
+    for number, file in enumerate(files, 1):
+        at(f"parsing file {number} of {len(files)}")
+        found.append(_parsed(file))
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from pytest_codeneedle.cells import Place, calibrated, ordered
 from pytest_codeneedle.corpus import Corpus, load_corpus
 from pytest_codeneedle.devices import refuse_two_pins
 from pytest_codeneedle.errors import ConfigurationError, CorpusError, ModelError
+from pytest_codeneedle.long_work import silent
 from pytest_codeneedle.machine import cache_folder, expanded
 from pytest_codeneedle.models import DEFAULT_MODEL, Model
 from pytest_codeneedle.outward import Outward
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from pytest_codeneedle.cells import Rotation
     from pytest_codeneedle.endpoint import ChatClient
     from pytest_codeneedle.kvtypes import KVPair
+    from pytest_codeneedle.long_work import Progress
     from pytest_codeneedle.settings import Settings
 
 #: Characters of a name that would cut a test id, or not be typed: `::` parts ids, brackets end them.
@@ -87,7 +89,7 @@ class Plan:
     """All of a session. `cells` are in the order in which they are asked.
 
     `program` starts the servers; where a running `endpoint` is measured as it is served, it starts none. `whole` is
-    the SHA-256 of each corpus before it is trimmed.
+    the SHA-256 of each corpus before it is trimmed. `progress` hears of work that may take long.
     """
 
     settings: Settings
@@ -97,6 +99,7 @@ class Plan:
     corpora: dict[str, CorpusPlan]
     cells: tuple[Cell, ...]
     whole: Mapping[str, str]
+    progress: Progress = field(default=silent, compare=False, repr=False)
 
     @property
     def speculation(self) -> tuple[str, ...]:
@@ -159,8 +162,8 @@ class Plan:
         return replace(self, corpora=corpora)
 
 
-def make_plan(settings: Settings, kept: Mapping[str, int] | None = None) -> Plan:
-    """Load and check everything that needs no server. Raises ConfigurationError.
+def make_plan(settings: Settings, kept: Mapping[str, int] | None = None, progress: Progress = silent) -> Plan:
+    """Load and check everything that needs no server. `progress` hears of long work. Raises ConfigurationError.
 
     `kept` is the number of files of each corpus that `[trim]` leaves: None before a tokenizer has counted.
     """
@@ -183,13 +186,15 @@ def make_plan(settings: Settings, kept: Mapping[str, int] | None = None) -> Plan
             skip_unparsable=settings.skip_unparsable,
             quote=not settings.redact,
             cache=cache_folder(),
+            whole=False,
+            progress=progress,
         )
         model.check_copies(corpus)
         if endpoint is not None:
             refuse_trim(corpus)
-        whole[name] = corpus.sha256
-        corpora[name] = plan_corpus(settings, corpus if kept is None else corpus.first(kept[name]))
-    return Plan(settings, model, program, endpoint, corpora, _cells(settings, corpora), whole)
+        whole[name] = corpus.whole_sha256
+        corpora[name] = plan_corpus(settings, corpus if kept is None else corpus.first(kept[name], progress))
+    return Plan(settings, model, program, endpoint, corpora, _cells(settings, corpora), whole, progress)
 
 
 def chosen_model(settings: Settings, program: ServerProgram) -> Model:

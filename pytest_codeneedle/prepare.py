@@ -86,7 +86,7 @@ def _says_all(plan: Plan, name: str, about: Mapping[str, Any]) -> bool:
 def _cut(plan: Plan, name: str, about: Mapping[str, Any]) -> CorpusPlan:
     """The corpus with as many files as its run had."""
     chosen = plan.corpora[name]
-    corpus = chosen.corpus.first(about["files"])
+    corpus = chosen.corpus.first(about["files"], plan.progress)
     return chosen if corpus is chosen.corpus else plan_corpus(plan.settings, corpus)
 
 
@@ -229,7 +229,7 @@ def trimmed(plan: Plan, server: LlamaServer) -> Plan:
     """The plan with its corpora cut to their `[trim] max_tokens`, as this server's tokenizer counts."""
     corpora = {}
     for name, chosen in plan.corpora.items():
-        corpus = chosen.corpus.trimmed(server.client.count_tokens)
+        corpus = chosen.corpus.trimmed(server.client.count_tokens, plan.progress)
         corpora[name] = chosen if corpus is chosen.corpus else plan_corpus(plan.settings, corpus)
     return plan.with_corpora(corpora)
 

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,13 @@ from pytest_codeneedle.server_flags import inherited
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from typing import IO
 
 #: Nothing is lost where a build does not know these: they save time and network access.
 UNIMPORTANT = ("--no-warmup", "--offline")
 _SECONDS = 60
+#: A help text has some KiB.
+_MOST_BYTES, _PIECE = 2**22, 2**16
 #: Pinned where the build knows them; older builds end at an argument that they do not know.
 _IF_KNOWN = (("--cache-ram", "0"), ("--fit", "off"), ("--no-warmup", None), ("--offline", None))
 #: Before August 2025 -fa was a switch: its help goes on with the explanation, in a column of its own.
@@ -107,19 +111,32 @@ def _ask(command: Sequence[str], flag: str, environment: Sequence[tuple[str, str
         [*command, flag],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
+        stderr=subprocess.STDOUT,
+        bufsize=0,
         env={**inherited(os.environ), **dict(environment)},
         start_new_session=True,  # what a script starts is in its group, and ends with it
     ) as process:
+        said: list[bytes] = []
+        reader = threading.Thread(target=lambda: said.append(_beginning(process.stdout)), daemon=True)
         try:
-            return "".join(process.communicate(timeout=_SECONDS))
+            reader.start()
+            reader.join(_SECONDS)
+            if not said:
+                raise subprocess.TimeoutExpired([*command, flag], _SECONDS)
+            return said[0].decode("utf-8", "replace").replace("\r\n", "\n")
         finally:
             _end(process)
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _beginning(output: IO[bytes] | None) -> bytes:
+    """What a program prints, as far as anybody reads it: one may never stop."""
+    content = bytearray()
+    while output is not None and len(content) < _MOST_BYTES and (piece := output.read(_PIECE)):
+        content += piece
+    return bytes(content)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
     """End the process and what it started, also where it did not answer."""
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):

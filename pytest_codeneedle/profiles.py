@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.errors import ConfigurationError, ModelError
 from pytest_codeneedle.given_args import parse_server_args
 from pytest_codeneedle.machine import expanded
-from pytest_codeneedle.regular_files import MOST_TABLE_BYTES, read_text
+from pytest_codeneedle.regular_files import MOST_TABLE_BYTES, read_text, reason
 from pytest_codeneedle.tables import Table
 from pytest_codeneedle.thinking import THINK, Think
 
@@ -80,7 +80,7 @@ def read_profile(path: Path) -> Profile:
     try:
         values = tomllib.loads(read_text(path, MOST_TABLE_BYTES, encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise wrong(str(error)) from error
+        raise wrong(reason(error)) from error
     table = Table("the file", values, wrong)
     table.only(*_KEYS)
     return Profile(

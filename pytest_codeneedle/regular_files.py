@@ -126,6 +126,11 @@ def regular_opener(mode: int = 0o666) -> Callable[[str, int], int]:
     return opener
 
 
+def reason(error: Exception) -> str:
+    """Why a file could not be read, for a message that names it already."""
+    return getattr(error, "strerror", None) or str(error)
+
+
 def _refuse(path: Path | str, status: os.stat_result) -> None:
     kind = stat.S_IFMT(status.st_mode)
     if kind == stat.S_IFDIR:

@@ -17,6 +17,7 @@ from pytest_codeneedle.grid import ERROR, FAILED, PASSED
 from pytest_codeneedle.hosts import LOCAL, workers_by_host
 from pytest_codeneedle.identity import Identity
 from pytest_codeneedle.left_running import LeftRunning
+from pytest_codeneedle.long_work import on_stderr
 from pytest_codeneedle.lookahead import LookAhead
 from pytest_codeneedle.machine import cores
 from pytest_codeneedle.own_session import OwnSession, now
@@ -69,7 +70,7 @@ class GridSession:
             self.plan: Plan = make_plan(settings, {name: one.files for name, one in self.prepared.items()})
             self.record = Record(worker[_RECORDED])
         else:
-            self.plan = make_plan(settings)
+            self.plan = make_plan(settings, progress=on_stderr("kv-grid"))
             self.record = Record(())
             if not settings.resume:  # a folder in use is a usage error, told before anything starts
                 for name in self.plan.corpora:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from pytest_codeneedle.errors import CorpusError
 from pytest_codeneedle.generate import KINDS
+from pytest_codeneedle.long_work import ignore
 from pytest_codeneedle.machine import expanded
 from pytest_codeneedle.printable import printable
 from pytest_codeneedle.regular_files import read_bytes
 from pytest_codeneedle.source_paths import choose, language_of
 
 if TYPE_CHECKING:
+    from pytest_codeneedle.long_work import At
     from pytest_codeneedle.tables import Table
 
 #: Far more than any context holds.
@@ -111,7 +113,7 @@ def package(table: Table) -> Sources:
     return Sources((SourceFile(inner, text, language_of([Path(inner)], Path(), table)),))
 
 
-def folder(table: Table, root: Path, *, skip_unparsable: bool) -> Sources:
+def folder(table: Table, root: Path, *, skip_unparsable: bool, at: At = ignore) -> Sources:
     """`[files] directory, glob, exclude, limit, encoding`: files of one language below a directory.
 
     They come in the order of their paths, from `directory` (relative to `root`) on. `limit` takes the first so many.
@@ -123,11 +125,13 @@ def folder(table: Table, root: Path, *, skip_unparsable: bool) -> Sources:
         what = "is a file: name the folder, and the file as glob" if directory.exists() else "is not there"
         raise table.wrong(f"[files] directory {directory} {what}")
     encoding = table.encoding("encoding")
+    at(f"looking for files in {printable(str(directory))}")
     chosen = choose(table, directory)
     language = language_of(chosen.paths, directory, table)
     files: list[SourceFile] = []
     skipped: list[Skipped] = []
-    for path in chosen.paths:
+    for number, path in enumerate(chosen.paths, 1):
+        at(f"reading file {number} of {len(chosen.paths)}")
         # A file system's names are bytes; in a header they are one line of text.
         label = printable(os.fsencode(path.relative_to(directory)).decode("utf-8", "replace")).replace("\t", " ")
         try:

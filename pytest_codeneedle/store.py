@@ -18,7 +18,7 @@ from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.figures import counted, few
 from pytest_codeneedle.lock import LOCK
 from pytest_codeneedle.record import decisive
-from pytest_codeneedle.regular_files import MOST_DATA_BYTES, read_bytes, read_text, regular_opener
+from pytest_codeneedle.regular_files import MOST_DATA_BYTES, read_bytes, read_text, reason, regular_opener
 from pytest_codeneedle.row_check import TORN_LINE, line_fault, row_fault
 from pytest_codeneedle.sessions import with_sessions
 
@@ -143,7 +143,7 @@ class RunFolder:
         try:
             read = json.loads(read_text(self.path / RUN))
         except (OSError, ValueError) as error:
-            msg = f"{self.path / RUN} cannot be read: {error}; bring it back from a copy, or name another run"
+            msg = f"{self.path / RUN} cannot be read: {reason(error)}; bring it back from a copy, or name another run"
             raise RunFolderError(msg) from error
         if not isinstance(read, dict):
             msg = f"{self.path} is damaged: {RUN} holds no object; bring it back from a copy, or name another run"

@@ -142,6 +142,14 @@ def test_a_program_that_cannot_be_asked_has_no_version(tmp_path: Path, monkeypat
     assert ask_version(program(tmp_path, "exec sleep 60")) is None
 
 
+def test_a_program_that_never_stops_talking_is_heard_to_a_point(tmp_path: Path) -> None:
+    """What it says at its beginning counts; neither memory nor a minute is taken by the rest."""
+    server = program(tmp_path, "echo version: 7 --cache-type-k; exec yes")
+
+    assert "7 --cache-type-k" == ask_version(server)
+    assert len(ask_help(server, "server")) < 5 * 2**20
+
+
 def test_it_is_asked_in_its_own_environment(tmp_path: Path) -> None:
     """The variables of a command stand beside those of this process."""
     server = program(tmp_path, 'echo "version: $ONE $HOME"; echo --cache-type-k "$ONE"')
