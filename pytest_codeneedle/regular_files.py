@@ -40,9 +40,14 @@ _BINARY = getattr(os, "O_BINARY", 0)
 _PIECE = 2**16
 
 
+def check_regular(path: Path) -> None:
+    """Raise OSError for what is no regular file, nor a link to one; nothing is opened."""
+    _refuse(path, path.stat())
+
+
 def open_regular(path: Path) -> BinaryIO:
     """A regular file, or one that a link leads to, for reading. Raises OSError, for what is none too."""
-    _refuse(path, path.stat())  # before it is opened: to open a device may be to use it
+    check_regular(path)  # before it is opened: to open a device may be to use it
     descriptor = os.open(path, os.O_RDONLY | _NO_WAIT | _BINARY)
     try:
         _refuse(path, os.fstat(descriptor))  # it may have been replaced

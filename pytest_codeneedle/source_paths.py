@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.extraction import LANGUAGES, kinds_read, script_language
+from pytest_codeneedle.regular_files import check_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -109,11 +110,18 @@ def _matches(table: Table, directory: Path, key: str, pattern: str) -> Iterator[
 
 
 def _is_within(path: Path, directory: Path, table: Table) -> bool:
-    """Whether it is a file of this directory; a link that leads elsewhere or nowhere is an error."""
+    """Whether it is a file of this directory, no folder; a link that leads elsewhere or nowhere is an error.
+
+    So is a pipe, a socket or a device.
+    """
     if path.is_symlink() and not path.exists():
         raise table.wrong(f"{path} is a link to nothing; exclude it")
-    if not path.is_file():
+    if path.is_dir():
         return False
+    try:
+        check_regular(path)
+    except OSError as error:
+        raise table.wrong(f"{path}: {error.strerror}; exclude it") from error
     target = path.resolve()
     if not target.is_relative_to(directory.resolve()):
         raise table.wrong(f"{path} leaves the corpus directory: it is {target}; exclude it, or widen directory")

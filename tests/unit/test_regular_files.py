@@ -88,6 +88,7 @@ NAMED: dict[str, tuple[str, Callable[[Path], object]]] = {
     "run as baseline": (f"run/{RESULTS}", lambda root: read_stored(root / "run")),
     "profile": ("models/m.toml", lambda root: read_profile(root / "models" / "m.toml")),
     "corpus": ("corpora/c.toml", lambda root: load_corpus("c", root)),
+    "source": ("src/b.py", lambda root: load_corpus("c", root, min_lines=1)),
     "model": ("m.gguf", lambda root: Model("m.gguf").check(root)),
     "harness": ("dump.json", lambda root: read_dump(root / "dump.json")),
     "page": ("out/index.html", lambda root: refuse_foreign(root / "out" / "index.html")),
@@ -100,6 +101,9 @@ def test_each_names_the_thing(tmp_path: Path, put: Callable[[Path], Path], name:
     """One clear error with the path and what lies there."""
     run_folder(tmp_path / "run", CELLS)
     place, use = NAMED[name]
+    for path, text in (("src/a.py", "def f():\n    pass\n"), ("corpora/c.toml", '[files]\nglob = "src/*.py"\n')):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
     put(tmp_path / place)
 
     with pytest.raises(CodeneedleError, match=NO_FILE) as caught:
