@@ -137,6 +137,7 @@ def settled(plan: Plan, name: str, one: Prepared, model_sha256: str | None) -> d
             "file": one.file_tokens,
             "longest_prompt": one.prompt_tokens,
         },
+        "base_model": one.base_model,
         "kv_per_token": {"k": one.k_per_token, "v": one.v_per_token, "sliding": one.kv_sliding},
         "budgets": one.budgets,
         "expected_tokens": one.expected,

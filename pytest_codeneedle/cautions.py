@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.cells import parse_place, place_of
 from pytest_codeneedle.figures import counted, few
+from pytest_codeneedle.floored import BASE_MODEL
 from pytest_codeneedle.grid import ERROR, rows_by_pair
 from pytest_codeneedle.kvtypes import AS_SERVED
 from pytest_codeneedle.margins import LEAST_TOLD
@@ -26,7 +27,9 @@ _MESSAGES = 6
 
 def cautions(about: Mapping[str, Any], rows: Rows, frame: Frame) -> list[str]:
     """All that is known against the figures of a run; `about` is its run.json."""
-    return [*_incomplete(about, rows), *_unverified(rows), *distrusted(rows), *added_args(rows), *_thought(rows, frame)]
+    of_model = [BASE_MODEL] if about.get("base_model") else []
+    of_rows = [*_unverified(rows), *distrusted(rows), *added_args(rows), *_thought(rows, frame)]
+    return [*of_model, *_incomplete(about, rows), *of_rows]
 
 
 def distrusted(rows: Rows) -> list[str]:

@@ -85,6 +85,7 @@ def forecast(plan: Plan, servers: int) -> tuple[Forecast, Thinking]:
             order=tuple(map(plan.label, plan.cells)),
             servers=servers,
             threads=threads,
+            base_model=any(facts["base_model"] for facts in counted.facts.values()),
             load_seconds=server.load_seconds,
             model_mib=file_mib(model or Path(str(counted.props.get("model_path") or ""))),
             speed=plan.settings.speed or _measured(counted, server),

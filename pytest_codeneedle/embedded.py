@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import json
 import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_codeneedle.kvtypes import BITS
@@ -21,6 +23,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _ON_OFF = ("on", "off")
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    """The object that a JSON text is. Raises ArgumentTypeError."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        msg = f"{text!r} is not JSON: {error}"
+        raise argparse.ArgumentTypeError(msg) from error
+    if not isinstance(value, dict):
+        msg = f'{text!r} is no JSON object, such as {{"enable_thinking": false}}'
+        raise argparse.ArgumentTypeError(msg)
+    return value
 
 
 class _Version(argparse.Action):
@@ -58,7 +73,11 @@ def parser() -> argparse.ArgumentParser:
     add("--port", type=int, default=8080)
     key = os.environ.get("LLAMA_API_KEY")  # as llama-server has it: arguments can be read by other users
     add("--api-key", action="append", default=[key] if key else [])
-    add("--chat-template")
+    template = flags.add_mutually_exclusive_group()
+    template.add_argument("--chat-template")
+    template.add_argument("--chat-template-file", type=Path, help="a file that holds the template")
+    add("--chat-template-kwargs", type=_json_object, default={}, help="more variables of the template, as JSON")
+    add("--reasoning-budget", type=int, help="tokens of thinking: -1 for any number, 0 for none")
     add("--jinja", action=argparse.BooleanOptionalAction, default=True)
     add("-cram", "--cache-ram", type=int)
     add("-fit", "--fit", choices=_ON_OFF)
@@ -105,6 +124,12 @@ def params(flags: argparse.Namespace) -> Any:  # noqa: ANN401 - xllamacpp has no
         value = getattr(flags, flag)
         if value is not None:
             setattr(wanted, attribute, value)
+    if flags.chat_template_file:
+        wanted.chat_template = flags.chat_template_file.read_text(encoding="utf-8")
+    # As llama.cpp has them: each value as JSON.
+    wanted.default_template_kwargs = {key: json.dumps(value) for key, value in flags.chat_template_kwargs.items()}
+    if flags.reasoning_budget is not None:
+        wanted.sampling.reasoning_budget_tokens = flags.reasoning_budget
     if flags.alias:
         wanted.model_alias = {flags.alias}
     if flags.api_key:
@@ -130,7 +155,7 @@ def serve(argv: Sequence[str], wait: Callable[[], object]) -> int:
 
     try:
         server = xllamacpp.Server(params(flags))
-    except (RuntimeError, ValueError, TypeError) as error:
+    except (RuntimeError, ValueError, TypeError, OSError) as error:
         complain(f"error: {error}")
         return 1
     say(f"embedded server listening on {server.listening_address}")

@@ -238,9 +238,10 @@ class FirstCell:
         """Say what was measured, what it means and what to do."""
         if self._failed:
             name, found = self._failed
+            base_model = self._grid.prepared[name].base_model
             if not found.answered and self.distributed:  # no item's report shows it
                 terminal.write(config, found.error.splitlines())
-            terminal.write(config, wrapped(found.advice(name)), red=True)
+            terminal.write(config, wrapped(found.advice(name, base_model=base_model)), red=True)
 
 
 def _rows(grid: GridSession, cell: Cell, asks: Sequence[Ask]) -> Iterator[dict[str, Any]]:

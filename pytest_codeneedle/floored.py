@@ -7,6 +7,7 @@ a corpus that is too long for it): what it loses with other caches says nothing 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,21 @@ def parse_share(text: str) -> float:
         msg = f"--kv-calibrate-min (ini: kv_calibrate_min) = {text!r} is no share; give a number from 0 to 1, as 0.8"
         raise ConfigurationError(msg)
     return share
+
+
+#: What is said of a model whose file has no chat template.
+BASE_MODEL = (
+    "the model's file has no chat template: a base model; llama-server puts ChatML around the task, which such a model "
+    "has not learnt to follow"
+)
+#: llama.cpp lists what the model's file says of itself, a key a line.
+_METADATA = re.compile(r"- kv +\d+: +general\.architecture\b")
+_TEMPLATE = re.compile(r"- kv +\d+: +tokenizer\.chat_template\b")
+
+
+def without_template(log: str) -> bool:
+    """Whether the log of a server lists the metadata of its model, and no chat template among it."""
+    return _METADATA.search(log) is not None and _TEMPLATE.search(log) is None
 
 
 @dataclass(frozen=True)
@@ -102,7 +118,7 @@ class Calibration:
             return f"No verdict: {self.said}: there is too little to hold other cells against."
         return f"No verdict: {self.said} (--kv-calibrate-min): a floored model says nothing about its cache."
 
-    def advice(self, corpus: str) -> str:
+    def advice(self, corpus: str, *, base_model: bool = False) -> str:
         """What was measured, what it means and what to do, for one that has not passed."""
         head = f"{_HEAD}: {corpus}: {self.said}"
         if not self.answered:
@@ -111,9 +127,12 @@ class Calibration:
                 f"{head} ({first or 'see its log'}). The other cells have nothing to be held against: none "
                 "is asked. Mend that and go on with --kv-resume; --kv-calibrate off asks all the same."
             )
+        look = "Look at the chat template (--kv-think), ask a shorter corpus or"
+        if base_model:
+            look = f"Here {BASE_MODEL}: ask"
         return (
             f"{head}. A model that is floored says nothing about its cache: the sweep ends here, what was recorded is "
-            "kept. Look at the chat template (--kv-think), ask a shorter corpus or a better model, or lower "
+            f"kept. {look} a better model, or lower "
             "--kv-calibrate-min, with --kv-resume, so that nothing is asked twice (under "
             f"{_percent(DEFAULT_MINIMUM)} losses are told and no pair is recommended); --kv-calibrate off asks all the "
             "same."

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.figures import counted, wrapped
+from pytest_codeneedle.floored import BASE_MODEL
 from pytest_codeneedle.grid import NOT_PLANNED
 from pytest_codeneedle.kvtypes import KVPair, by_precision
 from pytest_codeneedle.progress import duration
@@ -59,14 +60,15 @@ class CorpusForecast:
 class Forecast:
     """What a whole session takes. `order` are the labels of its cells as they will be asked.
 
-    `threads` are those of each; `speed` is None where the server tells no times. With `runs_on` answers may be longer
-    than the lines asked for.
+    With a `base_model` the model's file has no chat template. `threads` are those of each; `speed` is None where the
+    server tells no times. With `runs_on` answers may be longer than the lines asked for.
     """
 
     corpora: tuple[CorpusForecast, ...]
     order: tuple[str, ...]
     servers: int
     threads: int
+    base_model: bool
     load_seconds: float
     model_mib: float | None
     speed: Speed | None
@@ -112,6 +114,8 @@ def parse_speed(text: str) -> Speed:
 def forecast_lines(forecast: Forecast) -> list[str]:
     """The plan as text of at most 80 columns."""
     lines = []
+    if forecast.base_model:
+        lines += ["", *textwrap.wrap(BASE_MODEL, _COLUMNS)]
     for one in forecast.corpora:
         lines += ["", f"{one.name}: {one.file_tokens} tokens, context {one.n_ctx} tokens"]
         lines += [*wrapped(f"{one.name}: {one.note}" if one.note else ""), *_sizes(one)]

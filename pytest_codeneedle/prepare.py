@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.about import about_corpus, about_session, gone_on, identified, settled
 from pytest_codeneedle.composing import compose
 from pytest_codeneedle.errors import CellError, ConfigurationError, CorpusError
+from pytest_codeneedle.floored import without_template
 from pytest_codeneedle.kv_size import CONTEXT_STEP, read_kv_size
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.launch import LOAD_DEADLINE_SECONDS, LlamaServer, launched
@@ -43,6 +45,11 @@ FETCH_DEADLINE_SECONDS = 24 * 3600.0
 _COUNTING_CONTEXT = 512
 #: Questions differ in their quotation only; the longest by characters may not be the longest by tokens.
 _LONGEST_SLACK = 64
+#: How a user names a chat template for a model that has none of its own.
+_TEMPLATES = {
+    *("--chat-template", "--chat-template-file"),
+    *("LLAMA_ARG_CHAT_TEMPLATE", "LLAMA_ARG_CHAT_TEMPLATE_FILE"),
+}
 _SERVER_FACTS = ("server_build", "chat_template", "model_file", "model_sha256")
 
 
@@ -195,12 +202,12 @@ def count(plan: Plan, server: LlamaServer, least_n_ctx: Mapping[str, int] | None
     template, after_task = props.get("chat_template"), suffix(settings.think, settings.wording)
     thinking = settle(settings.think, template, server.client.render, after_task)
     plan = trimmed(plan, server)
-    kv = _kv_facts(server)
+    of_log = {**_kv_facts(server), "base_model": _is_base_model(server)}
     return Counted(
         plan,
         thinking,
         {
-            name: {**_counted(plan, one, server, thinking, (least_n_ctx or {}).get(name, 0)), **kv}
+            name: {**_counted(plan, one, server, thinking, (least_n_ctx or {}).get(name, 0)), **of_log}
             for name, one in plan.corpora.items()
         },
         props,
@@ -292,6 +299,13 @@ def _kv_facts(server: LlamaServer) -> dict[str, Any]:
     if size is None:  # every cell will tell why its own log does not show it
         return {}
     return {"k_per_token": size.k_per_token, "v_per_token": size.v_per_token, "kv_sliding": size.sliding}
+
+
+def _is_base_model(server: LlamaServer) -> bool:
+    """Whether the model's file has no chat template, and the user gives none either."""
+    given = {word.partition("=")[0] for word in (*server.args.program.arguments, *server.args.extra)}
+    given |= {*server.args.environment, *os.environ}
+    return without_template(server.log_text) and not given & _TEMPLATES
 
 
 def _fetched(props: Mapping[str, Any], cache: Path) -> dict[str, Any]:

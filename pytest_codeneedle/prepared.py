@@ -29,13 +29,13 @@ THINKING_TOKENS = 4096
 class Prepared:
     """The settled facts of one corpus, plain enough to be sent to workers.
 
-    `n_ctx`, `file_tokens`, `prompt_tokens` (the longest prompt), `budgets` and `expected` (per function: the
-    answer may have, the lines asked for have) are in tokens, and zero or empty where `problem` says why the server
-    that counts tokens did not come up. `files` of the corpus are in its text; `[trim]` leaves out the others.
-    `model` is None where the server fetches it. `identity` holds the parts that every answer depends on, `think`
-    what was settled about thinking, as the fields of a `Thinking`.
-    `k_per_token`, `v_per_token` and `kv_sliding` are a `KVSize`; zero where the log of the counting server did not
-    show it. `control` has the fields of a `ControlText`. `device` is the GPU that a server sees (several with commas,
+    `n_ctx`, `file_tokens`, `prompt_tokens` (the longest prompt), `budgets` and `expected` (per function: the answer may
+    have, the lines asked for have) are in tokens, and zero or empty where `problem` says why the server that counts
+    tokens did not come up. `files` of the corpus are in its text; `[trim]` leaves out the others. `model` is None where
+    the server fetches it. `identity` holds the parts that every answer depends on, `think` what was settled about
+    thinking, as the fields of a `Thinking`. `k_per_token`, `v_per_token` and `kv_sliding` are a `KVSize`; zero where
+    the log of the counting server did not show it. `base_model`: the model's file has no chat template, and no other is
+    given. `control` has the fields of a `ControlText`. `device` is the GPU that a server sees (several with commas,
     None for all), `servers_on_device` how many of this session's servers share it at most, `host` another host that
     they run on; `folder` is a temporary one there.
     """
@@ -56,6 +56,7 @@ class Prepared:
     k_per_token: float = 0.0
     v_per_token: float = 0.0
     kv_sliding: bool = False
+    base_model: bool = False
     problem: str | None = None
     device: str | None = None
     servers_on_device: int = 1
@@ -108,6 +109,7 @@ def stored_counts(about: Mapping[str, Any]) -> dict[str, Any]:
         "k_per_token": kv.get("k", 0.0),
         "v_per_token": kv.get("v", 0.0),
         "kv_sliding": kv.get("sliding", False),
+        "base_model": bool(about.get("base_model")),
         "think": about["thinking_settled"],
         "n_ctx": about["n_ctx"],
         "file_tokens": about["tokens"]["file"],

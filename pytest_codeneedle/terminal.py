@@ -9,6 +9,7 @@ import pytest
 from pytest_codeneedle.cautions import distrusted
 from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.figures import wrapped
+from pytest_codeneedle.floored import BASE_MODEL
 from pytest_codeneedle.grid import PASSED, View, make_grid
 from pytest_codeneedle.output import fit_line
 from pytest_codeneedle.outward import fit_text
@@ -147,6 +148,7 @@ def settled(session: GridSession) -> list[str]:
             lines.append(f"kv-grid: {name}: [trim] to {corpus.max_tokens} tokens keeps {files}")
             lines.append(f"kv-grid: {name}: {len(chosen.asked)} functions asked for in each cell")
         lines.append(f"kv-grid: {name}: {one.file_tokens} tokens, context {one.n_ctx} tokens")
+        lines += wrapped(f"kv-grid: {BASE_MODEL}") if one.base_model else []
         if one.thinking.said:
             lines += wrapped(f"kv-grid: thinking: {one.thinking.said}")
     return lines

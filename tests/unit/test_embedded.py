@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import signal
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_codeneedle import embedded
 from pytest_codeneedle.kvtypes import BITS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 xllamacpp = pytest.importorskip("xllamacpp")
 TYPES, FLASH = xllamacpp.ggml_type, xllamacpp.llama_flash_attn_type
@@ -63,6 +66,10 @@ FLAGS: list[tuple[str, str, Any]] = [
     ("--api-key one --api-key two", "api_keys", ["one", "two"]),
     ("", "api_keys", []),
     ("--chat-template chatml", "chat_template", "chatml"),
+    ("--reasoning-budget 0", "sampling.reasoning_budget_tokens", 0),
+    ("", "sampling.reasoning_budget_tokens", -1),
+    ('--chat-template-kwargs {"a":false,"b":[1,"x"]}', "default_template_kwargs", {"a": "false", "b": '[1, "x"]'}),
+    ("", "default_template_kwargs", {}),
     ("--jinja", "use_jinja", True),
     ("--no-jinja", "use_jinja", False),
     ("-cram 0", "cache_ram_mib", 0),
@@ -115,9 +122,29 @@ def test_the_environment_holds_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ["hush", "one"] == attribute(params("--api-key one"), "api_keys")
 
 
+def test_a_template_is_read_from_its_file(tmp_path: Path) -> None:
+    """As it is; a file that is not there ends the server with its name."""
+    path = tmp_path / "chat.jinja"
+    path.write_text("{{ messages }}\u00e4\n", encoding="utf-8")
+    argv = ["-m", "model.gguf", "--chat-template-file", str(path)]
+    assert "{{ messages }}\u00e4\n" == embedded.params(embedded.parser().parse_args(argv)).chat_template
+
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=re.escape(str(path))):
+        embedded.params(embedded.parser().parse_args(argv))
+
+
+@pytest.mark.parametrize(("text", "reason"), [("{", "is not JSON: "), ("[1]", "'[1]' is no JSON object, such as {")])
+def test_variables_of_a_template_are_a_json_object(capsys: pytest.CaptureFixture[str], text: str, reason: str) -> None:
+    """What is none is named, with how one looks."""
+    with pytest.raises(SystemExit):
+        embedded.parser().parse_args(["-m", "model.gguf", "--chat-template-kwargs", text])
+    assert reason in capsys.readouterr().err
+
+
 def test_the_table_above_knows_every_flag() -> None:
-    """All spellings of all flags of the parser are tried."""
-    tried = {word for words, _, _ in FLAGS for word in words.split() if word.startswith("-")}
+    """All spellings of all flags of the parser are tried, here or above."""
+    tried = {word for words, _, _ in FLAGS for word in words.split() if word.startswith("-")} | {"--chat-template-file"}
     flags = {word for action in embedded.parser()._actions for word in action.option_strings}
 
     assert flags - {"-h", "--help", "--version"} == tried

@@ -17,6 +17,7 @@ from pytest_codeneedle.floored import (
     left_open,
     parse_share,
     unknown,
+    without_template,
 )
 
 LINES = 20
@@ -93,6 +94,24 @@ def test_percents_are_cut_off(share: float, said: str) -> None:
     """What is just below the minimum does not read like it."""
     result = Calibration("bf16/bf16", share, 0.8)
     assert f"bf16/bf16 recalls {said} of the lines, 80 % are needed" == result.said
+
+
+@pytest.mark.parametrize(
+    ("listed", "base_model"),
+    [
+        ("general.architecture tokenizer.ggml.model", True),
+        ("general.architecture tokenizer.chat_template", False),
+        ("tokenizer.ggml.model", False),
+        ("", False),
+    ],
+)
+def test_a_model_without_a_chat_template(listed: str, base_model: bool) -> None:
+    """Its log says so, where it lists what the file says of itself at all; the advice names it."""
+    log = "".join(f"llama_model_loader: - kv {at:>3}: {key:>40} str = x\n" for at, key in enumerate(listed.split()))
+
+    assert base_model == without_template(log)
+    advice = Calibration("bf16/bf16", 0.1, 0.8).advice("tiny", base_model=base_model)
+    assert base_model == ("Here the model's file has no chat template: a base model; " in advice)
 
 
 def test_advice() -> None:
