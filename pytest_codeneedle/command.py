@@ -12,6 +12,7 @@ from pytest_codeneedle.pasted import command_words, refuse_elsewhere
 from pytest_codeneedle.redaction import HIDDEN, redacted_words
 from pytest_codeneedle.server_flags import (
     AUTOMATIC_LAYERS,
+    DEFAULT_TYPE,
     OFF,
     ON,
     REMOTE,
@@ -41,9 +42,9 @@ class UserCommand:
     `program` are the words that start the server, wrappers such as `numactl -N 0` in front; `environment` the
     NAME=value words before them. `arguments` is what every cell gets, in order and word for word. `model` is the
     path after -m (which is not among `arguments`), `remote_model` the name of one that the server fetches (whose
-    words are), `router` the argument that makes a router of it (`--models-preset FILE`). `n_ctx` is the context in
-    tokens, None where it is left to the model. `threads`: it says how many.
-    `fitted`: it leaves it to llama.cpp to fit the layers on the GPU to free memory. `changes` has a line for each
+    words are), `router` the argument that makes a router of it (`--models-preset FILE`), `served` the cache types that
+    it sets (`q8_0/q4_0`). `n_ctx` is the context in tokens, None where it is left to the model. `threads`: it says how
+    many. `fitted`: it leaves it to llama.cpp to fit the layers on the GPU to free memory. `changes` has a line for each
     thing that does not stay as it was, but for `speculation`: the words that asked for it, flags with their values.
     `text` is the command on one line, without the values of keys and tokens.
     """
@@ -54,6 +55,7 @@ class UserCommand:
     model: str | None
     remote_model: str | None
     router: tuple[str, str] | None
+    served: str | None
     n_ctx: int | None
     threads: bool
     fitted: bool
@@ -121,6 +123,7 @@ def parse_command(text: str) -> UserCommand:
         arguments=tuple(word for one in stay if not one.assigned for word in one.words),
         model=_last(given, "-m") if remote is None else None,
         remote_model=remote,
+        served=_served(_last(given, "-ctk"), _last(given, "-ctv")),
         router=next(((one.name, one.value) for one in given if one.name in ROUTER), None),
         n_ctx=None if context is None else _tokens(context) or None,
         threads=any(one.name in ("-t", "-tb") for one in given),
@@ -235,6 +238,11 @@ def _change(one: _Given, later: Sequence[_Given]) -> list[str]:
 def _last(given: Sequence[_Given], name: str) -> str | None:
     """The value of that argument: the last one counts, and a word after the program more than a variable."""
     return next((one.value for one in reversed(given) if one.name == name), None)
+
+
+def _served(ctk: str | None, ctv: str | None) -> str | None:
+    """The pair of cache types that it serves with; None where it names none, which is llama.cpp's default."""
+    return None if ctk is None and ctv is None else f"{ctk or DEFAULT_TYPE}/{ctv or DEFAULT_TYPE}"
 
 
 def _tokens(value: str) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import random
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -27,7 +29,21 @@ BITS = {
 #: The default grid, most precise first.
 DEFAULT_TYPES = ("bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
 
-_REFUSED = {"iq4_nl": "no flash-attention kernel on CUDA: it loads and then wedges"}
+_REFUSED = {"iq4_nl": "no flash-attention kernel on CUDA: it loads and then wedges; q4_0 is as small"}
+#: How people call a type that llama.cpp calls otherwise.
+_MEANT = {
+    "fp32": "f32",
+    "float32": "f32",
+    "float": "f32",
+    "fp16": "f16",
+    "float16": "f16",
+    "half": "f16",
+    "bfloat16": "bf16",
+    "int8": "q8_0",
+    "fp8": "q8_0",
+    "int4": "q4_0",
+    "q4_nl": "q4_0",
+}
 
 
 @dataclass(frozen=True, order=True)
@@ -70,12 +86,24 @@ def parse_types(text: str, *, adding: bool = False) -> tuple[str, ...]:
         raise CacheTypeError(msg)
     for name in types:
         if name in _REFUSED:
-            msg = f"KV cache type {name} is not supported: {_REFUSED[name]}; q4_0 and q4_1 are as small"
+            msg = f"KV cache type {name} is not supported: {_REFUSED[name]}"
             raise CacheTypeError(msg)
         if name not in BITS:
-            msg = f"unknown KV cache type {name!r}; llama-server takes {', '.join(BITS)}"
+            msg = f"unknown KV cache type {name!r}{_meant(name)}; the grid takes {', '.join(BITS)}"
             raise CacheTypeError(msg)
     return types
+
+
+def _meant(name: str) -> str:
+    """`: did you mean q8_0?` for a name that is near one; a list that has no commas is shown with them."""
+    words = re.split(r"[\s:;|]+", name)
+    if len(words) > 1 and all(word in BITS for word in words):
+        pair = f", or {words[0]}/{words[1]} for the pair" if len(words) == 2 else ""  # noqa: PLR2004 - K and V
+        return f": did you mean {','.join(words)}{pair}?"
+    of_a_size = re.match(r"i?q(?P<bits>[458])(?![0-9])", name)
+    near = difflib.get_close_matches(name, BITS, n=1)
+    meant = _MEANT.get(name) or (f"q{of_a_size['bits']}_0" if of_a_size else next(iter(near), None))
+    return f": did you mean {meant}?" if meant else ""
 
 
 def _added(text: str, *, adding: bool) -> str | None:
@@ -101,7 +129,14 @@ def parse_pair(text: str) -> KVPair:
         return AS_SERVED
     halves = text.split("/")
     if len(halves) != 2 or not all(half.strip() for half in halves):  # noqa: PLR2004 - K and V
-        msg = f"{text!r} is not a pair of KV cache types; write K/V, for instance q8_0/q4_0"
+        several = text.split()
+        meant = (
+            f": did you mean {','.join(several)}?" if len(several) > 1 and all("/" in one for one in several) else ""
+        )
+        other = re.fullmatch(r"(\w+)[:,;+x -](\w+)", text.strip())
+        if other and {other[1], other[2]} <= BITS.keys():
+            meant = f": did you mean {other[1]}/{other[2]}?"
+        msg = f"{text!r} is not a pair of KV cache types{meant}; write K/V, for instance q8_0/q4_0"
         raise CacheTypeError(msg)
     (ctk,), (ctv,) = (parse_types(half) for half in halves)
     return KVPair(ctk, ctv)

@@ -45,9 +45,9 @@ class ServerProgram:
     `command` starts it. `flash_attn`, `log_level` and `optional` are the grid's arguments as this build knows them,
     and `left_out` those that it does not know (see `Known`); `release` is its version where that is known without
     asking. The rest is of a user's command, as `UserCommand` has it: `arguments` for every server, its model, its
-    context in tokens, `router` where it is one (`--models-preset FILE`); `own_threads` where it says how many, `given`,
-    its text, and `advice` on it; `speculation` is what asked for that and is not in it any more. `may_wrap`: the
-    process that is started may not be the server itself.
+    context in tokens, `router` where it is one (`--models-preset FILE`), `served` its pair of cache types;
+    `own_threads` where it says how many, `given`, its text, and `advice` on it; `speculation` is what asked for that
+    and is not in it any more. `may_wrap`: the process that is started may not be the server itself.
     """
 
     command: tuple[str, ...]
@@ -60,6 +60,7 @@ class ServerProgram:
     model: str | None = None
     remote_model: str | None = None
     router: tuple[str, str] | None = None
+    served: str | None = None
     n_ctx: int | None = None
     own_threads: bool = False
     given: str | None = None
@@ -233,6 +234,7 @@ def _commanded(user: UserCommand) -> ServerProgram:
         model=user.model,
         remote_model=user.remote_model,
         router=user.router,
+        served=user.served,
         n_ctx=user.n_ctx,
         own_threads=user.threads,
         given=user.text,

@@ -20,6 +20,8 @@ OFF = ("off", "disabled", "false", "0")
 #: A number of layers that is none: llama.cpp fits them to free memory.
 AUTOMATIC_LAYERS = ("auto", "-1")
 
+#: llama.cpp's cache type for K and for V, unless another is given.
+DEFAULT_TYPE = "f16"
 _CELL = "set per cell"
 _PORT = "a free port is taken"
 _LOCAL = "servers listen on 127.0.0.1 only"

@@ -11,6 +11,7 @@ from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.floored import BASE_MODEL
 from pytest_codeneedle.grid import PASSED, View, make_grid
+from pytest_codeneedle.kvtypes import BITS
 from pytest_codeneedle.output import fit_line
 from pytest_codeneedle.outward import fit_text
 from pytest_codeneedle.printable import printable
@@ -82,12 +83,23 @@ def announce(plan: Plan, workers: int) -> list[str]:
     told += [f"your command: {advice}" for advice in plan.program.advice]
     if plan.speculation:
         told.append(f"speculation is off, for no probability is told of drafted tokens: {', '.join(plan.speculation)}")
+    if plan.program.served not in (None, *map(str, plan.settings.pairs)):
+        told.append(_not_a_cell(str(plan.program.served), plan))
     missing = [name for name in plan.program.left_out if name not in UNIMPORTANT]
     if missing:
         told.append(f"this llama-server does not know {', '.join(missing)}: left out")
     if plan.settings.server and plan.model.is_control and not plan.model.chosen:
         told.append("no model is named (--kv-model, or -m in the command): the control model is asked, not yours")
     return lines + [line for one in told for line in wrapped(f"kv-grid: {one}")]
+
+
+def _not_a_cell(served: str, plan: Plan) -> str:
+    """That the pair of the user's command is not measured, and how it would be."""
+    unknown = [name for name in dict.fromkeys(served.split("/")) if name not in BITS]
+    if unknown:
+        return f"your command serves with {served}, which is no cell: the grid has no type {' and no '.join(unknown)}"
+    pairs = f"{plan.settings.reference},{served}"
+    return f"your command serves with {served}, which is no cell here: --kv-pairs {pairs} asks it"
 
 
 def _passes(plan: Plan, name: str) -> list[str]:

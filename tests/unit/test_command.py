@@ -346,6 +346,20 @@ def test_the_model_of_a_command(words: str, model: str | None, remote: str | Non
     assert (() if remote is None else tuple(words.split())) == command.arguments
 
 
+@pytest.mark.parametrize(
+    ("words", "served"),
+    [
+        ("llama-server", None),
+        ("llama-server -ctk q8_0", "q8_0/f16"),
+        ("llama-server --cache-type-v turbo3 -ctk turbo4", "turbo4/turbo3"),
+        ("LLAMA_ARG_CACHE_TYPE_V=q4_0 llama-server", "f16/q4_0"),
+    ],
+)
+def test_the_pair_that_is_served(words: str, served: str | None) -> None:
+    """As the command sets it; llama.cpp's default where it names one half only."""
+    assert served == parse_command(words).served
+
+
 def test_llama_cpp_reads_variables_too() -> None:
     """What the grid sets is not passed on, the rest stays in the environment, and a word wins over a variable."""
     command = parse_command(

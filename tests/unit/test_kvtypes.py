@@ -67,17 +67,55 @@ def test_no_type_at_all_is_refused_with_those_there_are(text: str) -> None:
 
 def test_an_unknown_type_is_named_with_those_there_are() -> None:
     """The message holds the wrong name and every right one."""
-    reason = "unknown KV cache type 'q3_k'; llama-server takes f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0"
+    reason = "unknown KV cache type 'q3_k'; the grid takes f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0"
 
     with pytest.raises(CacheTypeError, match=refused(reason)):
         parse_types("bf16,Q3_K")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("fp16", "f16"),
+        ("FP32", "f32"),
+        ("q8", "q8_0"),
+        ("q4_K", "q4_0"),
+        ("q5_k_m", "q5_0"),
+        ("bfloat16", "bf16"),
+        ("q80", "q8_0"),
+        ("f16 q8_0", "f16,q8_0, or f16/q8_0 for the pair"),
+        ("f16:q8_0", "f16,q8_0, or f16/q8_0 for the pair"),
+        ("f16 q8_0 q4_0", "f16,q8_0,q4_0"),
+    ],
+)
+def test_what_was_meant_is_asked(text: str, meant: str) -> None:
+    """Other names of a type, and lists without commas."""
+    with pytest.raises(
+        CacheTypeError, match=rf"^unknown KV cache type '{text.lower()}': did you mean {meant}\?; the grid"
+    ):
+        parse_types(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("f16/f16 q8_0/q8_0", "f16/f16,q8_0/q8_0"),
+        ("f16:q8_0", "f16/q8_0"),
+        ("f16 q8_0", "f16/q8_0"),
+        ("f16-q8_0", "f16/q8_0"),
+    ],
+)
+def test_what_pair_was_meant_is_asked(text: str, meant: str) -> None:
+    """Pairs without commas, and halves without a slash."""
+    with pytest.raises(CacheTypeError, match=rf"is not a pair of KV cache types: did you mean {meant}\?; write K/V"):
+        parse_pair(text)
 
 
 def test_iq4_nl_is_refused_and_it_is_said_why() -> None:
     """llama-server takes the name and then hangs: that is what the message says."""
     reason = (
         "KV cache type iq4_nl is not supported: no flash-attention kernel on CUDA: it loads and then wedges; "
-        "q4_0 and q4_1 are as small"
+        "q4_0 is as small"
     )
 
     with pytest.raises(CacheTypeError, match=refused(reason)):
