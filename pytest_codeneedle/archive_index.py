@@ -220,6 +220,7 @@ def _run(one: Summary, by: Mapping[str, str], places: Mapping[str, int]) -> dict
         "grids": [
             {
                 **{key: grid[key] for key in ("rotation", "title", "word", "mean", "worst")},
+                "partly": any(cell["errors"] or cell["scored"] < one["functions"] for cell in grid["cells"].values()),
                 "said": grid["sentences"][:1],
                 "cells": [
                     [places[pair], *(cell[key] for key in ("matched", "scored", "passed", "errors", "margin"))]

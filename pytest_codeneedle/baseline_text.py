@@ -54,6 +54,7 @@ def _cell(cell: StoredCell, functions: list[str]) -> dict[str, Any]:
         "matched": [_number(cell.matched.get(name)) for name in functions],
         "failed": sorted(cell.failed),
         "no_answer": sorted(cell.silent),
+        "passes": {name: list(cell.passes[name]) for name in sorted(cell.passes)},
         "not_asked": [name for name in functions if name not in cell.matched],
         "margins": [margins.get(name) for name in functions] if margins else [],
         "log_rotation": list(cell.log_rotation) if any(side is not None for side in cell.log_rotation) else [],
@@ -136,9 +137,19 @@ def _read_cell(said: Mapping[str, Any], functions: tuple[str, ...]) -> StoredCel
         matched={name: lines for name, lines in matched.items() if name not in names["not_asked"]},
         failed=names["failed"],
         silent=names["no_answer"],
+        passes=_passes(said.get("passes", {}), names["no_answer"]),
         margins={name: margin for name, margin in margins.items() if margin is not None} or None,
         log_rotation=(k, v),
     )
+
+
+def _passes(said: Any, silent: frozenset[str]) -> dict[str, tuple[int, int]]:  # noqa: ANN401 - checked here
+    """(answered, asked) of functions that gave no answer in some pass; files of earlier versions say nothing."""
+    unknown = set(_of(said, dict)) - silent
+    if unknown:
+        msg = f"{min(unknown)!r} is none of those without an answer"
+        raise ValueError(msg)
+    return {name: (_of(answered, int), _of(asked, int)) for name, (answered, asked) in said.items()}
 
 
 def _figures(values: Any, functions: tuple[str, ...]) -> dict[str, float | None]:  # noqa: ANN401 - checked here

@@ -3,8 +3,8 @@
 What decides are paired contrasts NEW - OLD over functions, one-sided, in two families: those that are declared before
 any run is seen (the mean of all cells, the reference, the matched low pair) and all cells. Each has half of ALPHA under
 Holm (1979), so that two runs which differ by chance alone are called worse in at most 5 % of cases. Single items that
-passed then and fail now decide nothing. A question that was answered then and gives no answer now decides: it was asked
-twice before it became an ERROR, and is no matter of chance.
+passed then and fail now decide nothing. A question that was answered then and gives no answer now decides, and so does
+one that is answered in fewer of its passes: each was asked twice before it became an ERROR, and is no matter of chance.
 """
 
 from __future__ import annotations
@@ -90,8 +90,9 @@ class Comparison:
 
     `part` is how much of the old run was asked again, as `in 2 of 5 cells`; nothing where all of it was.
     `declared` and `cells` are the two families, each at `level`. `silent` are the questions, by cell, that had an
-    answer and have none now; `cells_silent` the cells in which nothing is answered any more. `margins` are mean
-    margins in nats, (old, new), of cells where both runs have them: they decide nothing.
+    answer and have none now, or in fewer passes; `cells_silent` the cells in which nothing is answered any more,
+    `cells_mute` those in which nothing was answered then either. `margins` are mean margins in nats, (old, new), of
+    cells where both runs have them: they decide nothing.
     """
 
     old: StoredRun
@@ -105,6 +106,7 @@ class Comparison:
     cells: tuple[Change, ...]
     silent: Mapping[Place, tuple[str, ...]]
     cells_silent: tuple[Place, ...]
+    cells_mute: tuple[Place, ...]
     flips: tuple[Flip, ...]
     margins: Mapping[Place, tuple[float, float]]
 
@@ -123,8 +125,8 @@ class Comparison:
 
     @property
     def undecided(self) -> bool:
-        """Whether it could not have been red: too few functions to show any loss, and nothing else that is worse."""
-        return not self.worse and self.functions < self.functions_needed[0]
+        """Whether nothing is worse and part of it could not have been: too few functions, a cell without answers."""
+        return not self.worse and (bool(self.cells_mute) or self.functions < self.functions_needed[0])
 
     @property
     def floored(self) -> float | None:
@@ -178,6 +180,7 @@ class Comparison:
             "cells": [change.facts() for change in self.cells],
             "no_answer": {str(cell): list(names) for cell, names in self.silent.items()},
             "cells_without_answer": list(map(str, self.cells_silent)),
+            "cells_never_answered": list(map(str, self.cells_mute)),
             "flips": [flip.facts() for flip in self.flips],
             "margins": {str(cell): [_rounded(old), _rounded(new)] for cell, (old, new) in self.margins.items()},
         }
@@ -196,7 +199,7 @@ def compare(old: StoredRun, new: StoredRun) -> Comparison:
     scored = {cell: _common(old.cells[cell].scored, new.cells[cell].scored) for cell in common}
     declared, cells = _families(old, new, scored)
     level = ALPHA / 2 if declared else ALPHA
-    silent = {cell: lost for cell in common if (lost := _silent(old.cells[cell], new.cells[cell]))}
+    silent = {cell: lost for cell in common if (lost := new.cells[cell].silent_since(old.cells[cell]))}
     return Comparison(
         old=old,
         new=new,
@@ -209,6 +212,7 @@ def compare(old: StoredRun, new: StoredRun) -> Comparison:
         cells=tuple(_judged(cells, level)),
         silent=silent,
         cells_silent=tuple(cell for cell in silent if old.cells[cell].scored and not new.cells[cell].scored),
+        cells_mute=tuple(cell for cell in common if not old.cells[cell].scored and not new.cells[cell].scored),
         flips=tuple(_flips(old, new, scored)),
         margins={cell: both for cell in common if (both := _margins(old.cells[cell], new.cells[cell]))},
     )
@@ -290,11 +294,6 @@ def _judged(family: Sequence[Change], level: float) -> list[Change]:
         replace(change, adjusted=p, worse=p <= level and change.difference < 0)
         for change, p in zip(family, adjusted, strict=True)
     ]
-
-
-def _silent(old: StoredCell, new: StoredCell) -> tuple[str, ...]:
-    """Functions of which every answer was there, and one is not now."""
-    return tuple(sorted(name for name in new.silent if name in old.matched and name not in old.silent))
 
 
 def _flips(old: StoredRun, new: StoredRun, scored: Mapping[Place, Sequence[str]]) -> Iterable[Flip]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.figures import counted, few, p_is, p_value, signed, wrapped
-from pytest_codeneedle.grid import NO_ANSWER, NOT_PLANNED
+from pytest_codeneedle.grid import NO_ANSWER, NOT_PLANNED, PARTLY
 from pytest_codeneedle.kvtypes import by_precision
 from pytest_codeneedle.printable import printable
 
@@ -45,9 +45,12 @@ def verdict(compared: Comparison) -> str:
         ]
         if compared.silent:
             questions = sum(map(len, compared.silent.values()))
-            worse.append(f"{counted(questions, 'question')} gave an answer and give none now")
+            worse.append(f"{counted(questions, 'question')} gave an answer and give none now{_whole(compared)}")
         return f"worse: {few(worse, _NAMED, '; ')}"
     needed, _ = compared.functions_needed
+    if compared.cells_mute:
+        cells = few(list(map(str, compared.cells_mute)), _NAMED)
+        return f"not settled: {cells} gave no answer in either run, and nothing is shown to be worse elsewhere"
     part = f" {compared.part}" if compared.part else ""
     if compared.functions < needed:
         return f"nothing is shown to be worse{part}: {_blind(compared.functions, needed)}"
@@ -65,6 +68,12 @@ def cautions(compared: Comparison) -> list[str]:
     """What is to be said of each run's reference; nothing of one that recalls enough."""
     runs = (("old", compared.old), ("new", compared.new))
     return [f"the {which} run is {run.caution}" for which, run in runs if run.caution]
+
+
+def _whole(compared: Comparison) -> str:
+    """The cells in which nothing is answered any more."""
+    cells = list(map(str, compared.cells_silent))
+    return f", all of {few(cells, _NAMED)}" if cells else ""
 
 
 def _told(change: Change) -> str:
@@ -145,7 +154,7 @@ def _mean(run: StoredRun, cell: Place) -> str:
     if cell not in run.cells:
         return NOT_PLANNED
     mean = run.cells[cell].mean
-    return NO_ANSWER if mean is None else f"{mean:.2f}"
+    return NO_ANSWER if mean is None else f"{mean:.2f}{PARTLY if run.cells[cell].silent else ''}"
 
 
 def _difference(differences: Mapping[Place | None, float], cell: Place) -> str:

@@ -90,7 +90,11 @@ class Calibration:
             return f"{self.reference} gave no answer"
         if not self.answered:
             return f"{self.reference} answered {self.scored} of {self.functions} questions"
-        return f"{self.reference} recalls {_percent(self.share)} of the lines, {_percent(self.minimum)} are needed"
+        of_what = "the lines" if self.scored == self.functions else f"the lines of {self.scored} functions"
+        lacks = "" if self.scored == self.functions else f" ({self.functions - self.scored} gave no answer)"
+        return (
+            f"{self.reference} recalls {_percent(self.share)} of {of_what}{lacks}, {_percent(self.minimum)} are needed"
+        )
 
     @property
     def sentence(self) -> str:

@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.colours import Scale
 from pytest_codeneedle.figures import counted, signed
-from pytest_codeneedle.grid import NO_ANSWER, NOT_PLANNED, PARTLY, by_function, mean_lines, passed_of, rows_by_pair
+from pytest_codeneedle.grid import (
+    ERROR,
+    NO_ANSWER,
+    NOT_PLANNED,
+    PARTLY,
+    by_function,
+    mean_lines,
+    passed_of,
+    rows_by_pair,
+)
 from pytest_codeneedle.kvtypes import KVPair, by_precision, in_grid_order
 from pytest_codeneedle.page_model import Heat, HeatCell
 from pytest_codeneedle.printable import shown_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from pytest_codeneedle.frame import Frame
     from pytest_codeneedle.grid import Cell, Grid, View
@@ -88,7 +97,8 @@ def rotation_heat(grid: Grid) -> Heat:
     def field(cell: Cell) -> HeatCell:
         mean = cell.mean_matched or 0.0
         functions = counted(len(cell.matched), "function")
-        return HeatCell(signed(mean), mean, f"{cell.pair}: {signed(mean)} lines with rotation, {functions}")
+        told = f"{cell.pair}: {signed(mean)} lines with rotation, {functions}"
+        return HeatCell(f"{signed(mean)}{cell.mark()}", mean, f"{told}, answers are missing" if cell.errors else told)
 
     return _of_grid(
         grid, ("rotation", "rotation on - off", "mean difference in lines"), Scale(-most, most, diverging=True), field
@@ -119,9 +129,11 @@ def depth_heat(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View) -> H
 
     Functions whose depth nobody recorded have no column; without any there is no column at all.
     """
-    found = {pair: by_function(items) for pair, items in rows_by_pair(rows, frame.pairs, view).items()}
+    items = rows_by_pair(rows, frame.pairs, view)
+    errors = {pair: {row["function"] for row in of_pair if row["outcome"] == ERROR} for pair, of_pair in items.items()}
     lines = {
-        pair: {name: mean_lines(scored) for name, scored in functions.items()} for pair, functions in found.items()
+        pair: {name: mean_lines(scored) for name, scored in by_function(of_pair).items()}
+        for pair, of_pair in items.items()
     }
     columns = _columns(depths(rows))
     means = {pair: [_mean(of_pair, column) for column in columns] for pair, of_pair in lines.items()}
@@ -136,7 +148,10 @@ def depth_heat(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View) -> H
             rows=tuple(
                 (
                     str(pair),
-                    tuple(_deep(pair, one, mean, frame.lines) for one, mean in zip(columns, means[pair], strict=True)),
+                    tuple(
+                        _deep(pair, one, mean, frame.lines, errors[pair])
+                        for one, mean in zip(columns, means[pair], strict=True)
+                    ),
                 )
                 for pair in in_grid_order(lines)
             ),
@@ -185,12 +200,13 @@ def _mean(of_pair: Mapping[str, float], column: _Column) -> float | None:
     return statistics.fmean(values) if values else None
 
 
-def _deep(pair: KVPair, column: _Column, mean: float | None, lines: int) -> HeatCell:
+def _deep(pair: KVPair, column: _Column, mean: float | None, lines: int, errors: Collection[str]) -> HeatCell:
     if mean is None:
         text = NO_ANSWER if column.functions else NOT_PLANNED
         return HeatCell(text, None, f"{pair}, {column.told}: no score")
     shown = f"{mean:.1f}".removesuffix(".0")
-    return HeatCell(shown, mean, f"{pair}, {column.told}: {shown} of {lines} lines")
+    mark = "" if column.functions.isdisjoint(errors) else PARTLY
+    return HeatCell(f"{shown}{mark}", mean, f"{pair}, {column.told}: {shown} of {lines} lines")
 
 
 def _of_grid(grid: Grid, names: tuple[str, str, str], scale: Scale, field: Callable[[Cell], HeatCell]) -> Heat:

@@ -9,17 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.figures import p_is, signed, span, wrapped
+from pytest_codeneedle.figures import few, p_is, signed, span, wrapped
 from pytest_codeneedle.grid import ONE_PASS
 from pytest_codeneedle.kvtypes import low_pair
 from pytest_codeneedle.margin_grid import differences
 from pytest_codeneedle.marginals import Side, side
+from pytest_codeneedle.missing import missing
 from pytest_codeneedle.paired import ALPHA, Contrast, contrasts, holm
 from pytest_codeneedle.power import least_for_family
 from pytest_codeneedle.verdict_lines import trend_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_codeneedle.grid import View
     from pytest_codeneedle.kvtypes import KVPair
@@ -73,7 +74,8 @@ class MarginCell:
 class MarginVerdict:
     """The margins of one grid. `cells` are all but the reference that have margins, in the order planned.
 
-    `k` and `v` hold the trends; their means are those of the differences to the reference.
+    `k` and `v` hold the trends; their means are those of the differences to the reference. `lacking` says of how many
+    functions a pair lacks an answer that the reference has: of those there are no margins.
     """
 
     reference: KVPair
@@ -81,6 +83,7 @@ class MarginVerdict:
     cells: tuple[MarginCell, ...]
     k: Side
     v: Side
+    lacking: Mapping[KVPair, int]
 
     @property
     def lower(self) -> tuple[MarginCell, ...]:
@@ -95,11 +98,12 @@ class MarginVerdict:
             "cells": [cell.facts() for cell in self.cells],
             "k": self.k.facts(),
             "v": self.v.facts(),
+            "lacking": {str(pair): count for pair, count in self.lacking.items()},
         }
 
 
 def judge_margins(
-    rows: Iterable[Mapping[str, Any]], pairs: Sequence[KVPair], reference: KVPair, view: View = ONE_PASS
+    rows: Sequence[Mapping[str, Any]], pairs: Sequence[KVPair], reference: KVPair, view: View = ONE_PASS
 ) -> MarginVerdict | None:
     """The tests on the margins of these rows; None where nothing can be compared: no margins, or one cell alone."""
     against = differences(rows, pairs, reference, view)
@@ -121,6 +125,7 @@ def judge_margins(
         ),
         k=side(values, "K", reference),
         v=side(values, "V", reference),
+        lacking={pair: len(names) for pair, names in missing(rows, reference, view).functions.items()},
     )
 
 
@@ -157,7 +162,13 @@ def margin_sentences(verdict: MarginVerdict) -> list[str]:
         about = "no token differs" if found.tied else f"{signed(found.mean, _DECIMALS)} nats, {p_is(found.p)}"
         said.append(f"{declared.pair} (declared): {about}{interval and f' ({interval})'}")
     trends = [_trend(one) for one in (verdict.k, verdict.v) if len(one.types) > 1]
-    return said + [trend for trend in trends if trend]
+    return said + [trend for trend in trends if trend] + _lacking(verdict)
+
+
+def _lacking(verdict: MarginVerdict) -> list[str]:
+    """Where an answer is missing there is no margin, and it may be the lowest."""
+    told = [f"{pair} {count}" for pair, count in verdict.lacking.items()]
+    return [f"missing answers have no margin, and it may be the lowest: functions {few(told)}"] if told else []
 
 
 def _lower(verdict: MarginVerdict) -> str:

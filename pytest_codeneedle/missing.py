@@ -20,7 +20,7 @@ from pytest_codeneedle.pairing import by_session, reference_rows
 from pytest_codeneedle.sessions import session_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pytest_codeneedle.grid import View
     from pytest_codeneedle.kvtypes import KVPair
@@ -89,22 +89,40 @@ def missing(rows: Rows, reference: KVPair, view: View) -> Missing:
     In a pass in which the reference gave no answer none is; in one that it was not asked, its other passes count.
     """
     cells = rows_by_pair(rows, (), view)
-    silent = {_question(row) for row in cells.pop(reference, ()) if row["outcome"] == ERROR}
-    answered = {
-        (session, function)
-        for session, lines in by_session(reference_rows(rows, reference, view)).items()
-        for function in lines
+    silent = _errors(cells.pop(reference, ()))
+    answered = _answered(reference_rows(rows, reference, view))
+    counting = {pair: _lacking(of_pair, silent, answered) for pair, of_pair in cells.items()}
+    unknown = frozenset(one.function for one in silent) - {function for _, function in answered}
+    return _missing(counting, unknown, view)
+
+
+def missing_beside(rows: Rows, view: View, other: View) -> Missing:
+    """The same where each cell is held against itself in an `other` view, such as one of another rotation."""
+    beside = rows_by_pair(rows, (), other)
+    counting = {
+        pair: _lacking(of_pair, _errors(beside.get(pair, ())), _answered(beside.get(pair, ())))
+        for pair, of_pair in rows_by_pair(rows, (), view).items()
     }
-    counting: dict[KVPair, frozenset[_Question]] = {}
-    for pair, of_pair in cells.items():
-        errors = {_question(row) for row in of_pair if row["outcome"] == ERROR}
-        counting[pair] = frozenset(one for one in errors - silent if (one.session, one.function) in answered)
-    return Missing(
-        functions={pair: frozenset(one.function for one in found) for pair, found in counting.items() if found},
-        unknown=frozenset(one.function for one in silent) - {function for _, function in answered},
-        _counting=counting,
-        _view=view,
-    )
+    return _missing(counting, frozenset(), view)
+
+
+def _missing(counting: Mapping[KVPair, frozenset[_Question]], unknown: frozenset[str], view: View) -> Missing:
+    functions = {pair: frozenset(one.function for one in found) for pair, found in counting.items() if found}
+    return Missing(functions=functions, unknown=unknown, _counting=counting, _view=view)
+
+
+def _lacking(rows: Rows, silent: Collection[_Question], answered: Collection[tuple[str, str]]) -> frozenset[_Question]:
+    """The errors among these rows of a cell, where what it is held against answered, and was not silent itself."""
+    return frozenset(one for one in _errors(rows) - set(silent) if (one.session, one.function) in answered)
+
+
+def _errors(rows: Iterable[Row]) -> set[_Question]:
+    return {_question(row) for row in rows if row["outcome"] == ERROR}
+
+
+def _answered(rows: Iterable[Row]) -> set[tuple[str, str]]:
+    """(session, function)."""
+    return {(session, function) for session, lines in by_session(rows).items() for function in lines}
 
 
 class _Question(NamedTuple):

@@ -32,13 +32,15 @@ class AskedTwice:
     """The reference's first pass in a session and its last, function by function: lines, averaged over `sessions`.
 
     `outermost` says that in each of them no other cell was asked before the first or after the last: the order in
-    which the answers came, not the one that was planned.
+    which the answers came, not the one that was planned. `once` are the functions, of all sessions, that were asked in
+    both passes and answered in one alone.
     """
 
     first: Lines
     last: Lines
     sessions: int
     outermost: bool
+    once: int
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,7 @@ def _twice(rows: Rows, reference: KVPair, view: View) -> AskedTwice | None:
     first: list[tuple[str, float]] = []
     last: list[tuple[str, float]] = []
     outermost: list[bool] = []
+    once = 0
     for session, items in _of_reference(rows, reference, view).items():
         passes: dict[int, list[Mapping[str, Any]]] = {}
         for row in items:
@@ -164,12 +167,14 @@ def _twice(rows: Rows, reference: KVPair, view: View) -> AskedTwice | None:
         in_order = sorted(passes.values(), key=lambda one: min(turns[id(row)] for row in one))
         begun, ended = _lines(in_order[0]), _lines(in_order[-1])
         common = begun.keys() & ended.keys()
+        asked = ({row["function"] for row in one} for one in (in_order[0], in_order[-1]))
+        once += len((begun.keys() ^ ended.keys()) & set.intersection(*asked))
         if len(in_order) > 1 and common:
             first += [(name, lines) for name, lines in begun.items() if name in common]
             last += [(name, lines) for name, lines in ended.items() if name in common]
             others = [turns[id(row)] for row in rows if session_of(row) == session and place_of(row).pair != reference]
             before, after = (max(turns[id(row)] for row in in_order[0]), min(turns[id(row)] for row in in_order[-1]))
             outermost.append(all(before < turn < after for turn in others))
-    if not outermost:
+    if not outermost and not once:
         return None
-    return AskedTwice(_means(first), _means(last), len(outermost), all(outermost))
+    return AskedTwice(_means(first), _means(last), len(outermost), all(outermost), once)

@@ -1,4 +1,8 @@
-"""What the rotation of quantized caches is worth: each cell with it and without, paired by function, as plain text."""
+"""What the rotation of quantized caches is worth: each cell with it and without, paired by function, as plain text.
+
+An answer that is missing with it alone, or without it alone, is no tie: where some are, what is said is what holds with
+them left out and with each counted as an answer without a line (`lost`).
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,15 @@ from pytest_codeneedle.grid import Cell, Grid, table
 from pytest_codeneedle.kvtypes import is_quantized
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pytest_codeneedle.kvtypes import KVPair
     from pytest_codeneedle.paired import Contrast
 
     #: Function -> lines, of each cell: what `values.values` gives.
     Figures = Mapping[KVPair, Mapping[str, float]]
+    #: Those with the rotation on, and off.
+    BothWays = tuple[Figures, Figures]
 
 
 @dataclass(frozen=True)
@@ -48,50 +54,87 @@ def rotation_contrasts(on: Figures, off: Figures) -> dict[KVPair, RotationContra
     return {pair: RotationContrast(one, adjusted.get(pair)) for pair, one in found.items()}
 
 
-def rotation_grid(on: Figures, off: Figures) -> Grid:
+def rotation_grid(on: Figures, off: Figures, lost: BothWays | None = None) -> Grid:
     """The differences of each cell, on - off, function by function, in the place of matched lines."""
+    lacking = _lacking(on, off, lost)
     cells = {}
     for pair in {**on, **off}:
-        differences = tuple(_differences(on.get(pair, {}), off.get(pair, {})))
-        cells[pair] = Cell(pair, differences, passed=0, errors=0, asked=len(differences))
+        found = tuple(_differences(on.get(pair, {}), off.get(pair, {})))
+        cells[pair] = Cell(pair, found, passed=0, errors=int(pair in lacking), asked=len(found))
     return Grid(cells)
 
 
-def rotation_lines(on: Figures, off: Figures) -> list[str]:
+def rotation_lines(on: Figures, off: Figures, lost: BothWays | None = None) -> list[str]:
     """The grid of mean differences, on - off, and the cells that differ; or that none does, or that none could."""
     title = ["rotation on - off", "", "mean difference in lines, function by function"]
-    grid = table(rotation_grid(on, off), lambda cell: signed(cell.mean_matched or 0.0))
-    sentence, cells = rotation_said(on, off)
-    width = max(map(len, cells), default=0)
-    return [*title, *grid, "", *wrapped(sentence), *(f"{pair:<{width}}  {told}" for pair, told in cells.items())]
+    grid = table(rotation_grid(on, off, lost), lambda cell: f"{signed(cell.mean_matched or 0.0)}{cell.mark()}")
+    sentence, cells = rotation_said(on, off, lost)
+    told = [line for pair, one in cells.items() for line in wrapped(f"{pair:<{max(map(len, cells))}}  {one}")]
+    return [*title, *grid, "", *wrapped(sentence), *told]
 
 
 def _differences(on: Mapping[str, float], off: Mapping[str, float]) -> list[float]:
     return [lines - off[name] for name, lines in on.items() if name in off]
 
 
-def rotation_said(on: Figures, off: Figures) -> tuple[str, dict[str, str]]:
-    """How many cells differ, in a sentence, and what is said of each of them; or why nothing could be found."""
-    found = {pair: one for pair, one in rotation_contrasts(on, off).items() if one.adjusted is not None}
-    if not found:
+def _lacking(on: Figures, off: Figures, lost: BothWays | None) -> dict[KVPair, RotationContrast]:
+    """The cells with missing answers, as they are with these counted as lost."""
+    if lost is None:
+        return {}
+    found, counted_as_lost = rotation_contrasts(on, off), rotation_contrasts(*lost)
+    return {
+        pair: one for pair, one in counted_as_lost.items() if pair not in found or found[pair].contrast != one.contrast
+    }
+
+
+def rotation_said(on: Figures, off: Figures, lost: BothWays | None = None) -> tuple[str, dict[str, str]]:
+    """How many cells differ, in a sentence, and what is said of each of them; or why nothing could be found.
+
+    Cells with missing answers are said, too.
+    """
+    found = _quantized(rotation_contrasts(on, off))
+    lacking = _quantized(_lacking(on, off, lost))
+    if not found and not lacking:
         return "rotation: no quantized cell has answers both ways", {}
+    both = found if lost is None else _quantized(rotation_contrasts(*lost))
+    differing = [pair for pair, one in found.items() if one.differs and both[pair].differs]
+    told = {
+        str(pair): _cell_told(found.get(pair), lacking.get(pair))
+        for pair in both
+        if pair in differing or pair in lacking
+    }
+    return _sentence(both, differing, lacking), told
+
+
+def _quantized(found: Mapping[KVPair, RotationContrast]) -> dict[KVPair, RotationContrast]:
+    """Without the cells in which nothing can be rotated."""
+    return {pair: one for pair, one in found.items() if one.adjusted is not None}
+
+
+def _sentence(
+    found: Mapping[KVPair, RotationContrast], differing: Sequence[KVPair], lacking: Mapping[KVPair, RotationContrast]
+) -> str:
     from pytest_codeneedle.power import least_for_family  # noqa: PLC0415 - as above
 
     cells = counted(len(found), "cell")
-    how = f"paired by function, exact sign-flip, Holm over {cells}"
-    differing = {str(pair): _told(one.contrast, one.adjusted) for pair, one in found.items() if one.differs}
+    how = f"on - off (paired by function, exact sign-flip, Holm over {cells})"
+    tail = f"; {counted(len(lacking), 'cell')} lack{'s' * (len(lacking) == 1)} answers:" if lacking else ""
     if differing:
         differ = f"{len(differing)} of {cells} differ{'s' * (len(found) == 1)}"
-        return f"rotation: {differ}, on - off ({how}):", differing
-    most = max(one.contrast.n for one in found.values())
-    needed = least_for_family(len(found))
+        return f"rotation: {differ}, {how}{tail or ':'}"
+    most, needed = max(one.contrast.n for one in found.values()), least_for_family(len(found))
     if most < needed:
-        too_few = (
+        return (
             f"rotation: {counted(most, 'function')} cannot show a difference in one of {cells}: "
-            f"{needed} are needed ({how})"
+            f"{needed} are needed ({how.partition('(')[2]}{tail}"
         )
-        return too_few, {}
-    return f"rotation: no cell differs, on - off ({how})", {}
+    unsettled = " both without missing answers and with them counted as lost" if lacking else ""
+    return f"rotation: no cell differs{unsettled}, {how}{tail}"
+
+
+def _cell_told(found: RotationContrast | None, lost: RotationContrast | None) -> str:
+    told = "not answered both ways" if found is None else _told(found.contrast, found.adjusted)
+    return told if lost is None else f"{told}; counted as lost {_told(lost.contrast, lost.adjusted)}"
 
 
 def _told(one: Contrast, adjusted: float | None) -> str:

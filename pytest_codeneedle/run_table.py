@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.calibrated import NOTHING_SAID
 from pytest_codeneedle.figures import wrapped
+from pytest_codeneedle.grid import PARTLY
 from pytest_codeneedle.printable import printable
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _GAP = "  "
 #: What stands under the table.
 LEGEND = (
     "combos: cells x functions; +/-: standard deviation over cells; gradient: sides on",
-    "which recall falls with the bits (Page's test, p <= 0.05)",
+    "which recall falls with the bits (Page's test, p <= 0.05); * answers are missing",
 )
 
 
@@ -34,7 +35,8 @@ class RunRow:
 
     `functions` were asked for in each cell; `passed` is (mean, deviation) of the functions that passed, `matched` of
     the mean matched lines, `lowest` and `highest` their range over cells; None without an answered cell. `gradient`
-    says which sides have a trend. `calibration` is what is known of its reference.
+    says which sides have a trend. `calibration` is what is known of its reference. `partly` says that cells have fewer
+    answers than functions.
     """
 
     name: str
@@ -46,6 +48,7 @@ class RunRow:
     highest: float | None
     gradient: str
     calibration: Calibrated = NOTHING_SAID
+    partly: bool = False
 
     def facts(self) -> dict[str, Any]:
         """Plain, for JSON."""
@@ -62,6 +65,7 @@ class RunRow:
             "matched_highest": self.highest,
             "gradient": self.gradient,
             "calibration": self.calibration.facts(),
+            "partly": self.partly,
         }
 
 
@@ -78,6 +82,7 @@ def run_row(name: str, grid: Grid, functions: int, gradient: str, calibration: C
         highest=max(means, default=None),
         gradient=gradient,
         calibration=calibration,
+        partly=bool(means) and any(cell.mark(functions) for cell in grid.cells.values()),
     )
 
 
@@ -86,9 +91,10 @@ def gradient(verdict: Verdict) -> str:
     trends = {side.name: side.trend.verdict for side in (verdict.k, verdict.v)}
     if not any(trends.values()):
         return "not tested"
-    told = " and ".join(name for name, found in trends.items() if found == "trend") or "none"
-    untested = [name for name, found in trends.items() if found is None]
-    return f"{told}, {untested[0]} not tested" if untested else told
+    told = [" and ".join(name for name, found in trends.items() if found == "trend")]
+    told += [f"{name} not tested" for name, found in trends.items() if found is None]
+    told += [f"{name} not settled" for name, found in trends.items() if found == "unsettled"]
+    return ", ".join([told[0] or "none", *told[1:]])
 
 
 def table_lines(rows: Sequence[RunRow]) -> list[str]:
@@ -117,8 +123,9 @@ def _aligned(figures: Iterable[str], widths: Iterable[int]) -> list[str]:
 
 
 def _cells(row: RunRow) -> tuple[str, ...]:
-    spread = "-" if row.lowest is None else f"{row.lowest:.2f}-{row.highest:.2f}"
-    figures = (f"{row.combos}x{row.functions}", _shown(row.passed), _shown(row.matched), spread, row.gradient)
+    mark = PARTLY if row.partly else ""
+    spread = "-" if row.lowest is None else f"{row.lowest:.2f}-{row.highest:.2f}{mark}"
+    figures = (f"{row.combos}x{row.functions}{mark}", _shown(row.passed), _shown(row.matched), spread, row.gradient)
     return (printable(row.name), *figures)
 
 

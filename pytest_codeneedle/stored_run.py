@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.calibrated import by_figures, without_status
@@ -32,14 +32,16 @@ class StoredCell:
     """The figures of one cell, over its replicates, by function.
 
     `matched` has every function that was asked for: its mean primary_matched in lines, None where no answer could be
-    scored. `failed` did not pass in every replicate, `silent` gave no answer in at least one. `margins` are mean
-    margins in nats, of functions that have one. `log_rotation` is the Hadamard rotation of (K, V) as the server's log
-    has it, 0 for off, None where it says nothing.
+    scored. `failed` did not pass in every replicate, `silent` gave no answer in at least one; `passes` says of those
+    with a figure in how many of how many they did, where that is known. `margins` are mean margins in nats, of
+    functions that have one. `log_rotation` is the Hadamard rotation of (K, V) as the server's log has it, 0 for off,
+    None where it says nothing.
     """
 
     matched: Mapping[str, float | None]
     failed: frozenset[str] = frozenset()
     silent: frozenset[str] = frozenset()
+    passes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     margins: Mapping[str, float] | None = None
     log_rotation: tuple[int | None, int | None] = (None, None)
 
@@ -52,6 +54,20 @@ class StoredCell:
     def mean(self) -> float | None:
         """Mean lines over the functions that have a figure."""
         return statistics.fmean(self.scored.values()) if self.scored else None
+
+    def silent_since(self, before: StoredCell) -> tuple[str, ...]:
+        """The functions that had an answer `before` and have none, or in fewer of their passes for want of more."""
+        return tuple(sorted(name for name in self.silent if name in before.matched and self._lacks_more(name, before)))
+
+    def _lacks_more(self, name: str, before: StoredCell) -> bool:
+        if name not in before.silent:
+            return True
+        if before.matched[name] is None or self.matched[name] is None:
+            return before.matched[name] is not None
+        if name not in before.passes or name not in self.passes:
+            return False
+        (then, of_then), (now, of_now) = before.passes[name], self.passes[name]
+        return now * of_then < then * of_now and of_now - now > of_then - then
 
 
 @dataclass(frozen=True)
@@ -138,6 +154,10 @@ def checked(run: StoredRun) -> StoredRun:
             if not 0 <= lines <= run.lines:  # nor is it NaN
                 msg = f"cell {cell}: {name} has {lines:g} of {run.lines} lines"
                 raise ValueError(msg)
+        for name, (answered, asked) in figures.passes.items():
+            if not 0 < answered < asked:
+                msg = f"cell {cell}: {name} has no answer in some of its passes, and one in {answered} of {asked}"
+                raise ValueError(msg)
         for name, margin in (figures.margins or {}).items():
             if not math.isfinite(margin):
                 msg = f"cell {cell}: {name} has a margin of {margin:g}"
@@ -217,6 +237,7 @@ def _cell(functions: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> StoredCel
         },
         failed=frozenset(name for name, found in scored.items() if any(row["outcome"] != PASSED for row in found)),
         silent=frozenset(name for name, found in scored.items() if len(found) < len(rows[name])),
+        passes={name: (len(of), len(rows[name])) for name, of in scored.items() if 0 < len(of) < len(rows[name])},
         margins=margins or None,
         log_rotation=_log_rotation([row for found in scored.values() for row in found]),
     )

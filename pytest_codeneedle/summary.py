@@ -10,6 +10,7 @@ from pytest_codeneedle.figures import counted
 from pytest_codeneedle.grid import View, make_grid, render
 from pytest_codeneedle.label_grid import flag_grids, label_lines
 from pytest_codeneedle.margin_grid import margin_lines
+from pytest_codeneedle.missing import missing_beside
 from pytest_codeneedle.pairing import both_ways
 from pytest_codeneedle.rotation_grid import rotation_lines
 from pytest_codeneedle.throughput import decode_lines
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_codeneedle.frame import Frame
     from pytest_codeneedle.grid import Grid
-    from pytest_codeneedle.rotation_grid import Figures
+    from pytest_codeneedle.rotation_grid import BothWays, Figures
     from pytest_codeneedle.verdicts import Judged
 
 #: With fewer of all of these nothing is ever significant: cells; functions, or types of one side.
@@ -60,11 +61,14 @@ def run_lines(
 
 
 def can_be_judged(grid: Grid) -> bool:
-    """Whether any test could show anything: a session whose grid shows nothing is spared the loading of scipy."""
-    answered = [cell.pair for cell in grid.answered]
-    types = max(len({pair.ctk for pair in answered}), len({pair.ctv for pair in answered}))
+    """Whether any test could show anything: a session whose grid shows nothing is spared the loading of scipy.
+
+    A cell that was asked and gave no answer is one of those of which something is said.
+    """
+    asked = [cell.pair for cell in grid.cells.values() if cell.asked]
+    types = max(len({pair.ctk for pair in asked}), len({pair.ctv for pair in asked}))
     functions = max((len(cell.matched) for cell in grid.answered), default=0)
-    return len(answered) >= _CELLS and (functions >= _FUNCTIONS or types >= _TYPES)
+    return bool(grid.answered) and len(asked) >= _CELLS and (functions >= _FUNCTIONS or types >= _TYPES)
 
 
 def why_not_judged(grid: Grid) -> str:
@@ -85,12 +89,22 @@ def run_verdicts(rows: Sequence[Mapping[str, Any]], frame: Frame) -> dict[View, 
     return {view: judged(rows, frame, view) for view in views}
 
 
-def rotation_figures(rows: Sequence[Mapping[str, Any]], frame: Frame) -> tuple[Figures, Figures] | None:
-    """The lines of all cells with the rotation on, and off, in one session; None where no cell is asked both ways."""
+def rotation_figures(
+    rows: Sequence[Mapping[str, Any]], frame: Frame
+) -> tuple[Figures, Figures, BothWays | None] | None:
+    """The lines of all cells with the rotation on, and off, in one session; None where no cell is asked both ways.
+
+    Beside them the same with answers that are missing one way alone counted as lost; None where none is.
+    """
     if not {"on", "off"} <= set(frame.rotations):
         return None
     on, off = (View(frame.repeat, rotation) for rotation in ROTATIONS["both"])
-    return both_ways(rows, frame.pairs, on, off)
+    lacking = [missing_beside(rows, on, off), missing_beside(rows, off, on)]
+    lost = None
+    if any(one.functions for one in lacking):
+        counted = lacking[1].counted_as_lost(lacking[0].counted_as_lost(rows))
+        lost = both_ways(counted, frame.pairs, on, off)
+    return *both_ways(rows, frame.pairs, on, off), lost
 
 
 def _rotated(rows: Sequence[Mapping[str, Any]], frame: Frame) -> list[str]:

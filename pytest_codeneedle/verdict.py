@@ -87,13 +87,14 @@ class Again:
     """The reference asked twice: its last pass minus its first, the mean over `sessions`; `drifted` where significant.
 
     `outermost` says that no other cell was asked before the first or after the last of them. `detectable` is what drift
-    would have been.
+    would have been. `once` functions were answered in one of the two alone.
     """
 
     contrast: Contrast
     detectable: Detectable
     outermost: bool = True
     sessions: int = 1
+    once: int = 0
 
     @property
     def drifted(self) -> bool:
@@ -109,7 +110,7 @@ class Again:
     def facts(self) -> dict[str, Any]:
         """Flat and plain, for JSON."""
         seen = {"detectable": self.detectable.facts(), "outermost": self.outermost, "sessions": self.sessions}
-        return {**self.contrast.facts(), "drifted": self.drifted, **seen}
+        return {**self.contrast.facts(), "drifted": self.drifted, "once": self.once, **seen}
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.figures import counted, few, lines_of, p_is, p_value, signed, span, wrapped
-from pytest_codeneedle.grid import table
+from pytest_codeneedle.grid import PARTLY, table
 from pytest_codeneedle.power import least_for_family
 from pytest_codeneedle.sentences import SATURATED, undecided
 from pytest_codeneedle.verdict import INCONCLUSIVE, NOT_WORSE, WORSE
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_codeneedle.grid import Grid
     from pytest_codeneedle.marginals import Side
     from pytest_codeneedle.missing import Sensitivity
+    from pytest_codeneedle.paired import Contrast
     from pytest_codeneedle.trend import Trend
     from pytest_codeneedle.verdict import CellVerdict, Verdict
 
@@ -156,7 +157,7 @@ def _marginals(side: Side) -> list[str]:
         return []
     rows = [
         (f"{side.name} alone", [marginal.cache_type for marginal in side.marginals]),
-        ("mean", [f"{marginal.mean:.2f}" for marginal in side.marginals]),
+        ("mean", [f"{marginal.mean:.2f}{PARTLY if marginal.lost else ''}" for marginal in side.marginals]),
     ]
     found = [marginal.contrast for marginal in side.marginals]
     if any(found):
@@ -174,15 +175,20 @@ def _marginals(side: Side) -> list[str]:
 
 def again_sentence(verdict: Verdict) -> str:
     """The noise floor: the same cell asked twice; nothing where it was asked once."""
-    if verdict.again is None or not verdict.again.contrast.n:
+    again = verdict.again
+    if again is None or not (again.contrast.n or again.once):
         return ""
-    found = verdict.again.contrast
-    head = f"A/A: {verdict.reference} {verdict.again.when}"
+    head = f"A/A: {verdict.reference} {again.when}"
+    told = _again(verdict, again.contrast, head) if again.contrast.n else f"{head}: no function was answered twice"
+    return f"{told}; {counted(again.once, 'function')} answered in one of the two alone" if again.once else told
+
+
+def _again(verdict: Verdict, found: Contrast, head: str) -> str:
     if found.tied:
         return f"{head}: no line differs"
     told = ", ".join(part for part in (span(found.interval), p_is(found.p)) if part)
     head = f"{head}: {signed(found.mean)} lines ({told})"
-    if verdict.again.drifted:
+    if verdict.again is None or verdict.again.drifted:
         return f"{head}: the server DRIFTED: distrust the grid"
     if verdict.unsteady:
         return f"{head}: not significant, and yet as much as the loss that is looked for: distrust the grid"

@@ -118,7 +118,8 @@ def _one_way(figures: Paired, frame: Frame) -> Verdict:
         planned=frame.pairs,
     )
     if twice is not None and found.again is not None:
-        found = replace(found, again=replace(found.again, outermost=twice.outermost, sessions=twice.sessions))
+        again = replace(found.again, outermost=twice.outermost, sessions=twice.sessions, once=twice.once)
+        found = replace(found, again=again)
     if figures.apart:
         apart = f"asked in a session without an answer of {frame.reference}"
         cells = [replace(cell, reason=apart) if cell.pair in figures.apart else cell for cell in found.cells]

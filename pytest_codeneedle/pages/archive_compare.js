@@ -3,7 +3,7 @@
   "use strict";
 
   const {
-    ERRORS, LEAST_LINES, MARGIN, MATCHED, SCORED, address, calledBuild, counted, data, figure, idsOf, make, one, runOf,
+    ERRORS, LEAST_LINES, MARGIN, MATCHED, SCORED, address, calledBuild, counted, data, figure, idsOf, isPartly, make, one, runOf,
     shownCell, signed, state,
   } = window.codeneedle;
   const LEAST_NATS = 1;
@@ -124,7 +124,8 @@
       const cell = found.get(at);
       if (cell[MATCHED] === null) return { text: shownCell(cell, MATCHED) };
       const told = `${data.pairs[at][2]}: ${figure(cell[MATCHED])} of ${run.lines} lines over ${counted(cell[SCORED], "function")}`;
-      return { text: figure(cell[MATCHED]), colours: step(cell[MATCHED], scale), told };
+      const mark = isPartly(run, cell) ? "*" : "";
+      return { text: `${figure(cell[MATCHED])}${mark}`, colours: step(cell[MATCHED], scale), told };
     });
   }
 
@@ -137,7 +138,8 @@
     });
   }
 
-  function differenceHeat(before, now) {
+  function differenceHeat(a, b, before, now) {
+    const partly = new Set([[a, before], [b, now]].flatMap(([run, grid]) => grid.cells.filter((cell) => isPartly(run, cell)).map((cell) => cell[0])));
     const old = new Map(before.cells.map((cell) => [cell[0], cell[MATCHED]]));
     const changes = new Map(now.cells.filter((cell) => cell[MATCHED] !== null && (old.get(cell[0]) ?? null) !== null)
       .map((cell) => [cell[0], cell[MATCHED] - old.get(cell[0])]));
@@ -145,7 +147,8 @@
     return heat("B - A", "lines; below 0 is a loss", [before, now], (at) => {
       if (!changes.has(at)) return null;
       const value = changes.get(at);
-      return { text: signed(value), colours: apart(value, most), told: `${data.pairs[at][2]}: ${signed(value)} lines` };
+      const mark = partly.has(at) ? "*" : "";
+      return { text: `${signed(value)}${mark}`, colours: apart(value, most), told: `${data.pairs[at][2]}: ${signed(value)} lines` };
     });
   }
 
@@ -163,7 +166,7 @@
     for (const [before, now] of pairs.length ? pairs : [[a.grids[0], b.grids[0]]]) {
       const scales = a.lines === b.lines ? Array(2).fill(scaleOf([before, now], a.lines)) : [scaleOf([before], a.lines), scaleOf([now], b.lines)];
       parts.push(make("div", { class: "cn-two" }, matchedHeat("A", a, before, scales[0]), matchedHeat("B", b, now, scales[1]),
-        refused || othersAsked(a, b) ? null : differenceHeat(before, now)));
+        refused || othersAsked(a, b) ? null : differenceHeat(a, b, before, now)));
       if ([before, now].every((grid) => grid.cells.some((cell) => cell[MARGIN] !== null))) {
         const scale = scaleOfMargins([before, now]);
         parts.push(make("div", { class: "cn-two" }, marginHeat("A", before, scale), marginHeat("B", now, scale)));

@@ -3,7 +3,7 @@
   "use strict";
 
   const {
-    LEAST_LINES, MARGIN, MATCHED, SCORED, address, calledBuild, cellOf, counted, data, draw, figure, go, make, one,
+    LEAST_LINES, MARGIN, MATCHED, SCORED, address, calledBuild, cellOf, counted, data, draw, figure, go, isPartly, make, one,
     shownCell, state,
   } = window.codeneedle;
   const MOST_LINES = 6;
@@ -108,7 +108,7 @@
   }
 
   function isOpen(point, cell) {
-    return point.grid.word === "floored" || cell[SCORED] < point.run.functions;
+    return point.grid.word === "floored" || isPartly(point.run, cell);
   }
 
   function drawCharts() {
@@ -198,7 +198,7 @@
       make("th", { scope: "row", class: "cn-mono" }, make("a", { href: address(run) }, run.started)), make("td", { class: "cn-mono" }, run.build || "-"),
       make("td", {}, grid.word || "no verdict"), ...pairs.flatMap((pair) => {
         const cell = cellOf(grid, pair);
-        const part = cell && cell[MATCHED] !== null && cell[SCORED] < run.functions ? ` (${cell[SCORED]} of ${run.functions})` : "";
+        const part = cell && cell[MATCHED] !== null && isPartly(run, cell) ? ` (${cell[SCORED]} of ${run.functions})` : "";
         return [make("td", { class: "cn-figure" }, `${shownCell(cell, MATCHED)}${part}`), ...(margins ? [make("td", { class: "cn-figure" }, shownCell(cell, MARGIN))] : [])];
       })));
     behind.querySelector(".cn-scroll")?.remove();

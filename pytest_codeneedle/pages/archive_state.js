@@ -45,6 +45,11 @@
     return cell && cell[MATCHED] === null ? "err" : figure(cell && cell[of]);
   }
 
+  // Whether fewer questions of a cell were answered than its run has.
+  function isPartly(run, cell) {
+    return cell[SCORED] < run.functions || cell[ERRORS] > 0;
+  }
+
   function signed(value, digits = 2) {
     const text = rounded(value, digits);
     return Number(text) === 0 ? (0).toFixed(digits) : value > 0 ? `+${text}` : text;
@@ -118,6 +123,6 @@
 
   window.codeneedle = {
     ERRORS, FILTERS, LEAST_LINES, MARGIN, MATCHED, SCORED, address, calledBuild, cellOf, counted, data, draw, figure, filed,
-    go, idsOf, make, one, returned, runOf, shownCell, signed, state, watch,
+    go, idsOf, isPartly, make, one, returned, runOf, shownCell, signed, state, watch,
   };
 })();

@@ -104,3 +104,12 @@ def test_order(lab: Lab) -> None:
 def test_contradictions(lab: Lab, other: tuple[str, ...], told: str) -> None:
     """What picks cells too, and what has one cell, is refused."""
     assert told in lab.refused("--kv-quick", *other)
+
+
+def test_a_missing_answer_settles_nothing(six: Lab) -> None:
+    """What was answered is NOT WORSE, and one question was not."""
+    six.faults({"q4_0/bf16": ["http400"]})
+    result = six.grid(*THREE, corpus="six")
+    assert {"passed": 41, "errors": 1} == result.parseoutcomes()
+    assert "--kv-quick: all 7 cells were asked" == said(result)
+    assert "5.00*" == matched(result, 5)["q4_0", "bf16"]

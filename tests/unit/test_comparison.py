@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stored_runs import run_of
+from stored_runs import about, row, run_of
 
+from pytest_codeneedle.baseline_text import baseline_text, parse_baseline
 from pytest_codeneedle.comparison import Comparison, compare
 from pytest_codeneedle.comparison_markdown import comparison_markdown
-from pytest_codeneedle.comparison_text import comparison_lines
+from pytest_codeneedle.comparison_text import comparison_lines, verdict
 from pytest_codeneedle.errors import BaselineError
+from pytest_codeneedle.stored_run import stored_run
 
 if TYPE_CHECKING:
     from pytest_codeneedle.stored_run import StoredRun
@@ -132,6 +134,7 @@ def test_no_answer_any_more() -> None:
     silent = {str(cell): names for cell, names in found.silent.items()}
 
     assert found.worse
+    assert "13 questions gave an answer and give none now, all of q8_0/q4_0" in verdict(found)
     assert ("f0",) == silent[LOW]
     assert [MIXED] == list(map(str, found.cells_silent))
     assert not compared({**WHOLE, LOW: [None, *FULL[1:]]}, {**WHOLE, LOW: [None, *FULL[1:]]}).worse
@@ -145,6 +148,48 @@ def test_a_pass_without_an_answer() -> None:
     new = replace(old, cells={cell: replace(old.cells[cell], silent=frozenset({"f1"}))})
 
     assert compare(old, new).worse
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        pytest.param([20, None], [None], [LOW], id="once of two, then never"),
+        pytest.param([20, None], [None, None, None], [LOW], id="once of two, then never in three"),
+        pytest.param([20, 20, None], [20, None, None], [LOW], id="in fewer passes"),
+        pytest.param([20, None], [20, None, None], [LOW], id="in a smaller share"),
+        pytest.param([20, 20, None], [20, None], [], id="one is missing then and now"),
+        pytest.param([20, None], [None, 20], [], id="as often"),
+        pytest.param([20, None, None], [20, None], [], id="more often"),
+        pytest.param([20, None], [20], [], id="always"),
+    ],
+)
+def test_answers_in_some_passes(old: list[int | None], new: list[int | None], named: list[str]) -> None:
+    """Whatever passes there were: a question that loses answers is worse, and named; also with a baseline's file."""
+
+    def passes(figures: list[int | None], name: str) -> StoredRun:
+        rows = [
+            row(pair, f"f{at}", lines if pair == LOW else 20, replicate=number)
+            for pair in (REF, LOW)
+            for at in range(8)
+            for number, lines in enumerate(figures)
+        ]
+        return stored_run(name, about(asked=[f"f{at}" for at in range(8)], repeat=len(figures)), rows)
+
+    before, after = passes(old, "old"), passes(new, "new")
+    found = compare(before, after)
+    assert bool(named) == found.worse
+    assert named == list(map(str, found.silent))
+    assert ([LOW] if set(new) == {None} else []) == list(map(str, found.cells_silent))
+    assert found.facts() == compare(parse_baseline("old", baseline_text(before)), after).facts()
+
+
+def test_a_cell_that_never_answered_is_not_settled() -> None:
+    """Nothing is worse than nothing, and nothing was held against the baseline there."""
+    found = compared({**WHOLE, LOW: [None] * 12}, {**WHOLE, LOW: [None] * 12})
+
+    assert (False, True, [LOW]) == (found.worse, found.undecided, found.facts()["cells_never_answered"])
+    said = "q4_0/q4_0 gave no answer in either run, and nothing is shown to be worse elsewhere"
+    assert f"not settled: {said}" == verdict(found)
 
 
 def test_one_cell_is_tested_once() -> None:

@@ -11,7 +11,9 @@ from sweeps import LOW, REFERENCE, frame_of, rows_of, sweep
 
 from pytest_codeneedle.grid import View, make_grid
 from pytest_codeneedle.kvtypes import KVPair
-from pytest_codeneedle.missing import missing
+from pytest_codeneedle.margin_verdict import margin_sentences
+from pytest_codeneedle.missing import missing, missing_beside
+from pytest_codeneedle.summary import run_lines
 from pytest_codeneedle.verdict import INCONCLUSIVE, NOT_WORSE, WORSE
 from pytest_codeneedle.verdicts import judged
 
@@ -203,3 +205,46 @@ def test_not_worse_is_said_no_more_often_than_with_all_lost(
         chosen = verdict.cell(taken.pair)
         assert chosen is not None
         assert NOT_WORSE == chosen.verdict
+
+
+def test_a_rotation_is_held_against_the_other() -> None:
+    """What is missing both ways, in the same pass, is no difference; what is missing one way is."""
+    on, off = flat((REFERENCE, LOW), 16, rotation="on"), flat((REFERENCE, LOW), 16, rotation="off")
+    rows = without(on, LOW, range(8)) + without(off, LOW, (0, 9))
+    views = View(rotation="on"), View(rotation="off")
+    told = [missing_beside(rows, *order).functions for order in (views, views[::-1])]
+    assert [{LOW: {f"f{at}" for at in range(1, 8)}}, {LOW: {"f9"}}] == told
+    frame = frame_of(sweep(lambda _pair, _at: 0, pairs=(REFERENCE, LOW)), rotations=("on", "off"))
+    said = " ".join(" ".join(run_lines(rows, frame)).split())
+    assert "1 cell lacks answers: q4_0/q4_0 0.00 lines (p = 1.000); counted as lost -8.00 lines" in said
+
+
+def test_the_reference_that_answers_less_at_the_end() -> None:
+    """No line differs where it answered twice; what it answered once alone is said, also where that is all."""
+    again = without(flat((REFERENCE,), replicate=1), REFERENCE, (0, 1))
+    head = "A/A: bf16/bf16 again at the end: "
+    lines = block(flat() + again, (REFERENCE, LOW))
+    assert f"{head}no line differs; 2 functions answered in one of the two alone" in lines
+    lines = block(flat() + without(again, REFERENCE, range(8)), (REFERENCE, LOW))
+    assert "no function was answered twice; 8 functions answered in one of the two alone" in lines
+
+
+def test_a_pair_of_cells_one_of_them_silent_is_judged() -> None:
+    """It was asked, and what it would be with all lost is said."""
+    rows = without(flat(), LOW, range(8))
+    frame = frame_of(sweep(lambda _pair, _at: 0, functions=8, pairs=(REFERENCE, LOW)))
+    said = " ".join(" ".join(run_lines(rows, frame)).split())
+    assert "q4_0/q4_0 has no verdict: 8 of 8 functions lack an answer in q4_0/q4_0; counted as lost it is WORSE" in said
+    assert "Stay with bf16/bf16" in said
+
+
+def test_margins_say_what_they_lack() -> None:
+    """A missing answer has none, and it may be the lowest."""
+    rows = without(flat(margins="0:6 4:3"), LOW, (0, 1))
+    rows = [{**row, "margins": None} if row["outcome"] == "error" else row for row in rows]
+    told = found(rows).margins
+    assert told is not None
+    assert {"q4_0/q4_0": 2} == told.facts()["lacking"]
+    assert (
+        "missing answers have no margin, and it may be the lowest: functions q4_0/q4_0 2" == margin_sentences(told)[-1]
+    )

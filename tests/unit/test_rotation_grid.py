@@ -84,6 +84,28 @@ def test_no_cell_differs(names: list[str], said: str) -> None:
     assert all(one.contrast.tied for one in rotation_contrasts(same, same).values())
 
 
+def test_answers_that_are_missing_one_way_are_no_ties() -> None:
+    """Eight of sixteen functions are silent with the rotation: equal where they answered, and not said to be equal."""
+    off = {Q8: lines(MANY, 20), Q4: lines(MANY, 20)}
+    answered = {Q8: lines(MANY, 20), Q4: lines(MANY[8:], 20)}
+    lost = {**answered, Q4: {**lines(MANY[:8], 0), **lines(MANY[8:], 20)}}
+    told = rotation_lines(answered, off, (lost, off))
+
+    assert ["q8_0       0.00       -", "q4_0          -   0.00*"] == told[4:6]
+    said = " ".join(line.strip() for line in told[7:])
+    assert said.startswith("rotation: no cell differs both without missing answers and with them counted as lost, on")
+    assert "1 cell lacks answers: q4_0/q4_0  0.00 lines (p = 1.000); counted as lost -10.00 lines (95 %" in said
+    assert said.endswith("p = 0.016)")
+
+
+def test_a_cell_that_is_silent_one_way_is_named() -> None:
+    """It is not left out, as a cell that was not asked is."""
+    off, silent, lost = {Q4: lines(MANY, 20)}, {Q4: {}}, {Q4: lines(MANY, 0)}
+    told = " ".join(" ".join(rotation_lines(silent, off, (lost, off))).split())
+
+    assert "Holm over 1 cell); 1 cell lacks answers: q4_0/q4_0 not answered both ways; counted as lost -20.00" in told
+
+
 @pytest.mark.parametrize("cells", [1, 4, 35])
 def test_needed_functions_are_the_least(cells: int) -> None:
     """With so many, a loss in every one is found; with one fewer none can be."""

@@ -62,3 +62,12 @@ def test_codes_in_a_name_stay_text(name: str) -> None:
     """A folder's name is another's text."""
     row = RunRow(name, 1, 1, (1.0, 0.0), (20.0, 0.0), 20.0, 20.0, "none")
     assert not set("\x1b\u202e") & set("".join(table_lines([row])))
+
+
+def test_a_run_that_lacks_answers_is_marked() -> None:
+    """Its figures are of fewer than were asked for, and its trend may be open."""
+    row = run_row("partly", grid((20, 20)), functions=3, gradient="none")
+    assert row.partly
+    assert row.facts()["partly"]
+    assert "20.00-20.00*" in table_lines([row])[1]
+    assert not run_row("whole", grid((20, 20)), functions=2, gradient="none").partly
