@@ -64,7 +64,7 @@ class Frame:
             pairs=tuple(parse_pair(pair) for pair in about["pairs"]),
             reference=parse_pair(about["reference"]),
             lines=about["lines"],
-            functions=len(about["functions"]),
+            functions=len(about.get("asked") or about["functions"]),
             repeat=about.get("repeat") or 1,
             rotations=tuple(about.get("rotations") or ROTATIONS["default"]),
             delta=about.get("delta") or DEFAULT_DELTA,

@@ -126,7 +126,8 @@ def _cost(verdict: Verdict) -> str:
         why = cell.reason if cell.missing is None else sensitivity(cell, cell.missing)
         return f"{question} Not known, {cell.pair} has no verdict: {why}."
     if cell.missing is not None and not cell.missing.agrees:
-        return f"{question} Not settled: {sensitivity(cell, cell.missing)}. {_could_see(verdict)}."
+        told = f"{cell.pair} is {cell.verdict}: {sensitivity(cell, cell.missing)}"
+        return f"{question} Not settled, {told}. {_could_see(verdict)}."
     found = f"{cell.pair} is {cell.verdict}"
     if cell.verdict == WORSE:
         told = f"Yes: {found} than {verdict.reference}, {_lines(cell.contrast)}."
@@ -155,6 +156,11 @@ def _lines(found: Contrast) -> str:
     return f"{signed(found.mean)} lines ({told})"
 
 
+def _figures(found: Contrast) -> str:
+    """The same where margins decide nothing."""
+    return _lines(found).removesuffix(f" ({SATURATED})")
+
+
 def _could_see(verdict: Verdict) -> str:
     """What this very run could have seen: its minimum detectable effect."""
     loss = verdict.detectable.loss
@@ -173,15 +179,15 @@ def _open(cell: CellVerdict) -> str:
 def sensitivity(cell: CellVerdict, found: Sensitivity) -> str:
     """What missing answers do to a cell's verdict.
 
-    `2 of 8 functions lack an answer in q4_0/q4_0: left out it is NOT WORSE, counted as lost WORSE, -5.00 lines (...)`.
+    `2 of 8 functions lack an answer in q4_0/q4_0: left out no line differs, counted as lost it is WORSE, -5.00 lines`.
     """
     head = f"{found.functions} of {counted(found.contrast.n, 'function')} lack an answer in {cell.pair}"
-    lost = f"{found.lost}, {_lines(found.contrast)}"
+    lost = f"counted as lost it is {found.lost}, {_lines(found.contrast)}"
     if found.left_out is None:
-        return f"{head}; counted as lost it is {lost}"
+        return f"{head}; {lost}"
     if found.agrees:
-        return f"{head}: counted as lost it is {lost}, too"
-    return f"{head}: left out it is {found.left_out}, counted as lost {lost}"
+        return f"{head}: {lost}, too"
+    return f"{head}: left out {_figures(cell.contrast)}, {lost}"
 
 
 def _unknown(verdict: Verdict) -> str:
@@ -204,7 +210,7 @@ def _unanswered(cell: CellVerdict, verdict: Verdict) -> str:
 def _mixed(mixed: Mixed, verdict: Verdict) -> str:
     """Whether mixed pairs buy anything over the matched low pair."""
     over = f"mean of {counted(len(mixed.pairs), 'mixed pair')}"
-    told = f"{_lines(mixed.contrast).replace(f' ({SATURATED})', '')}, {over}"
+    told = f"{_figures(mixed.contrast)}, {over}"
     answer = _buys(mixed.contrast, verdict)
     if mixed.lost is not None:
         counted_as_lost = _buys(mixed.lost, verdict)

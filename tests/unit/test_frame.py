@@ -35,6 +35,11 @@ def test_all_that_run_json_says_is_taken() -> None:
     )
 
 
+def test_functions_are_those_that_were_asked() -> None:
+    """A run that was gone on with for fewer keeps the lines of all: what is said is said of those that count."""
+    assert (2, 1) == (Frame.of(ABOUT).functions, Frame.of({**ABOUT, "asked": ["g"]}).functions)
+
+
 def test_a_cache_that_no_server_told_has_no_size() -> None:
     """Zero is what is stored where the log did not show it."""
     assert Frame.of({**ABOUT, "kv_per_token": {"k": 0.0, "v": 0.0, "sliding": False}}).kv_size is None
