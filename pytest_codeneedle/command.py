@@ -133,7 +133,7 @@ def parse_command(text: str) -> UserCommand:
             *(("--fit on: off, for -ngl is given",) if fixed and fit in ON else ()),
         ),
         speculation=asking(one.shown for one in given if one.flag is not None and one.flag.speculative),
-        text=" ".join([*(one.shown for one in assigned), _shown(rest[:end]), *(one.shown for one in arguments)]),
+        text=_shown([*words[:before], *rest[:end], *(word for one in arguments for word in one.words)]),
     )
 
 

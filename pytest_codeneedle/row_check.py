@@ -63,7 +63,7 @@ def row_fault(row: object, about: Mapping[str, Any]) -> str | None:
     `about` is run.json, which says of which corpus it is, and of how many lines its questions are.
     """
     if not isinstance(row, dict):
-        return f"it holds no object but a {type(row).__name__}"
+        return "it is no JSON object"
     corpus = about.get("corpus")
     if corpus is not None and row.get("corpus", corpus) != corpus:
         return f"it is about corpus {_shown(row['corpus'])}, and the run about {_shown(corpus)}"

@@ -18,6 +18,7 @@ from pytest_codeneedle.printable import printable
 from pytest_codeneedle.probe import UNIMPORTANT
 from pytest_codeneedle.progress import duration
 from pytest_codeneedle.record import item_of
+from pytest_codeneedle.redaction import redacted
 from pytest_codeneedle.rows import item_key
 from pytest_codeneedle.summary import run_lines
 
@@ -73,7 +74,7 @@ def announce(plan: Plan, workers: int) -> list[str]:
     if plan.model.is_control and not all(chosen.corpus.generated for chosen in plan.corpora.values()):
         lines.append(f"kv-grid: {plan.model.given} copies generated code; what it loses of other code is its own loss")
     at_once = f", {workers} servers at once" if workers > 1 else ""
-    lines += wrapped(f"kv-grid: model {plan.model.given}, server {plan.program.label}{at_once}")
+    lines += wrapped(f"kv-grid: model {redacted(plan.model.given)}, server {plan.program.label}{at_once}")
     if plan.endpoint is not None:
         private = [name for name, chosen in plan.corpora.items() if chosen.corpus.private]
         lines += [f"kv-grid: {name} is your own code, and is sent to that endpoint" for name in private]

@@ -252,11 +252,13 @@ class TestDamage:
         (run / "run.json").write_text(content, encoding="utf-8")
         assert f"{run} is damaged: " in refused(capsys, command, run)
 
-    @pytest.mark.parametrize("row", ["5", "{}"])
-    def test_rows(self, run: Path, capsys: Captured, row: str) -> None:
+    @pytest.mark.parametrize(
+        ("row", "said"), [("5", "/results.jsonl, line 1: it is no JSON object"), ("{}", " is damaged: ")]
+    )
+    def test_rows(self, run: Path, capsys: Captured, row: str, said: str) -> None:
         """A row that is no result is damage too."""
         (run / "results.jsonl").write_text(f"{row}\n", encoding="utf-8")
-        assert f"{run} is damaged: " in refused(capsys, "grid", run)
+        assert f"{run}{said}" in refused(capsys, "grid", run)
 
     def test_the_record_is_not_overwritten(self, run: Path, capsys: Captured) -> None:
         """Rescored rows go anywhere but over those recorded."""

@@ -167,7 +167,7 @@ def test_damage(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "wild.json is damaged: its figures: cell q" in said(capsys, 2, "compare", "wild.json", "run")[0]
     altered(here, "broken", lambda _: {"primary_matched": "many"})
     (line,) = said(capsys, 2, "summary", "run", "broken", "run")
-    assert line.startswith("codeneedle: broken is damaged: ValueError: ")
+    assert line.startswith("codeneedle: broken/results.jsonl, line 1: primary_matched is 'many', and no count; ")
     for name in ("one", "two"):  # a question that no version asked
         (here / f"{name}.json").write_text(json.dumps({**saved, "questions": {"mood": name}}), encoding="utf-8")
     assert ["codeneedle: one.json or two.json is damaged: KeyError: 'mood'"] == said(

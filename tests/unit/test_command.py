@@ -393,6 +393,10 @@ def test_secrets_are_not_repeated() -> None:
 
     assert (("MY_TOKEN", "hush-1"), ("HF_TOKEN", "hush-2")) == command.environment
     assert ("-hf", "org/repo") == command.arguments
+    other = parse_command("llama-server --some-password hush --rpc gpu.lan:1 --lora me:hush@host/x").text
+    assert "hush" not in other
+    assert "gpu" not in other
+    assert other.startswith("llama-server --some-password *** --rpc host-")
     assert "MY_TOKEN=*** llama-server -hf org/repo -hft *** --api-key *** --api-key ***" == command.text
     assert "hush" not in " ".join((*command.changes, command.text))
     assert "-hft ***: passed on as HF_TOKEN and not recorded" == command.changes[0]

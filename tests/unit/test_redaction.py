@@ -71,6 +71,7 @@ def test_what_is_hidden(text: str, expected: str) -> None:
         "trend over K: no trend, p = 1.000, all types equal",
         "test_recall[q8_0/q4_0-auth_token]",
         "a ** b",
+        "--api-key ***: servers listen on 127.0.0.1 only",
         "hf_download_model reads like sk_build_table",
         "https://host/m.gguf?download=true",
     ],

@@ -86,7 +86,7 @@ def test_what_no_run_can_have(changed: dict[str, Any], fault: str) -> None:
 
 def test_what_is_no_row() -> None:
     """Another kind of JSON."""
-    assert "it holds no object but a list" == row_fault([], ABOUT)
+    assert "it is no JSON object" == row_fault([], ABOUT)
 
 
 def folder_of(path: Path, *rows: dict[str, Any]) -> RunFolder:
