@@ -33,7 +33,7 @@ _NOT_ITSELF = frozenset(("file", "path", "dir", "env", "type", "name", "format",
 #: In running text and in JSON these alone are words like others: `token: <eos>`, `"key": "c1f2"`.
 _COMMON = frozenset(("key", "token", "auth", "sig", "signature", "cookie", "bearer", "secret"))
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_PLAIN = re.compile(r"-?[\d.]*|true|false|on|off|yes|no|none|null|auto|\*{3}[:;,.]*", re.IGNORECASE)
+_PLAIN = re.compile(r"-?[\d.]*|true|false|on|off|yes|no|none|null|auto|bearer|basic|digest|\*{3}[:;,.]*", re.IGNORECASE)
 
 _IS_FLAG = re.compile(r"--?[A-Za-z]")
 _ASSIGNED = re.compile(r"(?P<name>-{0,2}[A-Za-z_][\w.-]*)=(?P<value>.*)", re.DOTALL)

@@ -33,6 +33,7 @@ from pytest_codeneedle.redaction import redacted, redacted_value, redacted_words
         ("{'authToken': 'hush'}", "{'authToken': '***'}"),
         # a header
         ("X-Api-Key: hush", "X-Api-Key: ***"),
+        ("Authorization: Bearer abcd-1234", "Authorization: Bearer ***"),
         ("Cookie: hush", "Cookie: ***"),
         ("got Bearer abcd-1234 instead", "got Bearer *** instead"),
         ('{"Authorization": "Bearer hush"}', '{"Authorization": "***"}'),
