@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_codeneedle.withheld import LEAST
+
 if TYPE_CHECKING:
     import warnings
 
@@ -24,9 +26,14 @@ def fit_report(report: pytest.TestReport | pytest.CollectReport, outward: Outwar
     if report.longrepr is not None and str(report.longrepr) != (own or "").strip():
         report.longrepr = fit(report.longrepr, outward)
     if isinstance(report, pytest.TestReport):
-        report.user_properties = list(outward.facts(dict(report.user_properties)).items())
+        report.user_properties = [(name, _told(value, outward)) for name, value in report.user_properties]
     if report.sections:
         report.sections = fit(report.sections, outward)
+
+
+def _told(value: object, outward: Outward) -> object:
+    """A property as it may be seen; nothing short is looked up, which would read the whole corpus for every session."""
+    return outward(value) if isinstance(value, str) and len(value) >= LEAST else value
 
 
 def fit_warning(warning: warnings.WarningMessage, outward: Outward) -> None:

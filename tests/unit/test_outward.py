@@ -66,7 +66,7 @@ def test_a_report() -> None:
     """Its traceback, what was printed, its properties; a message of our own is fit as it is."""
     report = pytest.TestReport("t", ("t", 1, "t"), {}, "failed", failing("long"), "call")
     report.sections = [("Captured stdout call", f"\x1b[1m{TEXT}")]
-    report.user_properties = [("stop", TEXT), ("tokens", 3)]
+    report.user_properties = [("stop", TEXT), ("mine", LINES[0]), ("tokens", 3)]
     fit_report(report, OUTWARD)
     assert [] == [line for line in LINES if line in f"{report.longreprtext}{report.sections}{report.user_properties}"]
     assert report.sections[0][1].startswith("\x1b[1m")
