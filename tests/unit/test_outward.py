@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from pytest_codeneedle.corpus import Corpus, Part
+from pytest_codeneedle.corpus import Corpus
+from pytest_codeneedle.corpus_parts import Part
 from pytest_codeneedle.generate import RandomBodies
 from pytest_codeneedle.outward import Outward
 from pytest_codeneedle.reports import fit, fit_report, fit_warning
