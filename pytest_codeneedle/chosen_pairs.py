@@ -12,25 +12,30 @@ from pytest_codeneedle.kvtypes import (
     grid_pairs,
     parse_pair,
     parse_pairs,
-    parse_shard,
     parse_types,
 )
 from pytest_codeneedle.options import option_text, option_value
 from pytest_codeneedle.quick import stages
+from pytest_codeneedle.shards import parse_shard, with_reference
 
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_codeneedle.kvtypes import KVPair, Shard
+    from pytest_codeneedle.kvtypes import KVPair
+    from pytest_codeneedle.shards import Shard
 
 
 class ChosenPairs(NamedTuple):
-    """The pairs in grid order, those of the `shard` or of a `quick` run alone."""
+    """The pairs in grid order, those of the `shard` or of a `quick` run alone; a shard has the reference besides.
+
+    `whole` are those of the sweep that a shard is a part of.
+    """
 
     pairs: tuple[KVPair, ...]
     reference: KVPair
     quick: bool = False
     shard: Shard | None = None
+    whole: tuple[KVPair, ...] = ()
 
 
 def chosen_pairs(config: pytest.Config, *, served: bool) -> ChosenPairs:
@@ -44,7 +49,9 @@ def chosen_pairs(config: pytest.Config, *, served: bool) -> ChosenPairs:
     if _quick(config):
         wanted = set(stages(every, reference).pairs)
         return ChosenPairs(tuple(pair for pair in every if pair in wanted), reference, quick=True)
-    return ChosenPairs(every if shard is None else shard.of(every), reference, shard=shard)
+    if shard is None:
+        return ChosenPairs(every, reference)
+    return ChosenPairs(with_reference(shard.of(every), reference), reference, shard=shard, whole=every)
 
 
 def _own_server(config: pytest.Config) -> tuple[KVPair, ...]:

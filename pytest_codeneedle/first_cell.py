@@ -18,7 +18,7 @@ from pytest_codeneedle import terminal
 from pytest_codeneedle.cell import RunningCell
 from pytest_codeneedle.errors import CellError, RunFolderError
 from pytest_codeneedle.figures import wrapped
-from pytest_codeneedle.floored import NOT_CALIBRATED, Calibration, calibration, elsewhere, left_open, unknown
+from pytest_codeneedle.floored import NOT_CALIBRATED, Calibration, calibration, left_open, unknown
 from pytest_codeneedle.grid import FAILED, PASSED
 from pytest_codeneedle.launch import start as start_server
 from pytest_codeneedle.launch import stop_all
@@ -43,14 +43,11 @@ _SELECTING = ("keyword", "markexpr", "deselect", "lf", "stepwise")
 def start(session: pytest.Session, grid: GridSession, *, remote: bool) -> None:
     """Have the references of the plan go first. Under xdist they are asked now; `remote` says that workers are away."""
     first = references(grid.plan)
-    missing = in_another_shard(grid.plan)
-    if not first and not missing:
+    if not first:
         return
-    gate = FirstCell(session, grid, first, missing)
+    gate = FirstCell(session, grid, first)
     session.config.pluginmanager.register(gate, "codeneedle-first-cell")
-    for name, reason in missing.items():
-        terminal.write(session.config, wrapped(f"kv-grid: {name}: not calibrated here: {reason}"))
-    if first and gate.distributed:
+    if gate.distributed:
         why_not = "hosts differ" if remote else _only_a_worker(session.config)
         if why_not is None:
             gate.ask()
@@ -60,10 +57,7 @@ def start(session: pytest.Session, grid: GridSession, *, remote: bool) -> None:
 
 
 def references(plan: Plan) -> dict[str, list[Cell]]:
-    """The first passes over the reference of each corpus, where the session is calibrated and asks other cells.
-
-    The other cells of a shard are the other shards'.
-    """
+    """The first passes over the reference of each corpus, where the session is calibrated and asks other cells."""
     settings = plan.settings
     if not settings.calibrate or plan.endpoint is not None:
         return {}
@@ -74,14 +68,6 @@ def references(plan: Plan) -> dict[str, list[Cell]]:
         if first and (settings.shard is not None or any(cell.pair != settings.reference for cell in cells)):
             found[name] = first
     return found
-
-
-def in_another_shard(plan: Plan) -> dict[str, str]:
-    """Why this shard is not calibrated: corpus -> reason; nothing for one that has the reference."""
-    settings = plan.settings
-    if not settings.calibrate or settings.shard is None or settings.reference in settings.pairs:
-        return {}
-    return dict.fromkeys(plan.corpora, elsewhere(str(settings.reference)))
 
 
 def _only_a_worker(config: pytest.Config) -> str | None:
@@ -98,22 +84,13 @@ def _only_a_worker(config: pytest.Config) -> str | None:
 
 
 class FirstCell:
-    """The controller's hooks: they look at the references' rows, and end the session where one is below the minimum.
+    """The controller's hooks: they look at the references' rows, and end the session where one is below the minimum."""
 
-    `missing` says of corpora why they cannot be calibrated here.
-    """
-
-    def __init__(
-        self,
-        session: pytest.Session,
-        grid: GridSession,
-        first: Mapping[str, Sequence[Cell]],
-        missing: Mapping[str, str],
-    ) -> None:
+    def __init__(self, session: pytest.Session, grid: GridSession, first: Mapping[str, Sequence[Cell]]) -> None:
         self._session = session
         self._grid = grid
         self._undecided = dict(first)
-        self._missing = dict(missing)
+        self._missing: dict[str, str] = {}
         self._failed: tuple[str, Calibration] | None = None
         self._ending: BaseException | None = None
         self.distributed = session.config.pluginmanager.has_plugin("dsession")

@@ -170,11 +170,6 @@ def unknown(reason: str) -> dict[str, Any]:
     return {"passed": None, "reason": reason}
 
 
-def elsewhere(reference: str) -> str:
-    """Why a shard without the reference is not calibrated."""
-    return f"the reference {reference} is in another shard"
-
-
 def left_open(reference: str, *, ended: bool) -> str:
     """Why a session is not calibrated that asked less than all of the reference.
 

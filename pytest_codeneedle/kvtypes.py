@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from pytest_codeneedle.errors import CacheTypeError, ConfigurationError
+from pytest_codeneedle.errors import CacheTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -167,34 +167,6 @@ def in_grid_order(pairs: Iterable[KVPair]) -> list[KVPair]:
     pairs = set(pairs)
     types = by_precision(name for pair in pairs for name in (pair.ctk, pair.ctv))
     return [pair for ctk in types for ctv in types if (pair := KVPair(ctk, ctv)) in pairs]
-
-
-@dataclass(frozen=True)
-class Shard:
-    """Part `number` of `count`, counted from 1: printed and written as `3/8`."""
-
-    number: int
-    count: int
-
-    def __str__(self) -> str:
-        return f"{self.number}/{self.count}"
-
-    def of(self, pairs: Sequence[KVPair]) -> tuple[KVPair, ...]:
-        """Every `count`-th pair, from the `number`-th on; all shards together are all pairs, none twice."""
-        return tuple(pairs[self.number - 1 :: self.count])
-
-
-def parse_shard(text: str, pairs: Sequence[KVPair]) -> Shard:
-    """`3/8` -> Shard; raises ConfigurationError for what is none, and for one that would get none of the pairs."""
-    number, _, count = (part.strip() for part in text.partition("/"))
-    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
-        msg = f"--kv-shard {text!r} is not a part of a whole; write 3/8 for the third of eight"
-        raise ConfigurationError(msg)
-    shard = Shard(int(number), int(count))
-    if not shard.of(pairs):
-        msg = f"--kv-shard {text}: there are only {len(pairs)} pairs; give at most {len(pairs)} shards"
-        raise ConfigurationError(msg)
-    return shard
 
 
 def shuffled(cells: Sequence[_T], seed: int) -> tuple[_T, ...]:

@@ -157,6 +157,11 @@ class Plan:
             one for one in corpora if hidden_kinds(private=one.private, redact=redact, embed_source=embed_source) != ()
         )
 
+    def with_pairs(self, pairs: tuple[KVPair, ...]) -> Plan:
+        """The same with other pairs."""
+        settings = replace(self.settings, pairs=pairs)
+        return replace(self, settings=settings, cells=_cells(settings, self.corpora))
+
     def with_corpora(self, corpora: dict[str, CorpusPlan]) -> Plan:
         """The same with other questions: those of trimmed corpora."""
         return replace(self, corpora=corpora)

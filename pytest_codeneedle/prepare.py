@@ -30,7 +30,7 @@ from pytest_codeneedle.prepared import (
     stored_counts,
 )
 from pytest_codeneedle.program import ServerArgs
-from pytest_codeneedle.resume import Target, identity_of, open_targets, release
+from pytest_codeneedle.resume import Target, begun_as, identity_of, open_targets, release
 from pytest_codeneedle.thinking import settle, suffix
 from pytest_codeneedle.workers import threads_each
 
@@ -68,6 +68,7 @@ def prepare(plan: Plan, workers: int) -> tuple[Plan, dict[str, Prepared], dict[s
     unknown = [CONTROL_TEXT, *(["n_ctx"] if given_n_ctx is None else [])]
     unknown += ["model_sha256"] if model is None else []
     targets = open_targets(plan, moment, early, but=unknown)
+    plan = begun_as(plan, targets)
     stored = {name: target.stored_as(early[name], but=unknown) for name, target in targets.items()}
     try:
         settling = _Settling(plan, model, workers, _threads(plan, cores() // workers), targets, moment)

@@ -12,6 +12,7 @@ from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.given_args import without_threads
 from pytest_codeneedle.identity import Identity
 from pytest_codeneedle.kept import ANSWERS_KEPT
+from pytest_codeneedle.kvtypes import parse_pair
 from pytest_codeneedle.lock import FolderLock
 from pytest_codeneedle.prompts import Task, task_sha256
 from pytest_codeneedle.redaction import redacted, redacted_value, redacted_words
@@ -19,6 +20,7 @@ from pytest_codeneedle.rotation import said_by
 from pytest_codeneedle.run_checks import checked_about, checked_rows
 from pytest_codeneedle.server_flags import inherited
 from pytest_codeneedle.sessions import session_of, with_sessions
+from pytest_codeneedle.shards import with_reference
 from pytest_codeneedle.store import RUNS, RunFolder, unused
 from pytest_codeneedle.thinking import suffix
 
@@ -145,6 +147,20 @@ def open_targets(
         release(targets)
         raise
     return targets
+
+
+def begun_as(plan: Plan, targets: Mapping[str, Target]) -> Plan:
+    """The plan; of a shard that an older version began, with the pairs that it has: its parts were cut otherwise."""
+    settings = plan.settings
+    if settings.shard is None:
+        return plan
+    older = {*settings.shard.of_older_version(settings.whole), settings.reference}
+    for target in targets.values():
+        stored = target.stored or {}
+        has = {parse_pair(pair) for pair in stored.get("pairs", ())}
+        if stored.get("shard") == str(settings.shard) and has <= older and not has <= set(settings.pairs):
+            return plan.with_pairs(with_reference(older, settings.reference))
+    return plan
 
 
 def release(targets: Mapping[str, Target]) -> None:

@@ -16,6 +16,7 @@ from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
 from pytest_codeneedle.hosts import LOCAL, workers_by_host
 from pytest_codeneedle.identity import Identity
+from pytest_codeneedle.kvtypes import parse_pair
 from pytest_codeneedle.left_running import LeftRunning
 from pytest_codeneedle.long_work import on_stderr
 from pytest_codeneedle.lookahead import LookAhead
@@ -48,7 +49,8 @@ if TYPE_CHECKING:
 
 SESSION = pytest.StashKey["GridSession"]()
 #: The names under which the settled facts, the answers on record, and what failed in the baseline travel to a worker.
-WORKER_INPUT, _RECORDED, FAILED_THEN = "codeneedle", "codeneedle_recorded", "codeneedle_failed_then"
+WORKER_INPUT, FAILED_THEN = "codeneedle", "codeneedle_failed_then"
+_PAIRS, _RECORDED = "codeneedle_pairs", "codeneedle_recorded"
 
 
 class GridSession:
@@ -67,6 +69,7 @@ class GridSession:
         if worker is not None:
             self.prepared = {name: Prepared(**facts) for name, facts in worker[WORKER_INPUT].items()}
             self._settle_as_guest()
+            settings = replace(settings, pairs=tuple(map(parse_pair, worker[_PAIRS])))
             self.plan: Plan = make_plan(settings, {name: one.files for name, one in self.prepared.items()})
             self.record = Record(worker[_RECORDED])
         else:
@@ -136,6 +139,7 @@ class GridSession:
         """What workers need of it, plain."""
         return {
             WORKER_INPUT: {name: one.asdict() for name, one in self.prepared.items()},
+            _PAIRS: [str(pair) for pair in self.plan.settings.pairs],
             _RECORDED: self.record.recorded,
         }
 

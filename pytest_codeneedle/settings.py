@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_codeneedle.cells import Rotation
-    from pytest_codeneedle.kvtypes import KVPair, Shard
+    from pytest_codeneedle.kvtypes import KVPair
     from pytest_codeneedle.prompts import Wording
+    from pytest_codeneedle.shards import Shard
     from pytest_codeneedle.thinking import Think
 
 _C = TypeVar("_C", bound=str)
@@ -42,12 +43,12 @@ _C = TypeVar("_C", bound=str)
 class Settings:
     """What was asked for, checked as far as it can be without files.
 
-    `pairs` are in grid order, those of the `shard` or of a `quick` run alone. None stands for "as the corpus, the model
-    or the machine has it". `model` is a path or a control model's name as the user or a profile gave it, `model_name`
-    how the profile calls it. `endpoint` is the URL where `server` is one, without secrets. `speculation` was asked for
-    in `server_args`, which are without it. `stop`, `max_tokens` and `request` come from the profile. Each cell is asked
-    `repeat` times with each of `rotations`; with `calibrate` the reference is asked before all else, and last; it has
-    to recall `calibrate_min` of its lines, a share from 0 to 1.
+    `pairs` are in grid order, those of a `quick` run or of the `shard` (of the `whole` sweep) alone. None stands for
+    "as the corpus, the model or the machine has it". `model` is a path or a control model's name as the user or a
+    profile gave it, `model_name` how the profile calls it. `endpoint` is the URL where `server` is one, without
+    secrets. `speculation` was asked for in `server_args`, which are without it. `stop`, `max_tokens` and `request` come
+    from the profile. Each cell is asked `repeat` times with each of `rotations`; with `calibrate` the reference is
+    asked before all else, and last; it has to recall `calibrate_min` of its lines, a share from 0 to 1.
     """
 
     corpora: tuple[str, ...]
@@ -90,6 +91,7 @@ class Settings:
     resume: bool
     baselines: tuple[Path, ...]
     shard: Shard | None
+    whole: tuple[KVPair, ...]
     rootdir: Path
     start: Path
 
@@ -150,6 +152,7 @@ def read_settings(config: pytest.Config) -> Settings:
         resume=bool(option_value(config, "kv_resume")),
         baselines=tuple(start / expanded(one) for one in dict.fromkeys(option_value(config, "kv_baseline") or ())),
         shard=chosen.shard,
+        whole=chosen.whole,
         rootdir=rootdir,
         start=start,
     )

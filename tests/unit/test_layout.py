@@ -81,6 +81,7 @@ FLOORS = {
         "pairing",
         "drift",
         "sessions",
+        "shards",
         "power",
         "printable",
         "progress",

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_codeneedle.errors import RunFolderError
-from pytest_codeneedle.kvtypes import DEFAULT_TYPES, Shard, grid_pairs
+from pytest_codeneedle.kvtypes import grid_pairs
 from pytest_codeneedle.merging import merged
+from pytest_codeneedle.shards import Shard
 
 IDENTITY = {"corpus_sha256": "c" * 64, "model_sha256": "m" * 64, "server_version": "embedded 1", "lines": 20}
 
@@ -152,15 +153,6 @@ def test_an_answer_counts_before_an_error() -> None:
     ]
 
     assert {("f", "passed", 3), ("g", "error", 2)} == {(r["function"], r["outcome"], r["n"]) for r in merged(runs)[1]}
-
-
-@given(st.integers(1, 40), st.lists(st.sampled_from(grid_pairs(DEFAULT_TYPES, DEFAULT_TYPES)), min_size=1, unique=True))
-def test_shards_are_a_partition(count: int, pairs: list[Any]) -> None:
-    """Together they are all pairs, none twice, and no two differ in size by more than one."""
-    parts = [Shard(number, count).of(pairs) for number in range(1, count + 1)]
-
-    assert sorted(pairs) == sorted(pair for part in parts for pair in part)
-    assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
 @given(st.integers(1, 6), st.integers(0, 1000))
