@@ -17,6 +17,7 @@ from pytest_codeneedle.grid import ERROR, make_grid
 from pytest_codeneedle.kept import ANSWERS_KEPT, GPUS
 from pytest_codeneedle.kvtypes import low_pair
 from pytest_codeneedle.margin_grid import cell_margins
+from pytest_codeneedle.pairing import mean_differences, paired
 from pytest_codeneedle.standing import standing
 from pytest_codeneedle.stored_run import stored_run
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_codeneedle.grid import Grid, View
+    from pytest_codeneedle.kvtypes import KVPair
     from pytest_codeneedle.page_model import GridPart
 
     Rows = Sequence[Mapping[str, Any]]
@@ -92,13 +94,14 @@ def _grid(rows: Rows, frame: Frame, view: View, shown: GridPart) -> dict[str, An
     margins = cell_margins(rows, frame.pairs, view)
     means = [mean for cell in grid.answered if (mean := cell.mean_matched) is not None]
     low = low_pair(frame.pairs, frame.reference)
+    figures = paired(rows, frame.pairs, frame.reference, view)
     return {
         "rotation": view.rotation,
         "title": frame.title(view),
         "word": shown.word,
         "sentences": list(shown.sentences),
         "mean": _rounded(statistics.fmean(means)) if means else None,
-        "worst": _worst(grid, frame),
+        "worst": _worst(grid, frame.reference, mean_differences(figures, frame.reference)),
         "low": None if low is None else str(low),
         "cells": {
             str(pair): {
@@ -113,20 +116,26 @@ def _grid(rows: Rows, frame: Frame, view: View, shown: GridPart) -> dict[str, An
     }
 
 
-def _worst(grid: Grid, frame: Frame) -> dict[str, Any] | None:
-    """The lowest cell beside the reference, and its difference to it; None where none is lower."""
-    others = [cell for cell in grid.answered if cell.pair != frame.reference]
-    if not others:
+def _worst(grid: Grid, reference: KVPair, differences: Mapping[KVPair, float]) -> dict[str, Any] | None:
+    """The lowest cell beside the reference, and its paired difference to it; None where none is lower."""
+    if differences:
+        pair, difference = min(differences.items(), key=lambda one: one[1])
+        if difference > -_ROUNDS_TO_ZERO:
+            return None
+        return {
+            "pair": str(pair),
+            "matched": _rounded(grid.cells[pair].mean_matched),
+            "difference": _rounded(difference),
+        }
+    others = [cell for cell in grid.answered if cell.pair != reference]
+    means = [cell.mean_matched or 0.0 for cell in others]
+    if not others or reference in {cell.pair for cell in grid.answered}:
+        return None
+    # Without the reference the others are held against the highest of them.
+    if min(means) - max(means) > -_ROUNDS_TO_ZERO:
         return None
     lowest = min(others, key=lambda cell: cell.mean_matched or 0.0)
-    base = grid.cells.get(frame.reference)
-    difference = None if base is None or base.mean_matched is None else (lowest.mean_matched or 0.0) - base.mean_matched
-    below = difference
-    if below is None:  # without the reference the others are held against the highest of them
-        below = (lowest.mean_matched or 0.0) - max(cell.mean_matched or 0.0 for cell in others)
-    if below > -_ROUNDS_TO_ZERO:
-        return None
-    return {"pair": str(lowest.pair), "matched": _rounded(lowest.mean_matched), "difference": _rounded(difference)}
+    return {"pair": str(lowest.pair), "matched": _rounded(lowest.mean_matched), "difference": None}
 
 
 def _first_answers(rows: Rows) -> dict[str, list[str]]:

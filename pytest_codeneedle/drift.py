@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.figures import counted, p_is, signed, span
+from pytest_codeneedle.figures import counted, few, p_is, signed, span
 from pytest_codeneedle.paired import ALPHA, Contrast, contrasts, holm
 from pytest_codeneedle.power import LEAST_ONE_WAY
 
@@ -55,6 +55,17 @@ def session_drifts(found: Paired) -> tuple[SessionDrift, ...]:
     )
 
 
+def are_alike(drifts: Sequence[SessionDrift], delta: float) -> bool:
+    """Whether all later sessions' references are known to differ from the first by less than `delta` lines (95 %)."""
+    return bool(drifts) and all(_is_small(one.contrast, delta) for one in drifts)
+
+
+def _is_small(found: Contrast, delta: float) -> bool:
+    if found.n < LEAST_ONE_WAY:
+        return False
+    return found.tied or (found.interval is not None and -delta < found.interval.low <= found.interval.high < delta)
+
+
 def drift_sentences(drifts: Sequence[SessionDrift], found: Paired, reference: KVPair) -> list[str]:
     """What is said of a grid that several sessions asked; nothing of one session's."""
     said = []
@@ -65,8 +76,12 @@ def drift_sentences(drifts: Sequence[SessionDrift], found: Paired, reference: KV
         same = f"no line of {reference} differs between {len(drifts) + 1} sessions"
         told = f"{reference} against its first session: {told}" if told else same
         said.append(f"{head}: {told}. Each cell is held against the reference of its own session.")
+    if found.borrowed:
+        pairs = few([str(pair) for pair in sorted(found.borrowed)])
+        held = "held against that of other sessions, which are alike"
+        said.append(f"Caution: the session that asked {pairs} has no answer of {reference}: {held}.")
     if found.apart:
-        pairs = ", ".join(map(str, sorted(found.apart)))
+        pairs = few([str(pair) for pair in sorted(found.apart)])
         why = f"asked in a session without an answer of {reference}, and sessions drift"
         said.append(f"No verdict on {pairs}: {why}. Ask them in one session with it.")
     return said

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.grid import ERROR, by_function, mean_lines
+from pytest_codeneedle.sessions import session_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 #: pytest's exit status of a session whose model is floored: pytest's own are 0 to 6 (`ExitCode`), and may grow.
 NOT_CALIBRATED = 10
@@ -146,9 +147,18 @@ class Calibration:
 def calibration(rows: Iterable[Mapping[str, Any]], reference: str, *, lines: int, minimum: float) -> Calibration:
     """What these rows of the reference, one for each item, say. `lines` were asked for of each function.
 
-    Each function counts once; one without a score is left out of the share.
+    Each function counts once; one without a score is left out of the share. Of several sessions' rows those speak that
+    recalled least: what was held against them was held against a floored reference.
     """
-    items = list(rows)
+    sessions: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        sessions.setdefault(session_of(row), []).append(row)
+    found = [_of_session(items, reference, lines, minimum) for items in sessions.values() or ([],)]
+    told = [one for one in found if one.share is not None]
+    return min(told, key=lambda one: one.share or 0.0) if told else found[-1]
+
+
+def _of_session(items: Sequence[Mapping[str, Any]], reference: str, lines: int, minimum: float) -> Calibration:
     functions = {row["function"] for row in items}
     errors = [row for row in items if row["outcome"] == ERROR]
     means = [mean_lines(scored) for scored in by_function(items).values()]

@@ -15,7 +15,7 @@ from pytest_codeneedle.sessions import session_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from pytest_codeneedle.cells import Rotation
+    from pytest_codeneedle.cells import Place, Rotation
 
 PASSED, FAILED, ERROR = "passed", "failed", "error"
 NO_ANSWER = "err"
@@ -95,17 +95,25 @@ def rows_by_pair(
 ) -> dict[KVPair, list[Mapping[str, Any]]]:
     """The rows that a grid is made of, one for each item: those of `pairs` and of any other pair that has some.
 
-    An item is a function in one of the passes of one session: each session asks the reference. An ERROR counts unless
-    a later session has the answer.
+    An item is as `items_of` has them.
     """
-    items: dict[KVPair, dict[tuple[int, str], dict[str, Mapping[str, Any]]]] = {pair: {} for pair in pairs}
+    found: dict[KVPair, list[Mapping[str, Any]]] = {pair: [] for pair in pairs}
+    for row in items_of(row for row in rows if view.shows(row)):
+        found.setdefault(place_of(row).pair, []).append(row)
+    return found
+
+
+def items_of(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """One row for each item, the last: a function in one of the passes of one session, for each asks the reference.
+
+    An ERROR counts unless a later session has the answer.
+    """
+    items: dict[tuple[Place, str], dict[str, Mapping[str, Any]]] = {}
     for row in rows:
-        if view.shows(row):
-            place = place_of(row)
-            of_item = items.setdefault(place.pair, {}).setdefault((place.replicate, row["function"]), {})
-            of_item.pop(session_of(row), None)
-            of_item[session_of(row)] = row
-    return {pair: [row for item in of_pair.values() for row in _counting(item)] for pair, of_pair in items.items()}
+        of_item = items.setdefault((place_of(row), row["function"]), {})
+        of_item.pop(session_of(row), None)
+        of_item[session_of(row)] = row
+    return [row for item in items.values() for row in _counting(item)]
 
 
 def _counting(item: Mapping[str, Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
@@ -203,19 +211,22 @@ def summary_line(grid: Grid, functions: int = 0) -> str:
     )
 
 
-def reference_line(grid: Grid, reference: KVPair, functions: int = 0) -> str | None:
-    """The reference cell beside the lowest one; None where the reference has no answer."""
+def reference_line(
+    grid: Grid, reference: KVPair, differences: Mapping[KVPair, float], functions: int = 0
+) -> str | None:
+    """The reference cell beside the one that differs most from it; None where the reference has no answer.
+
+    `differences` are those of `pairing.mean_differences`: figures of two sessions cannot be held together as they are.
+    """
     base = grid.cells.get(reference)
     if base is None or base.mean_matched is None:
         return None
     told = f"reference {reference} {base.mean_matched:.2f}{base.mark(functions)}"
-    others = [cell for cell in grid.answered if cell.pair != reference]
-    if not others:
+    if not differences:
         return told
-    lowest = min(others, key=lambda cell: cell.mean_matched or 0.0)
-    difference = (lowest.mean_matched or 0.0) - base.mean_matched
-    mark = PARTLY if any(cell.mark(functions) for cell in others) else ""
-    said = "no cell is lower" if difference > -_ROUNDS_TO_ZERO else f"lowest {lowest.pair} {difference:+.2f}"
+    lowest, difference = min(differences.items(), key=lambda one: one[1])
+    mark = PARTLY if any(cell.mark(functions) for cell in grid.answered if cell.pair != reference) else ""
+    said = "no cell is lower" if difference > -_ROUNDS_TO_ZERO else f"lowest {lowest} {difference:+.2f}"
     return f"{told} | {said}{mark}"
 
 
@@ -269,10 +280,10 @@ def _mean_sd(values: Sequence[float], mark: str = "") -> str:
     return f"{statistics.fmean(values):.2f}{mark} +/- {statistics.pstdev(values):.2f}"
 
 
-def render(grid: Grid, *, lines: int, functions: int, reference: KVPair | None) -> list[str]:
+def render(grid: Grid, *, lines: int, functions: int, reference: str | None) -> list[str]:
     """Both grids and the summary: what the terminal and `codeneedle grid` print.
 
-    With a `reference` also the cell below it and what a flawless grid leaves open; a verdict says that better.
+    With a `reference` (`reference_line`) also what a flawless grid leaves open; a verdict says both better.
     """
     parts = [
         f"mean primary_matched /{lines}",
@@ -285,10 +296,10 @@ def render(grid: Grid, *, lines: int, functions: int, reference: KVPair | None) 
     return parts + below(grid, lines=lines, functions=functions, reference=reference)
 
 
-def below(grid: Grid, *, lines: int, functions: int, reference: KVPair | None) -> list[str]:
+def below(grid: Grid, *, lines: int, functions: int, reference: str | None) -> list[str]:
     """What stands below both grids: the summary, with a `reference` what `render` says of it, what gave no answer."""
     beside: list[str | None] = []
     if reference is not None:
-        beside = [reference_line(grid, reference, functions), limit_line(grid, lines=lines)]
+        beside = [reference, limit_line(grid, lines=lines)]
     said = [*beside, partly_line(grid, functions), error_line(grid)]
     return [summary_line(grid, functions), *(line for one in said if one for line in wrapped(one))]

@@ -40,10 +40,14 @@ class Headroom:
         return sum(lines > 0 for lines in self.base)
 
     def cut(self, found: Contrast) -> Contrast:
-        """The same with no end of its interval beyond what can be; an end that the data leave open stays open."""
+        """The same with no end of its interval beyond what can be; an end that the data leave open stays open.
+
+        What was seen can be: in one of several sessions the reference may have more to lose than on average.
+        """
         if self.lines is None or found.interval is None:
             return found
-        return replace(found, interval=cut(found.interval, -self.loss, self.lines - self.loss))
+        least, most = min(-self.loss, found.mean), max(self.lines - self.loss, found.mean)
+        return replace(found, interval=cut(found.interval, least, most))
 
 
 def cut(interval: Interval, least: float, most: float) -> Interval:

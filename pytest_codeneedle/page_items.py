@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.answers import runs_on
 from pytest_codeneedle.cells import place_of
-from pytest_codeneedle.grid import ERROR, FAILED
+from pytest_codeneedle.grid import ERROR, FAILED, items_of
 from pytest_codeneedle.kvtypes import in_grid_order
 from pytest_codeneedle.page_model import PageItem, ShownDiff
 from pytest_codeneedle.printable import cut, printable
+from pytest_codeneedle.sessions import session_of
 from pytest_codeneedle.shareable import shareable
 from pytest_codeneedle.shown_diff import shown_diff
 
@@ -32,25 +33,30 @@ def page_items(
     rotations: Sequence[Rotation],
     hidden: tuple[Tag, ...] | None,
 ) -> tuple[PageItem, ...]:
-    """The items, cells in the order of the grid and functions by depth; of several rows for one item the last counts.
+    """The items, cells in the order of the grid and functions by depth: one for each session that asked.
 
-    The order of the rows does not matter: with workers they arrive as they come. `about` is run.json, `hidden` as in
-    `page_parts.section`; where it is None, `redacted_by` of `about` names the option that said so (--kv-redact).
+    Of several rows for one the last counts. The order of the rows does not matter: with workers they arrive as they
+    come. `about` is run.json, `hidden` as in `page_parts.section`; where it is None, `redacted_by` of `about` names the
+    option that said so (--kv-redact).
     """
-    last = {(place_of(row), str(row["function"])): row for row in rows}
-    pairs = {pair: at for at, pair in enumerate(in_grid_order(place.pair for place, _ in last))}
+    last = {(place_of(row), str(row["function"]), session_of(row)): row for row in items_of(rows)}
+    pairs = {pair: at for at, pair in enumerate(in_grid_order(place.pair for place, _, _ in last))}
+    sessions = {session: number for number, session in enumerate(sorted({one for _, _, one in last}), 1)}
     turns = {rotation: at for at, rotation in enumerate(rotations)}
 
-    def order(item: tuple[Place, str]) -> tuple[Any, ...]:
-        (place, function), depth = item, last[item].get("depth")
+    def order(item: tuple[Place, str, str]) -> tuple[Any, ...]:
+        (place, function, session), depth = item, last[item].get("depth")
         turn = turns.get(place.rotation, len(turns))
-        return turn, place.rotation, pairs[place.pair], place.replicate, math.inf if depth is None else depth, function
+        cell = (turn, place.rotation, pairs[place.pair], place.replicate)
+        return *cell, math.inf if depth is None else depth, function, session
 
     made = _Items(
         functions={str(function["name"]): function for function in about.get("functions") or ()},
         relax_indent=bool(about.get("relax_indent")),
         hidden=hidden,
         redacted_by=str(about.get("redacted_by") or "--kv-redact"),
+        sessions=sessions,
+        newest={(place, function): session for place, function, session in sorted(last, key=order)},
     )
     return tuple(made.item(last[item]) for item in sorted(last, key=order))
 
@@ -82,6 +88,8 @@ class _Items:
     relax_indent: bool
     hidden: tuple[Tag, ...] | None
     redacted_by: str
+    sessions: Mapping[str, int]
+    newest: Mapping[tuple[Place, str], str]
     errors: dict[str, str] = field(default_factory=dict)  # a cell's error is that of all its items: shown once, kept
 
     def item(self, row: Mapping[str, Any]) -> PageItem:
@@ -90,7 +98,7 @@ class _Items:
             outcome=str(row["outcome"]),
             ctk=str(row["ctk"]),
             ctv=str(row["ctv"]),
-            place=str(place_of(row)),
+            place=self._place(row),
             function=printable(str(row["function"])),
             depth=row.get("depth"),
             matched=row.get("primary_matched") if scored else None,
@@ -100,8 +108,21 @@ class _Items:
             seconds=_seconds(row),
             error="" if scored else self._error(str(row.get("error") or "")),
             diff=self._diff(row) if row["outcome"] == FAILED else None,
-            turn=_turn(place_of(row)),
+            turn=self._turn(row),
         )
+
+    def _place(self, row: Mapping[str, Any]) -> str:
+        """Its cell; of an answer that a later session asked for again, with its session."""
+        place, session = place_of(row), session_of(row)
+        is_newest = self.newest[place, str(row["function"])] == session
+        return str(place) if is_newest else f"{place} in session {self.sessions[session]}"
+
+    def _turn(self, row: Mapping[str, Any]) -> str:
+        """Which asking of its cell and function it is."""
+        place = place_of(row)
+        rotation = "" if place.rotation == "default" else f"rotation {place.rotation}, "
+        session = f", session {self.sessions[session_of(row)]}" if len(self.sessions) > 1 else ""
+        return f"{rotation}pass {place.replicate + 1}{session}"
 
     def _error(self, text: str) -> str:
         """Where lines are hidden its first alone: what follows is a log or a traceback, which may quote code."""
@@ -130,11 +151,6 @@ class _Items:
         if expected is None:
             return None
         return shown_diff(*expected, relax_indent=self.relax_indent, hidden=self.hidden)
-
-
-def _turn(place: Place) -> str:
-    rotation = "" if place.rotation == "default" else f"rotation {place.rotation}, "
-    return f"{rotation}pass {place.replicate + 1}"
 
 
 def _seconds(row: Mapping[str, Any]) -> float | None:

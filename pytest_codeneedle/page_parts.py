@@ -20,7 +20,7 @@ from pytest_codeneedle.printable import printable
 from pytest_codeneedle.rotation_grid import rotation_grid, rotation_said
 from pytest_codeneedle.run_facts import run_facts
 from pytest_codeneedle.shown_diff import hidden_kinds
-from pytest_codeneedle.summary import rotation_figures, why_not_judged
+from pytest_codeneedle.summary import beside_reference, rotation_figures, why_not_judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -120,7 +120,12 @@ def _part(rows: Rows, frame: Frame, view: View, judged: Judged | None, *, stoppe
         sides=(),
         cells=(),
         summary=tuple(
-            below(grid, lines=frame.lines, functions=frame.functions, reference=None if judged else frame.reference)
+            below(
+                grid,
+                lines=frame.lines,
+                functions=frame.functions,
+                reference=None if judged else beside_reference(rows, frame, view),
+            )
         ),
     )
     floored = stopped if judged is None else judged.floored

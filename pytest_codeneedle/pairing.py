@@ -50,7 +50,8 @@ class Paired:
     Of one session they are the lines as they are: the mean over the passes that gave a score. Of several sessions a
     function without the reference's answer in its own session is left out, and `apart` are the pairs that have no
     other. `references` are the reference's own lines in each session that has some, the earliest first; `counted` are
-    the sessions that asked other cells. `twice` is None where the reference was asked once.
+    the sessions that asked other cells. `twice` is None where the reference was asked once. `borrowed` are pairs that
+    are held against the mean of the other sessions' references.
     """
 
     cells: Mapping[KVPair, Lines]
@@ -58,6 +59,21 @@ class Paired:
     references: BySession
     counted: tuple[str, ...]
     twice: AskedTwice | None
+    borrowed: frozenset[KVPair] = frozenset()
+
+
+def borrowing(found: Paired, rows: Rows, pairs: Iterable[KVPair], reference: KVPair, view: View) -> Paired:
+    """The same with the pairs that are apart held against the mean of the references that there are.
+
+    Only where these are known to be alike.
+    """
+    every = _means(figure for lines in found.references.values() for figure in lines.items())
+    missing = {session: every for session in found.counted if session not in found.references}
+    apart = {pair: by_session(items) for pair, items in rows_by_pair(rows, pairs, view).items() if pair in found.apart}
+    references = {**found.references, **missing}
+    cells = {pair: _placed(cell, references, found.counted, found.cells[reference]) for pair, cell in apart.items()}
+    borrowed = frozenset(pair for pair, lines in cells.items() if lines)
+    return replace(found, cells={**found.cells, **cells}, apart=found.apart - borrowed, borrowed=borrowed)
 
 
 def paired(rows: Rows, pairs: Iterable[KVPair], reference: KVPair, view: View) -> Paired:
@@ -67,9 +83,10 @@ def paired(rows: Rows, pairs: Iterable[KVPair], reference: KVPair, view: View) -
     others = {session for pair, cell in found.items() if pair != reference for session in cell}
     counted = tuple(sorted(others or set(references)))
     cells: dict[KVPair, Lines] = {}
+    centre = _means(figure for session in counted for figure in references.get(session, {}).items())
     for pair, cell in found.items():
         its = references if pair == reference else cell
-        cells[pair] = its.get(counted[0], {}) if len(counted) == 1 else _placed(its, references, counted)
+        cells[pair] = its.get(counted[0], {}) if len(counted) == 1 else _placed(its, references, counted, centre)
     return Paired(
         cells=cells,
         apart=frozenset(pair for pair, cell in found.items() if any(cell.values()) and not cells[pair]),
@@ -77,6 +94,17 @@ def paired(rows: Rows, pairs: Iterable[KVPair], reference: KVPair, view: View) -
         counted=counted,
         twice=_twice(rows, reference, view),
     )
+
+
+def mean_differences(found: Paired, reference: KVPair) -> dict[KVPair, float]:
+    """How many lines each other cell has more than the reference, the mean over the functions that both answered."""
+    base = found.cells.get(reference, {})
+    differences = {
+        pair: [lines - base[name] for name, lines in cell.items() if name in base]
+        for pair, cell in found.cells.items()
+        if pair != reference
+    }
+    return {pair: statistics.fmean(of_cell) for pair, of_cell in differences.items() if of_cell}
 
 
 def reference_rows(rows: Rows, reference: KVPair, view: View) -> list[Mapping[str, Any]]:
@@ -134,16 +162,15 @@ def _means(figures: Iterable[tuple[str, float]]) -> dict[str, float]:
     return {name: statistics.fmean(of_name) for name, of_name in found.items()}
 
 
-def _placed(cell: BySession, references: BySession, counted: Sequence[str]) -> dict[str, float]:
-    """The cell's lines as if the reference had been the same in all sessions: its mean over them."""
-    centre = _means(figure for session in counted for figure in references.get(session, {}).items())
+def _placed(cell: BySession, references: BySession, counted: Sequence[str], centre: Lines) -> dict[str, float]:
+    """The cell's lines as if the reference had been the same in all sessions: `centre`, its mean over them."""
     differences = _means(
         (name, lines - references[session][name])
         for session, its in cell.items()
         for name, lines in its.items()
         if session in counted and name in references.get(session, {})
     )
-    return {name: centre[name] + difference for name, difference in differences.items()}
+    return {name: centre[name] + difference for name, difference in differences.items() if name in centre}
 
 
 def _of_reference(rows: Rows, reference: KVPair, view: View) -> dict[str, list[Mapping[str, Any]]]:

@@ -38,11 +38,13 @@ class CellStanding:
 class Standing:
     """A run's cells in their order, and the seconds that its servers would still need.
 
-    `seconds_left` is the mean time of a cell's start and of an answer so far, times what is left, shared by `workers`
-    servers at once; None where nothing was measured yet.
+    `again` are the passes over the reference that are answered and will be asked once more: each session asks them that
+    asks anything. `seconds_left` is the mean time of a cell's start and of an answer so far, times what is left with
+    these, shared by `workers` servers at once; None where nothing was measured yet.
     """
 
     cells: tuple[CellStanding, ...]
+    again: tuple[Place, ...]
     workers: int
     seconds_left: float | None
 
@@ -74,13 +76,17 @@ class Standing:
             "errors": self.errors,
             "cells": len(self.cells),
             "cells_done": self.cells_done,
+            "asked_again": list(map(str, self.again)),
             "cells_left": {str(cell.place): cell.items - cell.answered for cell in self.cells if not cell.done},
             "seconds_left": None if self.seconds_left is None else round(self.seconds_left, 1),
         }
 
 
-def standing(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Standing:
-    """The standing of the run that run.json and these rows tell of; of several rows for an item an answer counts."""
+def standing(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], *, running: bool = False) -> Standing:
+    """The standing of the run that run.json and these rows tell of; of several rows for an item an answer counts.
+
+    The session of one that is `running` has asked the reference already.
+    """
     asked = set(about.get("asked") or (function["name"] for function in about["functions"]))
     found: dict[Place, dict[str, bool]] = {parse_place(name): {} for name in about.get("cells") or about["pairs"]}
     for row in rows:
@@ -91,12 +97,22 @@ def standing(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Sta
         CellStanding(place, len(asked), sum(items.values()), len(items) - sum(items.values()))
         for place, items in found.items()
     )
-    workers = int(about.get("workers") or 1)
-    return Standing(cells, workers, _seconds_left(cells, rows, workers))
-
-
-def _seconds_left(cells: Sequence[CellStanding], rows: Sequence[Mapping[str, Any]], workers: int) -> float | None:
+    workers, again = int(about.get("workers") or 1), () if running else _asked_again(about, cells)
     left = [cell.items - cell.answered for cell in cells if not cell.done]
+    return Standing(cells, again, workers, _seconds_left(left + len(again) * [len(asked)], rows, workers))
+
+
+def _asked_again(about: Mapping[str, Any], cells: Sequence[CellStanding]) -> tuple[Place, ...]:
+    """The passes over the reference that a session which goes on with the run asks although they are answered."""
+    reference, others = about.get("reference"), [str(cell.place.pair) for cell in cells]
+    if all(cell.done for cell in cells) or set(others) == {reference}:
+        return ()
+    passes = {0, max(1, int(about.get("repeat") or 1) - 1)} if about.get("calibrate", True) else {0}
+    of_reference = [cell for cell in cells if str(cell.place.pair) == reference and cell.place.replicate in passes]
+    return tuple(cell.place for cell in of_reference if cell.done)
+
+
+def _seconds_left(left: Sequence[int], rows: Sequence[Mapping[str, Any]], workers: int) -> float | None:
     if not left:
         return 0.0
     answers = [row for row in rows if row["outcome"] != ERROR and row.get("predicted_ms") is not None]
@@ -125,6 +141,8 @@ def standing_lines(stands: Standing, path: Path, in_use_by: str | None) -> list[
         named = [f"{cell.place} ({cell.answered}/{cell.items})" if cell.answered else str(cell.place) for cell in left]
         more = f" and {len(named) - _FEW} more" if len(named) > _FEW else ""
         lines.append(f"left     {' '.join(named[:_FEW])}{more}")
+        if stands.again:
+            lines.append(f"again    {' '.join(map(str, stands.again))}, as in every session")
         time = "not known before the first answer"
         if stands.seconds_left is not None:
             time = f"about {duration(stands.seconds_left)}"

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.calibrated import by_figures, without_status
 from pytest_codeneedle.cells import Place, place_of
-from pytest_codeneedle.grid import ERROR, PASSED
+from pytest_codeneedle.grid import ERROR, PASSED, View, rows_by_pair
 from pytest_codeneedle.kvtypes import AS_SERVED, parse_pair
 from pytest_codeneedle.record import is_packaged
+from pytest_codeneedle.sessions import session_of
 from pytest_codeneedle.shareable import shareable
 
 if TYPE_CHECKING:
@@ -208,22 +209,22 @@ def _rotations(identity: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -
     return identity.get("rotation") if asked in ([], ["default"]) else " and ".join(asked)
 
 
-def _chosen(rows: Sequence[Mapping[str, Any]], repeat: int) -> dict[Place, dict[str, dict[int, Mapping[str, Any]]]]:
-    """One row for each replicate of each function of each cell.
+def _chosen(rows: Sequence[Mapping[str, Any]], repeat: int) -> dict[Place, dict[str, list[Mapping[str, Any]]]]:
+    """One row for each replicate of each function of each cell, and for each session that asked it.
 
-    Of several an answer counts before an ERROR, the packaged test's before another's, and then the last.
+    Of several an answer counts before an ERROR, the packaged test's before another's, and then the last; an ERROR that
+    a later session made good does not.
     """
-    best = sorted(rows, key=lambda row: (row["outcome"] != ERROR, is_packaged(row)))
-    cells: dict[Place, dict[str, dict[int, Mapping[str, Any]]]] = {}
-    for row in best:
-        place = place_of(row)
-        if place.replicate < repeat:  # a further pass over the reference tells drift, and is in no figure
-            cells.setdefault(place._replace(replicate=0), {}).setdefault(row["function"], {})[place.replicate] = row
+    best = sorted(rows, key=lambda row: (session_of(row), row["outcome"] != ERROR, is_packaged(row)))
+    cells: dict[Place, dict[str, list[Mapping[str, Any]]]] = {}
+    for rotation in sorted({place_of(row).rotation for row in best}):
+        for pair, items in rows_by_pair(best, (), View(repeat, rotation)).items():
+            for row in items:
+                cells.setdefault(Place(pair, rotation), {}).setdefault(row["function"], []).append(row)
     return cells
 
 
-def _cell(functions: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> StoredCell:
-    rows = {name: list(functions[name].values()) for name in functions}
+def _cell(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> StoredCell:
     scored = {name: [row for row in found if row["outcome"] != ERROR] for name, found in rows.items()}
     margins = {
         name: round(statistics.fmean(known), _MARGIN_DIGITS)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.cautions import added_args, thoughts
 from pytest_codeneedle.cells import ROTATIONS
 from pytest_codeneedle.figures import counted
-from pytest_codeneedle.grid import View, make_grid, render
+from pytest_codeneedle.grid import View, make_grid, reference_line, render
 from pytest_codeneedle.label_grid import flag_grids, label_lines
 from pytest_codeneedle.margin_grid import margin_lines
 from pytest_codeneedle.missing import missing_beside
-from pytest_codeneedle.pairing import both_ways
+from pytest_codeneedle.pairing import both_ways, mean_differences, paired
 from pytest_codeneedle.rotation_grid import rotation_lines
 from pytest_codeneedle.throughput import decode_lines
 
@@ -46,9 +46,8 @@ def run_lines(
         block = judged[view].lines(grid, verbose=verbose) if view in judged else []
         no_verdict = "" if block else why_not_judged(grid)
         title = [told, ""] if (told := frame.title(view)) else []
-        report += title + render(
-            grid, lines=frame.lines, functions=frame.functions, reference=None if block else frame.reference
-        )
+        beside = None if block else beside_reference(rows, frame, view)
+        report += title + render(grid, lines=frame.lines, functions=frame.functions, reference=beside)
         report += ["", *margins, ""] if (margins := margin_lines(rows, pairs, view, verbose=verbose)) else []
         report += [*([""] if report[-1] else []), *labels, ""] if (labels := label_lines(rows, pairs, view)) else []
         report += [*([""] if report[-1] else []), *flag_grids(rows, pairs, view), ""] if verbose else []
@@ -58,6 +57,13 @@ def run_lines(
         report += [no_verdict] if no_verdict else []
         report += [""] if view != frame.views[-1] and report[-1] else []
     return report + _rotated(rows, frame) + added_args(rows)
+
+
+def beside_reference(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View) -> str:
+    """The reference beside the cell that lost most, where no verdict says it; nothing where it has no answer."""
+    differences = mean_differences(paired(rows, frame.pairs, frame.reference, view), frame.reference)
+    grid = make_grid(rows, frame.pairs, view)
+    return reference_line(grid, frame.reference, differences, frame.functions) or ""
 
 
 def can_be_judged(grid: Grid) -> bool:

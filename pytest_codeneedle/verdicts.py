@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.agreement import agreed
-from pytest_codeneedle.drift import drift_sentences, session_drifts
+from pytest_codeneedle.drift import are_alike, drift_sentences, session_drifts
 from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.floored import calibration
 from pytest_codeneedle.margin_grid import cell_margins
 from pytest_codeneedle.margin_verdict import judge_margins, margin_block_lines
 from pytest_codeneedle.missing import missing
-from pytest_codeneedle.pairing import paired, reference_rows
+from pytest_codeneedle.pairing import borrowing, paired, reference_rows
 from pytest_codeneedle.sentences import sentences, undecided
 from pytest_codeneedle.sessions import session_of
 from pytest_codeneedle.throughput import tokens_per_second
@@ -74,12 +74,9 @@ class Judged:
 
 def judged(rows: Rows, frame: Frame, view: View) -> Judged:
     """What the data of one grid allow to say."""
-    found = paired(rows, frame.pairs, frame.reference, view)
-    verdict, why_not, drifts = (
-        _verdict(rows, found, frame, view),
-        _floored(rows, found, frame, view),
-        session_drifts(found),
-    )
+    found = _figures(rows, frame, view)
+    drifts = session_drifts(found)
+    verdict, why_not = _verdict(rows, found, frame, view), _floored(rows, found, frame, view)
     # Servers that share a device slow each other: their speeds are not held against each other.
     shared = any(int(row.get("servers_on_device") or 1) > 1 for row in rows)
     speeds = {} if shared else tokens_per_second(rows, frame.pairs, view)
@@ -96,12 +93,20 @@ def judged(rows: Rows, frame: Frame, view: View) -> Judged:
     )
 
 
+def _figures(rows: Rows, frame: Frame, view: View) -> Paired:
+    """What a session without the reference asked is held against the others' references where these are alike."""
+    found = paired(rows, frame.pairs, frame.reference, view)
+    if found.apart and are_alike(session_drifts(found), frame.delta):
+        return borrowing(found, rows, frame.pairs, frame.reference, view)
+    return found
+
+
 def _verdict(rows: Rows, figures: Paired, frame: Frame, view: View) -> Verdict:
     """Of what was answered, as far as missing answers leave it."""
     lacking = missing(rows, frame.reference, view)
     found = replace(_one_way(figures, frame), unknown=len(lacking.unknown))
     if lacking.functions:
-        lost = paired(lacking.counted_as_lost(rows), frame.pairs, frame.reference, view)
+        lost = _figures(lacking.counted_as_lost(rows), frame, view)
         found = agreed(found, _one_way(lost, frame), lacking)
     return found if frame.trends else replace(found, k=_untested(found.k), v=_untested(found.v))
 
@@ -141,12 +146,8 @@ def _untested(side: Side) -> Side:
 def _floored(rows: Rows, figures: Paired, frame: Frame, view: View) -> str | None:
     """Why nothing is said about the cache, where the reference itself does not recall what it was asked for.
 
-    Of several sessions that asked other cells the one counts whose reference recalled least.
+    A session that asked no other cell has no say.
     """
-    found = [
-        calibration(of_session, str(frame.reference), lines=frame.lines, minimum=frame.minimum)
-        for session in figures.counted
-        if (of_session := [row for row in reference_rows(rows, frame.reference, view) if session_of(row) == session])
-    ]
-    lowest = min((one for one in found if one.share is not None), key=lambda one: one.share or 0.0, default=None)
-    return None if lowest is None else lowest.no_verdict or None
+    of_reference = [row for row in reference_rows(rows, frame.reference, view) if session_of(row) in figures.counted]
+    found = calibration(of_reference, str(frame.reference), lines=frame.lines, minimum=frame.minimum)
+    return None if found.share is None else found.no_verdict or None

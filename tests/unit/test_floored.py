@@ -13,7 +13,6 @@ from pytest_codeneedle.floored import (
     NOT_CALIBRATED,
     Calibration,
     calibration,
-    elsewhere,
     left_open,
     parse_share,
     unknown,
@@ -136,7 +135,16 @@ def test_what_is_said_where_nothing_was_decided() -> None:
     """The reason names the reference; none of it is a pass or a failure."""
     assert "the reference bf16/bf16 was not asked" == left_open("bf16/bf16", ended=False)
     assert "ended before all of the reference bf16/bf16" in left_open("bf16/bf16", ended=True)
-    assert {"passed": None, "reason": elsewhere("bf16/bf16")} == unknown("the reference bf16/bf16 is in another shard")
+    assert {"passed": None, "reason": "it was left out"} == unknown("it was left out")
+
+
+def test_the_session_that_recalled_least_speaks() -> None:
+    """A mean over sessions would hide that one of them was floored; one without an answer says nothing of others."""
+    good = [{**row(name, 20), "session": "a"} for name in ("one", "two")]
+    bad = [{**row(name, 10), "session": "b"} for name in ("one", "two")]
+    none = [{**row("one", None, "error"), "session": "c"}]
+
+    assert [1.0, 0.5, 1.0] == [found(*rows).share for rows in (good, [*good, *bad], [*good, *none])]
 
 
 def test_the_sentence_for_reports() -> None:

@@ -174,3 +174,20 @@ def test_a_line_of_a_megabyte_is_cut() -> None:
     """Before anything is looked for in it."""
     assert "x" * 400 + " ... 999600 more characters" == shown_text("x" * 1_000_000)
     assert "no server: x\\x00" == shown_text("no server: /home/me/x\0")
+
+
+def test_each_session_that_asked_has_an_item() -> None:
+    """The reference is asked in each; an ERROR that a later one made good is none."""
+    rows = [
+        row("bf16/bf16", "f0", primary_matched=20, session="a"),
+        row("q8_0/q8_0", "f0", "error", session="a"),
+        row("q8_0/q8_0", "f0", primary_matched=12, session="b"),
+        row("bf16/bf16", "f0", primary_matched=19, session="b"),
+    ]
+
+    items = page_items(ABOUT, rows, ROTATIONS, ())
+    assert [
+        ("bf16/bf16 in session 1", "pass 1, session 1", 20),
+        ("bf16/bf16", "pass 1, session 2", 19),
+        ("q8_0/q8_0", "pass 1, session 2", 12),
+    ] == [(item.place, item.turn, item.matched) for item in items]
