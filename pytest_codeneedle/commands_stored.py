@@ -25,14 +25,15 @@ def status(flags: argparse.Namespace) -> None:
     """Print what of a run is done, what is left, and how long that will take."""
     folder = RunFolder.open(flags.run_folder)
     about = folder.about()
-    rows = folder.current_rows()
-    stands, calibration = standing(about, rows), calibrated(about, rows, Frame.of(about))
+    rows, in_use_by = folder.current_rows(), holder(folder.path)
+    stands = standing(about, rows, running=in_use_by is not None)
+    calibration = calibrated(about, rows, Frame.of(about))
     if flags.json:
-        facts = {**stands.facts(), "calibration": calibration.facts(), "in_use_by": holder(folder.path)}
+        facts = {**stands.facts(), "calibration": calibration.facts(), "in_use_by": in_use_by}
         say_json(facts)
         return
     say(f"{about['corpus']}, {about['model_name']}, {about['started']}")
-    say(*standing_lines(stands, folder.path, holder(folder.path)), *wrapped(calibration.caution))
+    say(*standing_lines(stands, folder.path, in_use_by), *wrapped(calibration.caution))
 
 
 def merge(flags: argparse.Namespace) -> None:

@@ -44,6 +44,22 @@ def test_passes_and_rotations_are_cells() -> None:
     assert 5 == len(standing({**ABOUT, "cells": names}, [row(PAIRS[2], "f")]).cells)
 
 
+def test_the_reference_is_asked_by_every_session() -> None:
+    """What is left is asked by one more, whose reference takes its time; of a run that runs or is complete nothing."""
+    about = {**ABOUT, "cells": [*PAIRS, "q8_0/q8_0#2"], "reference": PAIRS[0]}
+    rows = [row(PAIRS[0], "f"), row(PAIRS[0], "g"), row(PAIRS[1], "f")]
+    stands = standing(about, rows)
+
+    assert ["q8_0/q8_0"] == stands.facts()["asked_again"]
+    assert pytest.approx(4 * 3.0 + 7 * 0.5) == stands.seconds_left
+    assert "again    q8_0/q8_0, as in every session" in standing_lines(stands, Path("r"), None)
+    assert () == standing(about, rows, running=True).again
+    assert () == standing({**about, "cells": PAIRS[:1]}, rows[:2]).again
+    assert (0.0, ()) == (lambda one: (one.seconds_left, one.again))(
+        standing({**about, "cells": PAIRS}, [row(pair, name) for pair in PAIRS for name in "fg"])
+    )
+
+
 def test_servers_at_once_share_the_time() -> None:
     """As many as there are cells left, at most."""
     rows = [row(PAIRS[0], "f"), row(PAIRS[0], "g")]
