@@ -113,7 +113,7 @@ def _passes(plan: Plan, name: str) -> list[str]:
         notes.append("each pair is asked with its rotation on and off")
     references = [cell.replicate for cell in plan.cells if (cell.corpus, cell.pair) == (name, settings.reference)]
     if settings.calibrate and references[-1:] > references[:1]:
-        notes.append(f"{settings.reference} comes first and last (--kv-calibrate)")
+        notes.append(f"{settings.reference} is planned first and last (--kv-calibrate)")
     return notes
 
 

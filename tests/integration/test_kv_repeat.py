@@ -32,7 +32,7 @@ def test_one_pass_becomes_two(lab: Lab) -> None:
     run = lab.path / "run"
     assert {"passed": 6} == first.parseoutcomes()
     assert "kv-grid: tiny: 3 cells x 2 functions = 6 questions" in first.outlines
-    assert "kv-grid: tiny: q8_0/q8_0 comes first and last (--kv-calibrate)" in first.outlines
+    assert "kv-grid: tiny: q8_0/q8_0 is planned first and last (--kv-calibrate)" in first.outlines
     assert [f"[{number}/3] {name:<11}" for number, name in enumerate(ONE_PASS, 1)] == [
         line[:17] for line in first.outlines if line.startswith("[")
     ]

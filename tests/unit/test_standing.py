@@ -55,9 +55,8 @@ def test_the_reference_is_asked_by_every_session() -> None:
     assert "again    q8_0/q8_0, as in every session" in standing_lines(stands, Path("r"), None)
     assert () == standing(about, rows, running=True).again
     assert () == standing({**about, "cells": PAIRS[:1]}, rows[:2]).again
-    assert (0.0, ()) == (lambda one: (one.seconds_left, one.again))(
-        standing({**about, "cells": PAIRS}, [row(pair, name) for pair in PAIRS for name in "fg"])
-    )
+    whole = standing({**about, "cells": PAIRS}, [row(pair, name) for pair in PAIRS for name in "fg"])
+    assert (0.0, ()) == (whole.seconds_left, whole.again)
 
 
 def test_servers_at_once_share_the_time() -> None:
