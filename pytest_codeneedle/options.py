@@ -178,9 +178,7 @@ _OPTIONS = (
         "RUN|FILE",
         action="append",
     ),
-    _Option(
-        "--kv-shard", "A part of the pairs, all types of K and V alike; codeneedle merge joins the runs.", metavar="I/N"
-    ),
+    _Option("--kv-shard", "A part of the pairs, all types alike; codeneedle merge joins the runs.", metavar="I/N"),
     _Option(
         "--kv-dry-run",
         "Ask nothing: print the cells, their order, tokens, KV MiB and the time it is going to take, and leave.",
