@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.calibrated import calibrated
 from pytest_codeneedle.errors import RunFolderError
@@ -18,6 +18,7 @@ from pytest_codeneedle.store import CORPUS, RESULTS, SERVERS, RunFolder
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 
@@ -63,7 +64,19 @@ def merge(flags: argparse.Namespace) -> None:
         lock.release()
     stands = standing(about, rows)
     say(f"{len(folders)} runs, {len(rows)} answers, {stands.cells_done} of {len(stands.cells)} cells")
+    say(*_references(rows, Frame.of(about)))
     say(f"run: {joined.path}")
+
+
+def _references(rows: Sequence[Mapping[str, Any]], frame: Frame) -> Iterator[str]:
+    """Whether the references of the sessions differ: what each cell is held against."""
+    from pytest_codeneedle.drift import drift_sentences, session_drifts  # noqa: PLC0415 - with scipy
+    from pytest_codeneedle.pairing import paired  # noqa: PLC0415 - as above
+
+    for view in frame.views:
+        found = paired(rows, frame.pairs, frame.reference, view)
+        for sentence in drift_sentences(session_drifts(found), found, frame.reference):
+            yield from wrapped(sentence)
 
 
 def _copy_logs(source: RunFolder, target: RunFolder) -> None:

@@ -9,6 +9,7 @@ from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
 from pytest_codeneedle.identity import Identity
 from pytest_codeneedle.kvtypes import in_grid_order, parse_pair
+from pytest_codeneedle.sessions import SESSION, is_unique, session_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,8 +24,9 @@ _SAME = ("corpus", "corpus_sha256", "server_build", "pass", "relax_indent", "ask
 def merged(runs: Sequence[Run]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """run.json and the rows of these runs, (name, run.json, rows) each, as one run.
 
-    Of several answers about one item the last run's counts, and an answer before an ERROR. Raises RunFolderError for
-    fewer than two runs, and for runs that differ in anything an answer depends on, with the part that differs.
+    Of several answers about one item the last run's counts, and an answer before an ERROR; the reference's are kept of
+    each session, for its cells are held against them. Raises RunFolderError for fewer than two runs, and for runs that
+    differ in anything an answer depends on, with the part that differs.
     """
     if len(runs) < 2:  # noqa: PLR2004 - one is merged already
         msg = "merging takes two runs or more"
@@ -53,15 +55,17 @@ def merged(runs: Sequence[Run]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "embed_source": all(about.get("embed_source") for about in abouts),
         "quick": None,  # its looks were at one run alone
         "functions": list({one["name"]: one for about in abouts for one in about["functions"]}.values()),
+        "sessions": [session for about in abouts for session in about.get("sessions", ())],
         "outcomes": {outcome: outcomes.count(outcome) for outcome in (PASSED, FAILED, ERROR)},
         "merged": [{"run": name, "shard": about.get("shard"), "machine": about["machine"]} for name, about, _ in runs],
     }, rows
 
 
 def _calibration(abouts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """That of the shard with the reference: others cannot tell."""
+    """That of the shard whose reference recalled least; one without a reference, of an older version, cannot tell."""
     found = [about["calibration"] for about in abouts if about.get("calibration")]
     told = [one for one in found if one.get("passed") is not None]
+    told.sort(key=lambda one: (one["passed"], 1.0 if one.get("share") is None else one["share"]))
     return {"calibration": [*told, *found][0]} if found else {}
 
 
@@ -98,11 +102,29 @@ def _in_grid_order(abouts: Sequence[Mapping[str, Any]]) -> list[KVPair]:
 
 
 def _rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Errors first: readers take the last row of an item."""
+    """Errors first: readers take the last row of an item. What a reference answered is kept of each session.
+
+    A session that an older version did not name is one of its run's own.
+    """
     rows = {
-        (place_of(row), row["function"], row.get("test"), row["outcome"] == ERROR): dict(row)
-        for _, _, all_rows in runs
+        (place_of(row), row["function"], row.get("test"), _session(number, about, row), row["outcome"] == ERROR): (
+            number,
+            row,
+        )
+        for number, (_, about, all_rows) in enumerate(runs, 1)
         for row in all_rows
     }
     answered = {place[:-1] for place in rows if not place[-1]}
-    return [row for place, row in rows.items() if not (place[-1] and place[:-1] in answered)]
+    kept = [found for place, found in rows.items() if not (place[-1] and place[:-1] in answered)]
+    return [{**row, SESSION: _own_session(number, row)} for number, row in kept]
+
+
+def _session(number: int, about: Mapping[str, Any], row: Mapping[str, Any]) -> str | None:
+    """What tells answers about one item apart: of the reference the session, of other cells nothing."""
+    is_reference = str(place_of(row).pair) == about.get("reference")
+    return _own_session(number, row) if is_reference else None
+
+
+def _own_session(number: int, row: Mapping[str, Any]) -> str:
+    session = session_of(row)
+    return session if is_unique(session) else f"{session or 'unknown'}-run-{number}"

@@ -28,6 +28,11 @@ def new_session() -> str:
     return f"{dt.datetime.now(dt.UTC):{_STAMP}}-{secrets.token_hex(_RANDOM_BYTES)}"
 
 
+def is_unique(session: str) -> bool:
+    """Whether an id is that of one session alone; what the time of an older version's run stands for may be several."""
+    return "-" in session
+
+
 def session_of(row: Mapping[str, Any]) -> str:
     """The id of the session that asked it; nothing where that is not known."""
     return str(row.get(SESSION) or _UNKNOWN)

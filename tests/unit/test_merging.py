@@ -49,6 +49,37 @@ def row(pair: str, function: str, outcome: str = "passed", **more: Any) -> dict[
     return {"ctk": ctk, "ctv": ctv, "replicate": 0, "function": function, "outcome": outcome, **more}
 
 
+def without_sessions(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows but for the sessions that they got."""
+    return [{key: value for key, value in one.items() if key != "session"} for one in rows]
+
+
+def test_each_session_keeps_its_reference() -> None:
+    """Two machines asked it, and one cell each; sessions that an older version named after a time are two, too."""
+    reference, named = {"reference": "bf16/bf16"}, "20260101T000000Z-aaaaaa"
+    runs = [
+        ("s1", about("q4_0/q4_0", **reference), [row("bf16/bf16", "f", session=named), row("q4_0/q4_0", "f")]),
+        ("s2", about("q8_0/q4_0", **reference), [row("bf16/bf16", "f"), row("q8_0/q4_0", "f", n=1)]),
+        ("s3", about("q8_0/q4_0", **reference), [row("bf16/bf16", "f"), row("q8_0/q4_0", "f", n=2)]),
+    ]
+
+    assert [
+        ("bf16", named, None),
+        ("q4_0", "unknown-run-1", None),
+        ("bf16", "unknown-run-2", None),
+        ("q8_0", "unknown-run-3", 2),
+        ("bf16", "unknown-run-3", None),
+    ] == [(one["ctk"], one["session"], one.get("n")) for one in merged(runs)[1]]
+
+
+def test_the_calibration_that_recalled_least_counts() -> None:
+    """Each shard has its own: one that was floored is not hidden by the others."""
+    found = [{"passed": True, "share": 1.0}, {"passed": False, "share": 0.4}, {"passed": True, "share": 0.9}]
+    runs = [(f"s{at}", about("q8_0/q4_0", calibration=one), []) for at, one in enumerate(found)]
+
+    assert found[1] == merged(runs)[0]["calibration"]
+
+
 def test_shards_are_joined() -> None:
     """All pairs in grid order, all rows, the times together; each shard is named."""
     first = ("s1", about("q4_0/q4_0"), [row("q4_0/q4_0", "f"), row("q4_0/q4_0", "g")])
@@ -56,7 +87,7 @@ def test_shards_are_joined() -> None:
     joined, rows = merged([first, second])
 
     assert ["q8_0/q4_0", "q4_0/q4_0"] == joined["pairs"]
-    assert [*first[2], *second[2]] == rows
+    assert [*first[2], *second[2]] == without_sessions(rows)
     assert {"passed": 2, "failed": 1, "error": 0} == joined["outcomes"]
     assert ("2026-01-01", "2026-01-03", 3.0, None) == tuple(
         joined[key] for key in ("started", "ended", "wall_seconds", "shard")
@@ -75,7 +106,7 @@ def test_passes_and_rotations_are_joined() -> None:
 
     assert (2, ["default", "off"]) == (joined["repeat"], joined["rotations"])
     assert ["q8_0/q4_0", "q8_0/q4_0:rot-off"] == joined["cells"]
-    assert rows == all_rows
+    assert rows == without_sessions(all_rows)
 
 
 @pytest.mark.parametrize(
