@@ -11,6 +11,7 @@ from pytest_codeneedle.grid import ERROR, rows_by_pair
 from pytest_codeneedle.kvtypes import AS_SERVED
 from pytest_codeneedle.margins import LEAST_TOLD
 from pytest_codeneedle.page_items import first_line
+from pytest_codeneedle.several_places import several_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +29,8 @@ _MESSAGES = 6
 def cautions(about: Mapping[str, Any], rows: Rows, frame: Frame) -> list[str]:
     """All that is known against the figures of a run; `about` is its run.json."""
     of_model = [BASE_MODEL] if about.get("base_model") else []
-    of_rows = [*_unverified(rows), *distrusted(rows), *added_args(rows), *_thought(rows, frame)]
+    unlike = [*added_args(rows), *several_places(rows, frame.reference)]
+    of_rows = [*_unverified(rows), *distrusted(rows), *unlike, *_thought(rows, frame)]
     return [*of_model, *_incomplete(about, rows), *of_rows]
 
 

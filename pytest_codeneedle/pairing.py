@@ -121,7 +121,7 @@ def by_session(items: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]
     rows: dict[str, list[Mapping[str, Any]]] = {}
     for row in items:
         rows.setdefault(session_of(row), []).append(row)
-    lines = {session: _lines(of_session) for session, of_session in sorted(rows.items())}
+    lines = {session: lines_of_rows(of_session) for session, of_session in sorted(rows.items())}
     return {session: found for session, found in lines.items() if found}
 
 
@@ -150,7 +150,8 @@ def both_ways(
     return figures[0], figures[1]
 
 
-def _lines(items: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+def lines_of_rows(items: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Function -> lines of these rows, the mean over those that were scored."""
     return {name: mean_lines(scored) for name, scored in by_function(items).items()}
 
 
@@ -192,7 +193,7 @@ def _twice(rows: Rows, reference: KVPair, view: View) -> AskedTwice | None:
         for row in items:
             passes.setdefault(place_of(row).replicate, []).append(row)
         in_order = sorted(passes.values(), key=lambda one: min(turns[id(row)] for row in one))
-        begun, ended = _lines(in_order[0]), _lines(in_order[-1])
+        begun, ended = lines_of_rows(in_order[0]), lines_of_rows(in_order[-1])
         common = begun.keys() & ended.keys()
         asked = ({row["function"] for row in one} for one in (in_order[0], in_order[-1]))
         once += len((begun.keys() ^ ended.keys()) & set.intersection(*asked))

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.cautions import added_args, thoughts
 from pytest_codeneedle.cells import ROTATIONS
-from pytest_codeneedle.figures import counted
+from pytest_codeneedle.figures import counted, wrapped
 from pytest_codeneedle.grid import View, make_grid, reference_line, render
 from pytest_codeneedle.label_grid import flag_grids, label_lines
 from pytest_codeneedle.margin_grid import margin_lines
 from pytest_codeneedle.missing import missing_beside
 from pytest_codeneedle.pairing import both_ways, mean_differences, paired
 from pytest_codeneedle.rotation_grid import rotation_lines
+from pytest_codeneedle.several_places import several_places
 from pytest_codeneedle.throughput import decode_lines
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def run_lines(
         report += ["", *block] if block and report[-1] else block
         report += [no_verdict] if no_verdict else []
         report += [""] if view != frame.views[-1] and report[-1] else []
-    return report + _rotated(rows, frame) + added_args(rows)
+    unlike = [line for sentence in several_places(rows, frame.reference) for line in wrapped(sentence)]
+    return report + _rotated(rows, frame) + added_args(rows) + unlike
 
 
 def beside_reference(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View) -> str:

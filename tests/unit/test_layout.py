@@ -81,6 +81,7 @@ FLOORS = {
         "pairing",
         "drift",
         "sessions",
+        "several_places",
         "shards",
         "power",
         "printable",
