@@ -64,8 +64,7 @@ def merge(flags: argparse.Namespace) -> None:
         lock.release()
     stands = standing(about, rows)
     say(f"{len(folders)} runs, {len(rows)} answers, {stands.cells_done} of {len(stands.cells)} cells")
-    say(*_references(rows, Frame.of(about)))
-    say(f"run: {joined.path}")
+    say(*_references(rows, Frame.of(about)), f"run: {joined.path}")
 
 
 def _references(rows: Sequence[Mapping[str, Any]], frame: Frame) -> Iterator[str]:

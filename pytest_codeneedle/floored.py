@@ -137,8 +137,7 @@ class Calibration:
             look = f"Here {BASE_MODEL}: ask"
         return (
             f"{head}. A model that is floored says nothing about its cache: the sweep ends here, what was recorded is "
-            f"kept. {look} a better model, or lower "
-            "--kv-calibrate-min, with --kv-resume, so that nothing is asked twice (under "
+            f"kept. {look} a better model, or lower --kv-calibrate-min with --kv-resume (under "
             f"{_percent(DEFAULT_MINIMUM)} losses are told and no pair is recommended); --kv-calibrate off asks all the "
             "same."
         )

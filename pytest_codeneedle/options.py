@@ -98,7 +98,8 @@ _OPTIONS = (
     ),
     _Option(
         "--kv-calibrate",
-        "Ask the reference cell first and once more last: is the model able, does it drift. Default: on.",
+        "Ask the reference cell first and once more last in each session: is the model able, does it drift. "
+        "Default: on.",
         choices=("on", "off"),
     ),
     _Option(
@@ -166,7 +167,7 @@ _OPTIONS = (
     _Option(
         "--kv-resume",
         "Go on with the run in --kv-out, else with the newest one that was asked the same: what is answered is not "
-        "asked again.",
+        "asked again, but for the reference, which each session asks.",
         "bool",
         action="flag",
     ),

@@ -27,9 +27,9 @@ BLOCK = [
     "not calibrated (exit status 10): real: bf16/bf16 recalls 0 % of the lines, 80 %",
     "  are needed. A model that is floored says nothing about its cache: the sweep",
     "  ends here, what was recorded is kept. Look at the chat template (--kv-think),",
-    "  ask a shorter corpus or a better model, or lower --kv-calibrate-min, with",
-    "  --kv-resume, so that nothing is asked twice; --kv-calibrate off asks all the",
-    "  same.",
+    "  ask a shorter corpus or a better model, or lower --kv-calibrate-min with",
+    "  --kv-resume (under 80 % losses are told and no pair is recommended);",
+    "  --kv-calibrate off asks all the same.",
 ]
 #: A fake: the embedded server, but those of cells take for ever to load; the one that counts tokens has 512 of context.
 SLOW_CELLS = f"""#!{sys.executable}

@@ -288,6 +288,33 @@ def test_run_of_an_older_version(lab: Lab) -> None:
     assert 4 == len(read_rows(folder))
 
 
+def test_another_day(lab: Lab) -> None:
+    """What all cells of the first day lost, the reference too, makes none WORSE: each day has its own reference.
+
+    A fake: a line is cut off from each answer of the first day. The second asks a second pass.
+    """
+    lab.corpus("six", functions=6, value_len=8)
+    asked = ("--kv-pairs", "bf16/bf16,q4_0/q4_0", "--kv-lines", "5", "--kv-calibrate", "on", "--kv-out", "run")
+    lab.grid(*asked, corpus="six")
+    folder = lab.path / "run"
+    rows = [{**row, "response": "".join(row["response"].splitlines(keepends=True)[:4])} for row in read_rows(folder)]
+    (folder / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (_, first), *_ = {row["session"]: row for row in rows}.items()
+
+    second = lab.grid(*asked, "--kv-resume", "--kv-repeat", "2", corpus="six")
+    said = " ".join(line.strip() for line in second.outlines)
+    assert "bf16/bf16 against its first session: in session 2 +1.00 lines" in said
+    assert "no line differs: q4_0/q4_0 NOT WORSE" in said
+    assert "A/A: bf16/bf16 again at the end, mean of 2 sessions: no line differs" in said
+    assert ["4.50", "4.50"] == [matched(second, 5)[pair, pair] for pair in ("bf16", "q4_0")]
+    judged = [row for row in read_rows(folder) if row["session"] == first["session"] and row["primary_matched"] == 4]
+    assert 18 == len(judged)  # anew, in the places of those that were cut
+    assert 12 + 6 + 12 + 6 + 18 == len(read_rows(folder))
+    again = lab.grid(*asked, "--kv-resume", "--kv-repeat", "2", corpus="six")
+    assert {"failed": 6, "passed": 18} == again.parseoutcomes()
+    assert 54 == len(read_rows(folder))
+
+
 @pytest.mark.slow
 def test_private_run(lab: Lab) -> None:
     """What is recorded of private code, logs too, is for the user's eyes alone; so is what is added later."""
