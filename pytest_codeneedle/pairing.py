@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.grid import View, by_function, mean_lines, rows_by_pair
+from pytest_codeneedle.kvtypes import is_quantized
 from pytest_codeneedle.sessions import TURN, session_of
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def borrowing(found: Paired, rows: Rows, pairs: Iterable[KVPair], reference: KVP
 
 def paired(rows: Rows, pairs: Iterable[KVPair], reference: KVPair, view: View) -> Paired:
     """The figures of one grid. As in `rows_by_pair`, pairs that were not planned and have rows are among them."""
-    found = {pair: by_session(items) for pair, items in rows_by_pair(rows, pairs, view).items()}
+    found = _in_view(rows, pairs, view)
     references = by_session(reference_rows(rows, reference, view))
     others = {session for pair, cell in found.items() if pair != reference for session in cell}
     counted = tuple(sorted(others or set(references)))
@@ -126,16 +127,18 @@ def by_session(items: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]
 
 
 def both_ways(
-    rows: Rows, pairs: Iterable[KVPair], one: View, other: View
+    rows: Rows, pairs: Iterable[KVPair], reference: KVPair, one: View, other: View
 ) -> tuple[dict[KVPair, dict[str, float]], dict[KVPair, dict[str, float]]]:
-    """The lines of each cell in either view, of those functions that one session asked both ways.
+    """The lines of each cell in either view, of those functions that can be held together.
 
-    Each is the mean over such sessions.
+    Those are the ones that a session asked both ways; each figure is the mean over such sessions. Where one session
+    asked the one and another the other, each stands by its difference to its session's reference: that is only so of
+    a reference to which the views are the same, since it is not quantized.
     """
     pairs = list(pairs)
-    found = [
-        {pair: by_session(items) for pair, items in rows_by_pair(rows, pairs, view).items()} for view in (one, other)
-    ]
+    found = [_in_view(rows, pairs, view) for view in (one, other)]
+    bases = [by_session(reference_rows(rows, reference, view)) for view in (one, other)]
+    steady = not (is_quantized(reference.ctk) or is_quantized(reference.ctv))
     figures: tuple[dict[KVPair, dict[str, float]], ...] = ({}, {})
     for pair in dict.fromkeys((*found[0], *found[1])):
         ours, theirs = (of_view.get(pair, {}) for of_view in found)
@@ -145,9 +148,25 @@ def both_ways(
             for function in ours[session]
             if function in theirs[session]
         ]
-        for at, of_view in enumerate(figures, 1):
-            of_view[pair] = _means((entry[0], float(entry[at])) for entry in common)
+        together = [_means((entry[0], float(entry[at])) for entry in common) for at in (1, 2)]
+        apart = _by_reference((ours, theirs), bases) if steady else ({}, {})
+        for of_view, same, by_base in zip(figures, together, apart, strict=True):
+            of_view[pair] = {**by_base, **same}
     return figures[0], figures[1]
+
+
+def _in_view(rows: Rows, pairs: Iterable[KVPair], view: View) -> dict[KVPair, dict[str, dict[str, float]]]:
+    return {pair: by_session(items) for pair, items in rows_by_pair(rows, pairs, view).items()}
+
+
+def _by_reference(
+    cell: tuple[BySession, BySession], bases: Sequence[BySession]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """One cell in two views, each as if its sessions had had the mean reference of both."""
+    centre = _means(figure for base in bases for lines in base.values() for figure in lines.items())
+    ours, theirs = (_placed(of_view, base, [*of_view], centre) for of_view, base in zip(cell, bases, strict=True))
+    names = ours.keys() & theirs.keys()
+    return {name: ours[name] for name in names}, {name: theirs[name] for name in names}
 
 
 def lines_of_rows(items: Iterable[Mapping[str, Any]]) -> dict[str, float]:

@@ -100,7 +100,7 @@ def run_verdicts(rows: Sequence[Mapping[str, Any]], frame: Frame) -> dict[View, 
 def rotation_figures(
     rows: Sequence[Mapping[str, Any]], frame: Frame
 ) -> tuple[Figures, Figures, BothWays | None] | None:
-    """The lines of all cells with the rotation on, and off, in one session; None where no cell is asked both ways.
+    """The lines of all cells with the rotation on, and off, as far as they pair; None where none is asked both ways.
 
     Beside them the same with answers that are missing one way alone counted as lost; None where none is.
     """
@@ -111,8 +111,8 @@ def rotation_figures(
     lost = None
     if any(one.functions for one in lacking):
         counted = lacking[1].counted_as_lost(lacking[0].counted_as_lost(rows))
-        lost = both_ways(counted, frame.pairs, on, off)
-    return *both_ways(rows, frame.pairs, on, off), lost
+        lost = both_ways(counted, frame.pairs, frame.reference, on, off)
+    return *both_ways(rows, frame.pairs, frame.reference, on, off), lost
 
 
 def _rotated(rows: Sequence[Mapping[str, Any]], frame: Frame) -> list[str]:

@@ -27,7 +27,7 @@ def cells(lab: Lab, *arguments: str) -> list[str]:
 
 @pytest.mark.slow
 def test_one_pass_becomes_two(lab: Lab) -> None:
-    """The reference is asked once more after all others; a second pass over the grid counts that, and asks the rest."""
+    """The reference is asked once more after all others; who asks a second pass over the grid asks it both times."""
     first = lab.grid(*PAIRS, "--kv-calibrate", "on")
     run = lab.path / "run"
     assert {"passed": 6} == first.parseoutcomes()
@@ -45,11 +45,9 @@ def test_one_pass_becomes_two(lab: Lab) -> None:
     assert "kv-grid: tiny: 2 passes over all cells, figures are means" in second.outlines
     assert "kv-grid: tiny: 6 of 8 answers are recorded in run" in second.outlines
     asked = [f"{row['ctk']} {row['replicate']} {row['rotation']}" for row in read_rows(run)]
-    names = ("q8_0 0", "q4_0 0", "q8_0 1", "q4_0 1")
+    names = ("q8_0 0", "q4_0 0", "q8_0 1", "q8_0 0", "q4_0 1", "q8_0 1")
     assert [f"{name} default" for name in names for _ in range(2)] == asked
-    assert ["q4_0-q4_0#2.log", "q4_0-q4_0.log", "q8_0-q8_0#2.log", "q8_0-q8_0.log"] == sorted(
-        log.name for log in (run / "servers").iterdir()
-    )
+    assert 6 == len(list((run / "servers").iterdir()))
     assert GRID == {pair: figure for pair, figure in matched(second).items() if figure != "-"}
     assert dict.fromkeys(GRID, "2") == {pair: figure for pair, figure in passed(second, 2).items() if figure != "-"}
 

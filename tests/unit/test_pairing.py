@@ -155,12 +155,25 @@ def test_the_order_is_the_one_that_was(turns: tuple[int, int, int], *, outermost
 
 
 def test_both_ways_within_one_session() -> None:
-    """What was asked with its rotation on in one session and off in another is not held together."""
+    """What was asked with its rotation on in one session and off in another is not held together as it is."""
     rows = [
         *(row(Q8, "f", 20, rotation="on", session="a"), row(Q8, "f", 17, rotation="off", session="a")),
         *(row(Q4, "f", 20, rotation="on", session="a"), row(Q4, "f", 5, rotation="off", session="b")),
     ]
 
-    on, off = both_ways(rows, [Q8, Q4], View(1, "on"), View(1, "off"))
+    on, off = both_ways(rows, [Q8, Q4], BF16, View(1, "on"), View(1, "off"))
     assert {Q8: {"f": 20.0}, Q4: {}} == on
     assert {Q8: {"f": 17.0}, Q4: {}} == off
+
+
+def test_both_ways_beside_a_reference_that_is_not_rotated() -> None:
+    """Each way stands by its own session's reference; a quantized one is another with its rotation off."""
+    rows = [
+        *(row(BF16, "f", 20, rotation="on", session="a"), row(Q4, "f", 19, rotation="on", session="a")),
+        *(row(BF16, "f", 10, rotation="off", session="b"), row(Q4, "f", 7, rotation="off", session="b")),
+        *(row(Q8, "f", 20, rotation="on", session="a"), row(Q8, "f", 10, rotation="off", session="b")),
+    ]
+
+    on, off = both_ways(rows, [BF16, Q4], BF16, View(1, "on"), View(1, "off"))
+    assert {"f": 2.0} == {name: lines - off[Q4][name] for name, lines in on[Q4].items()}
+    assert {} == both_ways(rows, [BF16, Q4, Q8], Q8, View(1, "on"), View(1, "off"))[0][Q4]
