@@ -28,6 +28,7 @@ from pytest_codeneedle.program import ServerArgs
 from pytest_codeneedle.prompts import Task, questions, shared_prefix
 from pytest_codeneedle.reference_model import REVISIONS, Control
 from pytest_codeneedle.scoring import score
+from pytest_codeneedle.server_logs import passing_folder
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -98,10 +99,10 @@ class Calibrating:
         a control model cannot be written.
         """
         files = {model: Control(model).cached(cache_folder()) for model in TRENDS}
-        with tempfile.TemporaryDirectory(prefix="codeneedle-") as folder:
+        with passing_folder() as folder:
             for number, (model, pair) in enumerate(self.cells):
                 try:
-                    yield self._measure(model, files[model], pair, Path(folder) / f"{number}.log")
+                    yield self._measure(model, files[model], pair, folder / f"{number}.log")
                 except CellError as error:
                     if number == 0:
                         raise

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.asking import SteadyServer
 from pytest_codeneedle.composing import Composer, Prompt, shared
+from pytest_codeneedle.context_limits import read_context_limits
 from pytest_codeneedle.deadline import Speeds
 from pytest_codeneedle.errors import AnswerError, LateAnswerError, PromptTooLongError
 from pytest_codeneedle.recall import Judge, Recall
@@ -156,10 +157,13 @@ class RunningCell:
     def _check_fit(self, server: LlamaServer) -> None:
         there = server.client.n_ctx()
         answer = max((self._prepared.budgets or {"": 0}).values())
-        if self._prepared.prompt_tokens + answer > there:
+        needed = self._prepared.prompt_tokens + answer
+        if needed > there:
+            log, args = server.log_text, server.args
+            limits = read_context_limits(log, args.words, args.environment, args.n_ctx)
             msg = (
                 f"the longest prompt ({self._prepared.prompt_tokens} tokens) and its answer ({answer}) do not fit the "
-                f"context of {there} tokens; raise it (--kv-n-ctx, -c), leave that out, or shorten the corpus"
+                f"context of {there} tokens; {limits.too_small(log, args.n_ctx, there, needed)}"
             )
             raise PromptTooLongError(msg)
 

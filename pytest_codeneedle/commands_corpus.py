@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -207,16 +206,16 @@ def _trimmed(corpus: Corpus, given: str) -> Corpus:
     from pytest_codeneedle.models import Model  # noqa: PLC0415 - as above
     from pytest_codeneedle.outward import Outward  # noqa: PLC0415 - as above
     from pytest_codeneedle.program import ServerArgs, find_program  # noqa: PLC0415 - as above
+    from pytest_codeneedle.server_logs import passing_folder  # noqa: PLC0415 - as above
 
     model = Model(given, chosen=True)
     model.check(Path.cwd())
     file = model.file(Path.cwd(), cache_folder())
     args = ServerArgs(find_program(None), file, KVPair("f16", "f16"), 512, model.threads(cores()))
-    with tempfile.TemporaryDirectory(prefix="codeneedle-") as folder:
-        try:
-            with launched(args, Path(folder) / "tokenize.log") as server:
-                return corpus.trimmed(server.client.count_tokens, on_stderr("codeneedle"))
-        except CellError as error:
-            hidden = [corpus] if corpus.private else []
-            msg = f"the server that counts tokens did not come up: {Outward(hidden)(str(error))}"
-            raise ConfigurationError(msg) from error
+    try:
+        with passing_folder() as folder, launched(args, folder / "tokenize.log") as server:
+            return corpus.trimmed(server.client.count_tokens, on_stderr("codeneedle"))
+    except CellError as error:
+        hidden = [corpus] if corpus.private else []
+        msg = f"the server that counts tokens did not come up: {Outward(hidden)(str(error))}"
+        raise ConfigurationError(msg) from error

@@ -137,7 +137,7 @@ def import_results(flags: argparse.Namespace) -> None:
     if imported.differing:
         names = ", ".join(dict.fromkeys(imported.differing))
         say(f"{len(imported.differing)} of {scored} answers are scored otherwise than in the files: {names}")
-        say("(a <think> echo is taken off here before an answer is compared)")
+        say("(thoughts are taken off here before an answer is compared)")
     else:
         say(f"all {scored} answers are scored as in the files")
     say(f"run: {folder.path}")

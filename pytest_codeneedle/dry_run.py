@@ -6,7 +6,6 @@ that no worker starts, nothing is collected, and no summary says that no tests r
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ import pytest
 from pytest_codeneedle import terminal
 from pytest_codeneedle.composing import Composer
 from pytest_codeneedle.control_text import ControlText
+from pytest_codeneedle.counting import Counted, count, counting_args, deadline_seconds, limits_of
 from pytest_codeneedle.errors import CellError, ConfigurationError
 from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.forecast import CorpusForecast, Forecast, Speed, forecast_lines
@@ -23,15 +23,14 @@ from pytest_codeneedle.launch import LlamaServer, launched
 from pytest_codeneedle.machine import cache_folder, cores
 from pytest_codeneedle.models import file_mib
 from pytest_codeneedle.output import say
-from pytest_codeneedle.prepare import Counted, count, counting_args, deadline_seconds
 from pytest_codeneedle.served_cell import control_text
+from pytest_codeneedle.server_logs import passing_folder
 from pytest_codeneedle.session import GridSession
 from pytest_codeneedle.settings import read_settings
 from pytest_codeneedle.workers import threads_each
 
 if TYPE_CHECKING:
     from pytest_codeneedle.plan import Plan
-    from pytest_codeneedle.thinking import Thinking
 
 #: A prompt and an answer of so many tokens fit the context of the server that counts, and are timed.
 _TIMED_PROMPT, _TIMED_ANSWER = 256, 32
@@ -50,8 +49,8 @@ def dry_run(config: pytest.Config) -> int:
             notes.append("kv-grid: an endpoint that already runs tells neither tokens nor KV sizes before it is asked")
             say(*(line for note in notes for line in wrapped(note)))
             return pytest.ExitCode.OK
-        planned, thinking = forecast(plan, servers)
-        say(*_thinking(thinking), *forecast_lines(planned))
+        planned, notes = forecast(plan, servers)
+        say(*(line for note in notes for line in wrapped(f"kv-grid: {note}")), *forecast_lines(planned))
     except ConfigurationError as error:
         raise terminal.usage_error(error) from error
     except CellError as error:
@@ -62,12 +61,8 @@ def dry_run(config: pytest.Config) -> int:
     return pytest.ExitCode.OK
 
 
-def _thinking(thinking: Thinking) -> list[str]:
-    return wrapped(f"kv-grid: thinking: {thinking.said}") if thinking.said else []
-
-
-def forecast(plan: Plan, servers: int) -> tuple[Forecast, Thinking]:
-    """What the plan takes with so many servers at once, and what is done about thinking.
+def forecast(plan: Plan, servers: int) -> tuple[Forecast, list[str]]:
+    """What the plan takes with so many servers at once, and what to know beside it.
 
     Raises ConfigurationError and CellError.
     """
@@ -75,8 +70,8 @@ def forecast(plan: Plan, servers: int) -> tuple[Forecast, Thinking]:
     threads = threads_each(plan.program, plan.model, plan.settings.server_args, cores() // servers)
     args = counting_args(plan, model, threads)
     with (
-        tempfile.TemporaryDirectory(prefix="codeneedle-") as folder,
-        launched(args, Path(folder) / "tokenize.log", deadline_seconds=deadline_seconds(model)) as server,
+        passing_folder() as folder,
+        launched(args, folder / "tokenize.log", deadline_seconds=deadline_seconds(model)) as server,
     ):
         counted = count(plan, server)
         plan = counted.plan
@@ -91,7 +86,16 @@ def forecast(plan: Plan, servers: int) -> tuple[Forecast, Thinking]:
             speed=plan.settings.speed or _measured(counted, server),
             runs_on=plan.settings.full_answer or counted.thinking.technique == "on",
         )
-        return planned, counted.thinking
+        return planned, _notes(counted, server)
+
+
+def _notes(counted: Counted, server: LlamaServer) -> list[str]:
+    """What is done about thinking, and which corpora need a context that only some builds give."""
+    limits = limits_of(counted.plan, server)
+    questions = ((name, one["prompt_tokens"], max(one["budgets"].values())) for name, one in counted.facts.items())
+    cautions = [limits.caution(*question) for question in questions]
+    thinking = f"thinking: {counted.thinking.said}" if counted.thinking.said else ""
+    return [note for note in (thinking, *cautions) if note]
 
 
 def _corpus(counted: Counted, name: str, server: LlamaServer) -> CorpusForecast:

@@ -21,6 +21,7 @@ from pytest_codeneedle.cells import Place
 from pytest_codeneedle.client import Client
 from pytest_codeneedle.errors import ServerLeftError, ServerStartError
 from pytest_codeneedle.leftovers import Traces, die_with_parent, listening
+from pytest_codeneedle.log_lines import error_lines, quoted
 from pytest_codeneedle.memory import memory_fault
 from pytest_codeneedle.program import HOST, ServerArgs
 from pytest_codeneedle.redaction import redacted
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 LOAD_DEADLINE_SECONDS = 1800.0
 #: A server has nothing to save, and a Ctrl-C is not to be waited for.
 STOP_SECONDS = 1.0
-LOG_TAIL_LINES = 20
-_SHOWN_CHARACTERS = 1000
 #: How long a process may take to end after its connections did: then it is known why they broke.
 _ENDING_SECONDS = 0.5
 _ATTEMPTS = 3
@@ -80,15 +79,6 @@ class LlamaServer:
         """The log so far; of one of more than 8 MiB the beginning and the end."""
         return read_ends(self.log)
 
-    @property
-    def log_tail(self) -> str:
-        """The last 20 lines of the log, each as far as a person reads it."""
-        lines = (
-            line if len(line) <= _SHOWN_CHARACTERS else f"{line[:_SHOWN_CHARACTERS]}... ({len(line)} characters)"
-            for line in self.log_text.splitlines()[-LOG_TAIL_LINES:]
-        )
-        return "\n".join(lines)
-
     def validity(self) -> Validity:
         """What the log says of the cache; raises InvalidCellError where it is not what was asked for."""
         return read_validity(self.log_text, self.args.pair, self.args.rotation)
@@ -110,7 +100,8 @@ class LlamaServer:
         while not (self.client.healthy() and _LISTENING in self.log_text):
             if not self.alive():
                 status = self.process.returncode
-                short = memory_fault(self.log_text, self.args.pair, self.args.n_ctx, status)
+                log = self.log_text
+                short = memory_fault(log, self.args.pair, self.args.n_ctx, status) or next(iter(error_lines(log)), None)
                 msg = f"the server ended with exit status {status} while it loaded"
                 raise ServerStartError(self.with_tail(f"{msg}: {short}" if short else msg))
             if time.monotonic() - began > deadline_seconds:
@@ -181,9 +172,10 @@ class LlamaServer:
         )
 
     def with_tail(self, message: str) -> str:
-        """The message under the cell's name, and the last 20 lines of the log below it, without secrets."""
+        """The message under the cell's name, and below it the lines of the log that tell most, without secrets."""
         shown = Place(self.args.pair, self.args.rotation)
-        return f"{shown}: {message}. The last lines of {self.log}:\n{redacted(self.log_tail) or '(the log is empty)'}"
+        told = redacted(quoted(self.log_text)) or "(the log is empty)"
+        return f"{shown}: {redacted(message)}. The last lines of {self.log}:\n{told}"
 
 
 @contextlib.contextmanager
@@ -236,7 +228,7 @@ class Loading:
 def start(args: ServerArgs, log: Path, *, deadline_seconds: float = LOAD_DEADLINE_SECONDS) -> LlamaServer:
     """Start a server and wait until it is ready. Its output goes to `log`; a second start gets a file of its own.
 
-    A port that another program took in between is tried anew. Raises ServerStartError with the last 20 log lines.
+    A port that another program took in between is tried anew. Raises ServerStartError with lines of the log.
     """
     for attempt in range(1, _ATTEMPTS + 1):
         server = _spawn(args, _unused(log))

@@ -2,54 +2,32 @@
 
 from __future__ import annotations
 
-import math
-import os
-import tempfile
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.about import about_corpus, about_session, gone_on, identified, settled
-from pytest_codeneedle.composing import compose
+from pytest_codeneedle.counting import count, counting_args, deadline_seconds, devices_together, trimmed
 from pytest_codeneedle.errors import CellError, ConfigurationError, CorpusError
-from pytest_codeneedle.floored import without_template
-from pytest_codeneedle.kv_size import CONTEXT_STEP, read_kv_size
-from pytest_codeneedle.kvtypes import KVPair
-from pytest_codeneedle.launch import LOAD_DEADLINE_SECONDS, LlamaServer, launched
+from pytest_codeneedle.launch import launched
 from pytest_codeneedle.machine import cache_folder, cores
 from pytest_codeneedle.models import file_sha256
 from pytest_codeneedle.plan import plan_corpus
 from pytest_codeneedle.prepared import (
-    BUDGET_EXTRA,
-    BUDGET_FACTOR,
     CONTROL_TEXT,
-    FULL_ANSWER_TOKENS,
-    THINKING_TOKENS,
     Prepared,
     stored_counts,
 )
-from pytest_codeneedle.program import ServerArgs
 from pytest_codeneedle.resume import Target, begun_as, identity_of, open_targets, release
-from pytest_codeneedle.thinking import settle, suffix
+from pytest_codeneedle.server_logs import passing_folder
 from pytest_codeneedle.workers import threads_each
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_codeneedle.plan import CorpusPlan, Plan
-    from pytest_codeneedle.thinking import Thinking
 
-#: The first start may have to download a model.
-FETCH_DEADLINE_SECONDS = 24 * 3600.0
-_COUNTING_CONTEXT = 512
-#: Questions differ in their quotation only; the longest by characters may not be the longest by tokens.
-_LONGEST_SLACK = 64
-#: How a user names a chat template for a model that has none of its own.
-_TEMPLATES = {
-    *("--chat-template", "--chat-template-file"),
-    *("LLAMA_ARG_CHAT_TEMPLATE", "LLAMA_ARG_CHAT_TEMPLATE_FILE"),
-}
 _SERVER_FACTS = ("server_build", "chat_template", "model_file", "model_sha256")
 
 
@@ -171,7 +149,7 @@ class _Settling:
                 self.threads,
                 len(corpus.parts),
                 **counts[name],
-                device=_devices(plan),
+                device=devices_together(plan),
             )
             n_ctx = one.n_ctx or plan.settings.n_ctx or plan.program.n_ctx
             identity = one.completed(identity_of(plan, name, sha256, n_ctx))
@@ -183,38 +161,6 @@ class _Settling:
         return ready
 
 
-@dataclass(frozen=True)
-class Counted:
-    """What the counting server settled: the plan as trimmed, `Prepared` facts by corpus, and its own /props."""
-
-    plan: Plan
-    thinking: Thinking
-    facts: dict[str, dict[str, Any]]
-    props: Mapping[str, Any]
-
-
-def count(plan: Plan, server: LlamaServer, least_n_ctx: Mapping[str, int] | None = None) -> Counted:
-    """Trim corpora that want it, and count tokens with a server of `counting_args`. Raises AnswerError.
-
-    `least_n_ctx` are the contexts of runs that are gone on with: they stay where they are enough.
-    """
-    props = server.client.props()
-    settings = plan.settings
-    template, after_task = props.get("chat_template"), suffix(settings.think, settings.wording)
-    thinking = settle(settings.think, template, server.client.render, after_task)
-    plan = trimmed(plan, server)
-    of_log = {**_kv_facts(server), "base_model": _is_base_model(server)}
-    return Counted(
-        plan,
-        thinking,
-        {
-            name: {**_counted(plan, one, server, thinking, (least_n_ctx or {}).get(name, 0)), **of_log}
-            for name, one in plan.corpora.items()
-        },
-        props,
-    )
-
-
 def trim_alone(plan: Plan) -> Plan:
     """The plan with its corpora trimmed, where nothing is going to be asked: for `--collect-only`.
 
@@ -224,89 +170,19 @@ def trim_alone(plan: Plan) -> Plan:
         return plan
     model = plan.model.file(plan.settings.start, cache_folder())
     args = counting_args(plan, model, _threads(plan, cores()))
-    with tempfile.TemporaryDirectory(prefix="codeneedle-") as folder:
-        try:
-            with launched(args, Path(folder) / "tokenize.log", deadline_seconds=deadline_seconds(model)) as server:
-                return trimmed(plan, server)
-        except CellError as error:
-            msg = f"[trim] needs the model's tokenizer, and its server did not come up: {plan.outward(str(error))}"
-            raise CorpusError(msg) from error
-
-
-def trimmed(plan: Plan, server: LlamaServer) -> Plan:
-    """The plan with its corpora cut to their `[trim] max_tokens`, as this server's tokenizer counts."""
-    corpora = {}
-    for name, chosen in plan.corpora.items():
-        corpus = chosen.corpus.trimmed(server.client.count_tokens, plan.progress)
-        corpora[name] = chosen if corpus is chosen.corpus else plan_corpus(plan.settings, corpus)
-    return plan.with_corpora(corpora)
-
-
-def deadline_seconds(model: Path | None) -> float:
-    """How long the counting server may take until it is ready."""
-    return FETCH_DEADLINE_SECONDS if model is None else LOAD_DEADLINE_SECONDS
+    try:
+        with (
+            passing_folder() as folder,
+            launched(args, folder / "tokenize.log", deadline_seconds=deadline_seconds(model)) as server,
+        ):
+            return trimmed(plan, server)
+    except CellError as error:
+        msg = f"[trim] needs the model's tokenizer, and its server did not come up: {plan.outward(str(error))}"
+        raise CorpusError(msg) from error
 
 
 def _threads(plan: Plan, share: int) -> int:
     return threads_each(plan.program, plan.model, plan.settings.server_args, share)
-
-
-def counting_args(plan: Plan, model: Path | None, threads: int) -> ServerArgs:
-    """What the server that counts tokens is started with: a small context, for it is asked nothing."""
-    pair, extra = KVPair("f16", "f16"), plan.settings.server_args
-    return ServerArgs(plan.program, model, pair, _COUNTING_CONTEXT, threads, extra, _devices(plan))
-
-
-def _devices(plan: Plan) -> str | None:
-    """All that --kv-devices names: a server that has no other beside it may use them together."""
-    return ",".join(plan.settings.devices) or None
-
-
-def _counted(
-    plan: Plan, corpus: CorpusPlan, server: LlamaServer, thinking: Thinking, least_n_ctx: int
-) -> dict[str, Any]:
-    """The token counts, and the context: that of the run's answers so far (`least_n_ctx`) where it is enough."""
-    count, settings = server.client.count_tokens, plan.settings
-    composer, control = compose(server, thinking, corpus.asked, settings.lines)
-    longest = max((question.message for question in corpus.asked), key=len)
-    prompt = composer.count(composer.prompt(longest)) + _LONGEST_SLACK
-    expected = {
-        question.function.name: count("\n".join(question.function.primary(settings.lines)) + "\n")
-        for question in corpus.asked
-    }
-    least = FULL_ANSWER_TOKENS if settings.full_answer else 0
-    extra = BUDGET_EXTRA + (THINKING_TOKENS if thinking.technique == "on" else 0)
-    budgets = {
-        name: settings.max_tokens or max(least, BUDGET_FACTOR * tokens + extra) for name, tokens in expected.items()
-    }
-    needed = prompt + max(budgets.values())
-    return {
-        "think": thinking.asdict(),
-        "n_ctx": settings.n_ctx or plan.program.n_ctx or max(least_n_ctx, _rounded_up(needed)),
-        "file_tokens": count(corpus.corpus.text),
-        "prompt_tokens": prompt,
-        "budgets": budgets,
-        "expected": expected,
-        "control": asdict(control),
-    }
-
-
-def _rounded_up(tokens: int) -> int:
-    return CONTEXT_STEP * math.ceil(tokens / CONTEXT_STEP)
-
-
-def _kv_facts(server: LlamaServer) -> dict[str, Any]:
-    size = read_kv_size(server.log_text)
-    if size is None:  # every cell will tell why its own log does not show it
-        return {}
-    return {"k_per_token": size.k_per_token, "v_per_token": size.v_per_token, "kv_sliding": size.sliding}
-
-
-def _is_base_model(server: LlamaServer) -> bool:
-    """Whether the model's file has no chat template, and the user gives none either."""
-    given = {word.partition("=")[0] for word in (*server.args.program.arguments, *server.args.extra)}
-    given |= {*server.args.environment, *os.environ}
-    return without_template(server.log_text) and not given & _TEMPLATES
 
 
 def _fetched(props: Mapping[str, Any], cache: Path) -> dict[str, Any]:

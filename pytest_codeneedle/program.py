@@ -118,6 +118,11 @@ class ServerArgs:
         return without_speculation(self.extra)[1]
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """The arguments that are not the grid's own: those of the user's command, and those at the end."""
+        return (*self.program.arguments, *self.extra)
+
+    @property
     def environment(self) -> dict[str, str]:
         """What is set in its environment: the words before a user's command, the device, the rotation."""
         return {**dict(self.program.environment), **pins(self.device), **rotated(self.rotation)}

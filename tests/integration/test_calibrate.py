@@ -142,7 +142,7 @@ def test_what_cannot_be_calibrated_is_told(capsys: pytest.CaptureFixture[str], t
         message = [line for line in lines if not line.startswith("calibrate: ")]
         assert message[0].startswith("codeneedle:")
         assert said in " ".join(line.strip() for line in message)
-        before_log = next((at for at, line in enumerate(message, 1) if line.endswith("its log:")), len(message))
+        before_log = next((at for at, line in enumerate(message, 1) if line.endswith(".log:")), len(message))
         assert all(len(line) <= 80 or " " not in line.strip() for line in message[:before_log])
         assert not any(name in line for name in ("--kv-", "--ctk", "codeneedle-") for line in message)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -78,13 +80,16 @@ def test_an_endpoint(lab: Lab) -> None:
 
 
 def test_a_server_that_does_not_come_up(lab: Lab) -> None:
-    """It is a usage error with the end of the log."""
+    """It is a usage error that begins with the server's own, and the log that it names is kept."""
     result = lab.pytester.runpytest_inprocess("--kv-dry-run", "--corpus", "tiny", "--kv-server-args=--nonsense")
     assert pytest.ExitCode.USAGE_ERROR == result.ret
     errors = result.stderr.str()
     assert "ERROR: dry run: the server that counts tokens failed: f16/f16: the server ended with exit status" in errors
-    assert "unrecognized arguments: --nonsense" in errors
+    assert "unrecognized arguments: --nonsense" in errors.splitlines()[0]
     assert "Traceback" not in errors
+    log = Path(errors.partition("The last lines of ")[2].partition(":\n")[0])
+    assert "unrecognized arguments: --nonsense" in log.read_text(encoding="utf-8")
+    shutil.rmtree(log.parent)
 
 
 def test_a_speed_that_is_none(lab: Lab) -> None:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .lab import matched, passed
+from pytest_codeneedle.reference_model import Control
 
 if TYPE_CHECKING:
     from .lab import Lab
 
 PAIRS = ("--kv-pairs", "q8_0/q8_0,q4_0/q4_0")
-CELLS = (("q8_0", "q8_0"), ("q4_0", "q4_0"))
 
 
 def test_same_in_every_cell(lab: Lab) -> None:
@@ -24,25 +23,35 @@ def test_same_in_every_cell(lab: Lab) -> None:
     assert [3072] * 4 == [row["kv_cells"] for row in lab.rows()]
 
 
+def refused(lab: Lab, *arguments: str) -> set[str]:
+    """What a run and its dry run say before anything is asked: one usage error, and no run folder is left."""
+    results = [lab.grid(*PAIRS, *arguments), lab.grid(*PAIRS, *arguments, "--kv-dry-run")]
+    assert {pytest.ExitCode.USAGE_ERROR} == {result.ret for result in results}
+    assert [] == lab.folders()
+    return {" ".join(line for line in result.errlines if line).removeprefix("ERROR: ") for result in results}
+
+
 @pytest.mark.parametrize("n_ctx", [256, 768])
 def test_too_small(lab: Lab, n_ctx: int) -> None:
-    """A context that prompt and answer cannot fit is an ERROR of each cell with both numbers, and never a FAIL."""
-    result = lab.grid(*PAIRS, "--kv-n-ctx", str(n_ctx))
-    assert pytest.ExitCode.TESTS_FAILED == result.ret
-    assert {"errors": 4} == result.parseoutcomes()
-    rows = lab.rows()
-    assert ["error"] * 4 == [row["outcome"] for row in rows]
-    assert {None} == {row["primary_matched"] for row in rows}
-    for row in rows:
-        said = re.search(
-            r"the longest prompt \((\d+) tokens\) and its answer \((\d+)\).* context of (\d+)", row["error"]
-        )
-        assert said is not None
-        assert n_ctx == int(said[3])
-        assert n_ctx < int(said[1]) + int(said[2])
-    for figures in (matched(result), passed(result, 2)):
-        assert {"err"} == {figures[cell] for cell in CELLS}
-    assert "err: 4 items in 2 cells gave no answer to score" in result.outlines
+    """A context that prompt and answer cannot fit is refused with all numbers before the first cell."""
+    (said,) = refused(lab, "--kv-n-ctx", str(n_ctx))
+    found = re.search(r"needs ([\d,]+) tokens .*, and the context given \(--kv-n-ctx, -c\) has (\d+); raise it", said)
+    assert found is not None
+    assert n_ctx == int(found[2]) < int(found[1].replace(",", ""))
+
+
+def test_longer_than_the_model_is_trained_for(lab: Lab) -> None:
+    """A larger context does not help: the server would cap it, or run on past what the model knows."""
+    model = lab.path / "short.gguf"
+    Control().write(model)
+    trained = b"deci.context_length" + (4).to_bytes(4, "little")  # a number of 32 bits follows
+    head, key, rest = model.read_bytes().partition(trained)
+    assert key
+    model.write_bytes(head + key + (512).to_bytes(4, "little") + rest[4:])
+    for more in ((), ("--kv-n-ctx", "4096")):
+        (said,) = refused(lab, "--kv-model", str(model), *more)
+        assert "and the model is trained for 512: give the corpus [trim] max_tokens, take a shorter one, or" in said
+        assert "--override-kv deci.context_length=int:" in said
 
 
 def test_not_a_number(lab: Lab) -> None:

@@ -15,9 +15,3 @@ def test_options_are_called_as_they_are_here() -> None:
         parse_command("ssh host llama-server")
     assert in_own_words(str(caught.value)).startswith("--server: a server behind ssh")
     assert "use --server-args" == in_own_words("use --kv-server-args")
-
-
-def test_no_log_is_named_that_is_gone() -> None:
-    """Its last lines follow."""
-    said = "it ended. The last lines of /tmp/a folder/codeneedle-x/0.log:\nThe last lines of a log: none"
-    assert "it ended. The last lines of its log:\nThe last lines of a log: none" == in_own_words(said)
