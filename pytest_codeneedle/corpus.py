@@ -76,6 +76,11 @@ class Corpus:
         """The whole text."""
         return "".join(part.text for part in self.parts)
 
+    @property
+    def every_text(self) -> str:
+        """The text of all files that may be sent somewhere: those too that `[trim]` is going to leave out."""
+        return self.text if self.tree is None else "\n".join(file.text for file in self.tree.files)
+
     @cached_property
     def functions(self) -> tuple[Function, ...]:
         """Every long enough function, in the order of the text; of several with one name the first."""

@@ -6,6 +6,7 @@ put into a report, calls this.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.printable import printable
@@ -25,7 +26,11 @@ class Outward:
     """Called with a text of others, it gives what of it may be seen. `hidden` are the corpora whose code may not."""
 
     def __init__(self, hidden: Iterable[Corpus] = ()) -> None:
-        self._hidden = [Withheld(corpus.text, _names(corpus)) for corpus in hidden]
+        self._corpora = tuple(hidden)
+
+    @cached_property
+    def _hidden(self) -> list[Withheld]:
+        return [Withheld(corpus.every_text, _names(corpus)) for corpus in self._corpora]
 
     def __call__(self, text: str) -> str:
         r"""The text with `[26 characters of the corpus]`, `***` and `\x1b` for what is not for others' eyes."""

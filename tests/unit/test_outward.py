@@ -8,15 +8,18 @@ from typing import Any
 import pytest
 
 from pytest_codeneedle.corpus import Corpus
-from pytest_codeneedle.corpus_parts import Part
+from pytest_codeneedle.corpus_parts import Part, Tree
+from pytest_codeneedle.errors import CorpusError
 from pytest_codeneedle.generate import RandomBodies
 from pytest_codeneedle.outward import Outward
 from pytest_codeneedle.reports import fit, fit_report, fit_warning
+from pytest_codeneedle.sources import SourceFile
 
 TEXT = RandomBodies(functions=2, body_lines=20).text()
 LINES = [line.strip() for line in TEXT.splitlines() if " = " in line]
 CORPUS = Corpus("mine", (Part("src/a.py", TEXT, ()),), "python", generated=False, private=True)
 OUTWARD = Outward([CORPUS])
+LATE = "def late():\n    return 'not to be seen'\n"
 
 
 def test_nothing_that_others_may_not_see() -> None:
@@ -93,3 +96,12 @@ def test_a_warning() -> None:
     assert LINES[0] not in str(caught[0].message)
     assert "odd: " in str(caught[0].message)
     assert isinstance(caught[1].message, DeprecationWarning)
+
+
+def test_files_that_will_be_left_out_are_private_too() -> None:
+    """A server counts their tokens before it is known that they do not fit."""
+    files = (SourceFile("a.py", TEXT, "python"), SourceFile("b.py", LATE, "python"))
+    tree = Tree(files, 20, lambda _problems: CorpusError("none"))
+    begun = Corpus("mine", CORPUS.parts, "python", generated=False, private=True, max_tokens=99, tree=tree)
+    assert "seen" not in Outward([begun])("cannot count: return 'not to be seen'")
+    assert "seen" in OUTWARD("cannot count: return 'not to be seen'")
