@@ -125,7 +125,7 @@ def test_advice() -> None:
             "--kv-think",
             "shorter corpus",
             "better model",
-            "--kv-calibrate-min, with --kv-resume",
+            "--kv-calibrate-min with --kv-resume",
             "calibrate off",
         )
     )
