@@ -27,14 +27,18 @@ _WIDEST = 40
 
 def functions(flags: argparse.Namespace) -> None:
     """List the functions that would be asked for, or print the lines of one."""
+    from pytest_codeneedle.long_work import SAMPLING, on_stderr  # noqa: PLC0415 - each command pays for its own
+
     corpus = _corpus(flags, whole=flags.model is None)
     if flags.model is not None:
         corpus = _trimmed(corpus, flags.model)
     if flags.show is not None:
         say_code("\n".join(_function(corpus, flags.show, flags.lines).primary(flags.lines)))
         return
-    can_be_asked = askable(corpus.text, Task(flags.lines))
-    sampled = corpus.functions if flags.all else corpus.sample(flags.k, flags.seed, can_be_asked)
+    with on_stderr("codeneedle")(f"corpus {corpus.name}") as at:
+        at(SAMPLING)
+        can_be_asked = askable(corpus.text, Task(flags.lines))
+        sampled = corpus.functions if flags.all else corpus.sample(flags.k, flags.seed, can_be_asked)
     left_out = [function.name for function in sampled if not can_be_asked(function)]
     listed = [function for function in sampled if flags.all or can_be_asked(function)] or sampled
     rows = [

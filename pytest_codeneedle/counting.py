@@ -60,15 +60,12 @@ def count(plan: Plan, server: LlamaServer, least_n_ctx: Mapping[str, int] | None
     thinking = settle(settings.think, template, server.client.render, after_task)
     plan = trimmed(plan, server)
     of_log = {**_kv_facts(server), "base_model": _is_base_model(server)}
-    return Counted(
-        plan,
-        thinking,
-        {
-            name: {**_counted(plan, one, server, thinking, (least_n_ctx or {}).get(name, 0)), **of_log}
-            for name, one in plan.corpora.items()
-        },
-        props,
-    )
+    facts = {}
+    for name, one in plan.corpora.items():
+        with plan.progress(f"corpus {name}") as at:
+            at(f"counting the tokens of its {len(one.corpus.text)} characters")
+            facts[name] = {**_counted(plan, one, server, thinking, (least_n_ctx or {}).get(name, 0)), **of_log}
+    return Counted(plan, thinking, facts, props)
 
 
 def trimmed(plan: Plan, server: LlamaServer) -> Plan:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     #: `with progress("corpus mine") as at: at("reading file 2 of 3")`
     Progress = Callable[[str], AbstractContextManager[At]]
 
+#: What is done with the functions of a corpus once it is read.
+SAMPLING = "choosing functions that can be asked for"
 #: Nobody wonders yet; and how often is enough.
 FIRST_SECONDS, EVERY_SECONDS = 1.5, 10.0
 

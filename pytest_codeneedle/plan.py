@@ -13,7 +13,7 @@ from pytest_codeneedle.cells import Place, calibrated, ordered
 from pytest_codeneedle.corpus import Corpus, load_corpus
 from pytest_codeneedle.devices import refuse_two_pins
 from pytest_codeneedle.errors import ConfigurationError, CorpusError, ModelError
-from pytest_codeneedle.long_work import silent
+from pytest_codeneedle.long_work import SAMPLING, silent
 from pytest_codeneedle.machine import cache_folder, expanded
 from pytest_codeneedle.models import DEFAULT_MODEL, Model
 from pytest_codeneedle.outward import Outward
@@ -198,7 +198,10 @@ def make_plan(settings: Settings, kept: Mapping[str, int] | None = None, progres
         if endpoint is not None:
             refuse_trim(corpus)
         whole[name] = corpus.whole_sha256
-        corpora[name] = plan_corpus(settings, corpus if kept is None else corpus.first(kept[name], progress))
+        corpus = corpus if kept is None else corpus.first(kept[name], progress)
+        with progress(f"corpus {name}") as at:
+            at(SAMPLING)
+            corpora[name] = plan_corpus(settings, corpus)
     return Plan(settings, model, program, endpoint, corpora, _cells(settings, corpora), whole, progress)
 
 
