@@ -91,7 +91,7 @@ def build_of(about: Mapping[str, Any]) -> str:
 
 def _grid(rows: Rows, frame: Frame, view: View, shown: GridPart) -> dict[str, Any]:
     grid = make_grid(rows, frame.pairs, view)
-    margins = cell_margins(rows, frame.pairs, view)
+    margins = cell_margins(rows, frame.pairs, frame.reference, view)
     means = [mean for cell in grid.answered if (mean := cell.mean_matched) is not None]
     low = low_pair(frame.pairs, frame.reference)
     figures = paired(rows, frame.pairs, frame.reference, view)
@@ -109,7 +109,7 @@ def _grid(rows: Rows, frame: Frame, view: View, shown: GridPart) -> dict[str, An
                 "scored": len(cell.matched),
                 "passed": _rounded(cell.passed),
                 "errors": cell.errors,
-                "margin": _rounded(margins[pair].mean) if pair in margins else None,
+                "margin": _rounded(margins[pair].mean) if pair in margins and not margins[pair].own else None,
             }
             for pair, cell in grid.cells.items()
         },

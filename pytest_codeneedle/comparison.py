@@ -25,6 +25,7 @@ from pytest_codeneedle.floored import leaves_little
 from pytest_codeneedle.kvtypes import low_pair
 from pytest_codeneedle.paired import ALPHA, holm, sign_flip
 from pytest_codeneedle.power import detectable, least_one_way
+from pytest_codeneedle.run_margins import RunMargins, run_margins
 from pytest_codeneedle.shareable import last_name
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from pytest_codeneedle.cells import Place
     from pytest_codeneedle.kvtypes import KVPair
-    from pytest_codeneedle.stored_run import StoredCell, StoredRun
+    from pytest_codeneedle.stored_run import StoredRun
 
 _DIGITS = 4
 
@@ -91,8 +92,8 @@ class Comparison:
     `part` is how much of the old run was asked again, as `in 2 of 5 cells`; nothing where all of it was.
     `declared` and `cells` are the two families, each at `level`. `silent` are the questions, by cell, that had an
     answer and have none now, or in fewer passes; `cells_silent` the cells in which nothing is answered any more,
-    `cells_mute` those in which nothing was answered then either. `margins` are mean margins in nats, (old, new), of
-    cells where both runs have them: they decide nothing.
+    `cells_mute` those in which nothing was answered then either. `margins` are those of cells where both runs have
+    some: they decide nothing.
     """
 
     old: StoredRun
@@ -108,7 +109,7 @@ class Comparison:
     cells_silent: tuple[Place, ...]
     cells_mute: tuple[Place, ...]
     flips: tuple[Flip, ...]
-    margins: Mapping[Place, tuple[float, float]]
+    margins: Mapping[Place, RunMargins]
 
     @property
     def worse_changes(self) -> list[Change]:
@@ -145,12 +146,14 @@ class Comparison:
     def seen_loss(self) -> float | None:
         """The mean loss, in lines, that the first contrast would have shown four times of five; None where it can none.
 
-        That is the mean of all cells, at the level that is left to it when Holm looks at it first.
+        That is the mean of all cells, at the level that is left to it when Holm looks at it first; more than the old
+        run recalled cannot be lost.
         """
         family = self._first_family
         if not family:
             return None
-        return detectable(family[0].n, family[0].sd, level=self.level / len(family)).loss
+        first = family[0]
+        return detectable(first.n, first.sd, level=self.level / len(family), there=first.old).loss
 
     @property
     def _first_family(self) -> tuple[Change, ...]:
@@ -182,7 +185,7 @@ class Comparison:
             "cells_without_answer": list(map(str, self.cells_silent)),
             "cells_never_answered": list(map(str, self.cells_mute)),
             "flips": [flip.facts() for flip in self.flips],
-            "margins": {str(cell): [_rounded(old), _rounded(new)] for cell, (old, new) in self.margins.items()},
+            "margins": {str(cell): one.facts() for cell, one in self.margins.items()},
         }
 
 
@@ -214,7 +217,7 @@ def compare(old: StoredRun, new: StoredRun) -> Comparison:
         cells_silent=tuple(cell for cell in silent if old.cells[cell].scored and not new.cells[cell].scored),
         cells_mute=tuple(cell for cell in common if not old.cells[cell].scored and not new.cells[cell].scored),
         flips=tuple(_flips(old, new, scored)),
-        margins={cell: both for cell in common if (both := _margins(old.cells[cell], new.cells[cell]))},
+        margins={cell: both for cell in common if (both := run_margins(old.cells[cell], new.cells[cell], new.lines))},
     )
 
 
@@ -303,13 +306,6 @@ def _flips(old: StoredRun, new: StoredRun, scored: Mapping[Place, Sequence[str]]
             fails = function in now.failed
             if fails != (function in then.failed):
                 yield Flip(cell, function, fails, then.scored[function], now.scored[function])
-
-
-def _margins(old: StoredCell, new: StoredCell) -> tuple[float, float] | None:
-    names = _common(old.margins or {}, new.margins or {})
-    if not (names and old.margins and new.margins):
-        return None
-    return statistics.fmean(old.margins[name] for name in names), statistics.fmean(new.margins[name] for name in names)
 
 
 def _rounded(value: float | None) -> float | None:

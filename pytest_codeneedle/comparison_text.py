@@ -8,6 +8,7 @@ from pytest_codeneedle.figures import counted, few, p_is, p_value, signed, wrapp
 from pytest_codeneedle.grid import NO_ANSWER, NOT_PLANNED, PARTLY
 from pytest_codeneedle.kvtypes import by_precision
 from pytest_codeneedle.printable import printable
+from pytest_codeneedle.run_margins import margins_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -60,8 +61,9 @@ def verdict(compared: Comparison) -> str:
         return f"nothing is shown to be worse{part}: {why}"
     lost = any(change.difference < 0 for change in (*compared.declared, *compared.cells))
     seen = compared.seen_loss
-    would = "" if seen is None else f": a mean loss of {seen:.2f} lines would have been seen"
-    return f"nothing is {'significantly ' if lost else ''}worse{part}{would}"
+    would = ": no loss could have been" if seen is None else f": a mean loss of {seen:.2f} lines would have been seen"
+    shown = "shown to be worse" if seen is None else f"{'significantly ' if lost else ''}worse"
+    return f"nothing is {shown}{part}{would}"
 
 
 def cautions(compared: Comparison) -> list[str]:
@@ -170,20 +172,10 @@ def notes(compared: Comparison) -> Iterable[str]:
     if compared.flips:
         yield "single flips decide nothing"
     if compared.margins:
-        yield _margins(compared.margins)
+        yield margins_sentence(compared.margins)
     declared, cell = compared.functions_needed
     if declared <= compared.functions < cell:
         yield f"with {compared.functions} functions no cell alone can be called worse, which takes {cell}"
-
-
-def _margins(margins: Mapping[Place, tuple[float, float]]) -> str:
-    """The mean over cells, and the cell that lost most."""
-    old, new = (sum(both[place] for both in margins.values()) / len(margins) for place in (0, 1))
-    changes = {cell: after - before for cell, (before, after) in margins.items()}
-    cell = min(changes, key=changes.__getitem__)
-    most = f", most lost in {cell} ({signed(changes[cell])})" if signed(changes[cell]).startswith("-") else ""
-    mean = f"mean margin over {counted(len(margins), 'cell')}: {old:.2f} -> {new:.2f} nats ({signed(new - old)})"
-    return f"{mean}{most}; margins decide nothing"
 
 
 def _flip(flip: Flip) -> str:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.figures import counted, few, p_is, signed, span
+from pytest_codeneedle.headroom import rooms
 from pytest_codeneedle.paired import ALPHA, Contrast, contrasts, holm
 from pytest_codeneedle.power import LEAST_ONE_WAY
+from pytest_codeneedle.together import differences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,11 +45,15 @@ class SessionDrift:
         }
 
 
-def session_drifts(found: Paired) -> tuple[SessionDrift, ...]:
-    """Each later session's reference against the first one's; none where one session has answers of it."""
+def session_drifts(found: Paired, lines: float | None = None) -> tuple[SessionDrift, ...]:
+    """Each later session's reference against the first one's; none where one session has answers of it.
+
+    `lines` were asked for of each function: no interval lies beyond what the first one's leaves room for.
+    """
     (_, first), *later = [*found.references.items()] or [("", {})]
-    differences = [[lines[name] - first[name] for name in first if name in lines] for _, lines in later]
-    tested = contrasts(differences)
+    references = [reference for _, reference in later]
+    uncut = contrasts([differences(reference, first) for reference in references])
+    tested = [room.cut(one) for room, one in zip(rooms(references, first, lines), uncut, strict=True)]
     adjusted = holm([one.p for one in tested])
     return tuple(
         SessionDrift(session, number, one, p)

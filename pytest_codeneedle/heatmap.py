@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import textwrap
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pytest_codeneedle.calibrated import calibrated
@@ -81,7 +81,7 @@ def _short(text: str) -> str:
 def _heat(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View, of: Figures) -> Heat:
     grid = make_grid(rows, frame.pairs, view)
     if of == "margins":
-        return margins_heat(grid, cell_margins(rows, frame.pairs, view), frame.functions)
+        return margins_heat(grid, cell_margins(rows, frame.pairs, frame.reference, view), frame.functions)
     if of == "passes":
         return passes_heat(grid, frame.functions)
     return matched_heat(grid, frame.lines, frame.functions)
@@ -98,7 +98,8 @@ def shared_scale(drawn: Sequence[Panel]) -> Scale:
         kind = drawn[0].heat.key
         msg = f"nothing to draw: no {drawn[0].heat.title} in {'this run' if len(drawn) == 1 else 'these runs'}"
         raise ConfigurationError(f"{msg} ({why.get(kind, 'no question was answered')})")
-    return Scale(min(scale.low for scale in scales), max(scale.high for scale in scales))
+    low, high = min(scale.low for scale in scales), max(scale.high for scale in scales)
+    return replace(scales[0], low=low, high=high)
 
 
 def _fields(heat: Heat) -> list[Any]:
@@ -193,7 +194,7 @@ def _draw_bar(figure: Any, heat: Heat, scale: Scale, layout: _Layout) -> None:  
     from matplotlib.colors import ListedColormap, Normalize  # noqa: PLC0415 - as above
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - as above
 
-    shades = ListedColormap([Scale(0, 255).colour(at) for at in range(256)])
+    shades = ListedColormap([replace(scale, low=0, high=255).colour(at) for at in range(256)])
     low, high = (scale.low, scale.high) if scale.high > scale.low else (scale.low - 0.5, scale.high + 0.5)
     left, wide = layout.corners[0][0], max(_NARROWEST - _LEFT - _RIGHT, _FIELD[0] * len(heat.columns))
     place = figure.add_axes(layout.box(left, layout.inches[1] - _BAR, wide, _BAR_HIGH))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.colours import Scale
-from pytest_codeneedle.figures import counted, signed
+from pytest_codeneedle.figures import counted, percent, signed
 from pytest_codeneedle.grid import (
     ERROR,
     NO_ANSWER,
@@ -34,6 +34,8 @@ _LEAST_LINES, _LEAST_FUNCTIONS, _LEAST_NATS = 2, 2, 1.0
 #: With more functions than these the text is parted into as many parts as `_PARTS`.
 _MOST_COLUMNS, _PARTS = 20, 10
 _CORNER = "ctk\\ctv"
+#: What the figures are, where the unit has no room for it.
+_EXPLAINED = {"margins": "The reference's mean; of the others what they have more on the same tokens."}
 #: What a field of `-` lacks, where that is not the cell alone.
 _EMPTY = {"margins": "not in this run, or no log-probabilities", "depth": "no function lies there"}
 
@@ -73,21 +75,27 @@ def passes_heat(grid: Grid, functions: int) -> Heat:
 
 
 def margins_heat(grid: Grid, margins_by_pair: Mapping[KVPair, CellMargins], functions: int | None = None) -> Heat:
-    """The mean log-probability margin of each cell, in nats; marked as `matched_heat`'s."""
-    means = [one.mean for one in margins_by_pair.values()]
-    highest = max(means, default=0.0)
-    scale = Scale(min([*means, highest - _LEAST_NATS]), highest)
+    """The mean log-probability margin of each cell in nats, minus the reference's on the same tokens; that has its own.
+
+    Marked as `matched_heat`'s, and where so much is lost that the rest says little.
+    """
+    most = max([_LEAST_NATS, *(abs(one.mean) for one in margins_by_pair.values() if not one.own)])
 
     def field(cell: Cell) -> HeatCell:
         found = margins_by_pair.get(cell.pair)
         if found is None:
             return HeatCell(NOT_PLANNED, None, f"{cell.pair}: no log-probabilities")
         tokens = f"{counted(found.tokens, 'token')} of {_answered(cell, functions)}"
-        told = f"{cell.pair}: mean margin {found.mean:.2f} nats over {tokens}"
-        more = f", 1st percentile {found.p1:.2f}, {100 * found.under_1:.1f} % under 1 nat"
-        return HeatCell(f"{found.mean:.2f}{cell.mark(functions or 0)}", found.mean, told + more)
+        mark = cell.mark(functions or 0) or (PARTLY if found.partly else "")
+        if found.own:
+            told = f"{cell.pair}: mean margin {found.mean:.2f} nats over {tokens}, 1st percentile {found.p1:.2f}"
+            return HeatCell(f"{found.mean:.2f}{mark}", 0.0, f"{told}, {100 * found.under_1:.1f} % under 1 nat")
+        told = f"{cell.pair}: {signed(found.mean)} nats on {tokens}, {percent(found.share)} of the reference's"
+        more = f", 1st percentile {signed(found.p1)}, under 1 nat {signed(100 * found.under_1, 1)} %"
+        return HeatCell(f"{signed(found.mean)}{mark}", found.mean, told + more)
 
-    return _of_grid(grid, ("margins", "log-probability margins", "mean, nats"), scale, field)
+    scale = Scale(-most, most, diverging=True)
+    return _of_grid(grid, ("margins", "log-probability margins", "nats over ref"), scale, field)
 
 
 def rotation_heat(grid: Grid) -> Heat:
@@ -260,7 +268,7 @@ def _up_to(top: float, values: Iterable[float], least: float) -> Scale:
 def _noted(heat: Heat) -> Heat:
     """With a note of what its colours and its signs mean, as far as it has them."""
     texts = {cell.text for _, cells in heat.rows for cell in cells}
-    said = []
+    said = [_EXPLAINED[heat.key]] if heat.key in _EXPLAINED and heat.is_scaled else []
     if heat.is_scaled:
         low, high = (f"{end:.2f}".rstrip("0").removesuffix(".") for end in (heat.scale.low, heat.scale.high))
         if heat.scale.diverging:
@@ -268,7 +276,8 @@ def _noted(heat: Heat) -> Heat:
         else:
             said.append(f"Colours run from {low} (dark) to {high} (light).")
     if any(text.endswith(PARTLY) for text in texts):
-        said.append(f"{PARTLY} not all questions were asked and answered.")
+        lost = ", or many tokens of the reference are not there" if heat.key == "margins" else ""
+        said.append(f"{PARTLY} not all questions were asked and answered{lost}.")
     if any("/" in text for text in texts):
         said.append("n/m: passed of those asked, where not all were.")
     if NO_ANSWER in texts:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.grid import ONE_PASS, by_function, make_grid, rows_by_pair, table
+from pytest_codeneedle.figures import percent, signed, wrapped
+from pytest_codeneedle.grid import ONE_PASS, PARTLY, by_function, make_grid, rows_by_pair, table
 from pytest_codeneedle.margins import percentile, read, under
 from pytest_codeneedle.pairing import reference_rows
 from pytest_codeneedle.sessions import session_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_codeneedle.grid import Cell, View
     from pytest_codeneedle.kvtypes import KVPair
@@ -21,49 +23,96 @@ if TYPE_CHECKING:
     #: Of each pass of each session: place -> margin.
     Passes = Mapping[tuple[str, int], Mapping[int, float]]
 
+#: Of fewer of the reference's tokens a margin says little, and has a mark.
+ENOUGH_TOKENS = 0.9
 _NONE = "-"
 _PERCENT = 100.0
 
 
 @dataclass(frozen=True)
 class CellMargins:
-    """Over all tokens that count (see `margins`) in a cell's answers: nats, nats, the share under 1 nat, how many."""
+    """What a cell's margins have more than the reference's on the same text: the mean over functions.
+
+    `mean` and `p1`, the 1st percentile, are in nats, `under_1` is a share of tokens: over those `tokens` that both have
+    at the same places, which are `share` of the reference's. What was lost is in none of them. Of the reference they
+    are its `own` figures.
+    """
 
     mean: float
     p1: float
     under_1: float
     tokens: int
+    share: float
+    own: bool = False
+
+    @property
+    def partly(self) -> bool:
+        """Whether so much is lost that the rest says little."""
+        return self.share < ENOUGH_TOKENS
 
 
 @dataclass(frozen=True)
 class Difference:
     """One function in a cell minus in the reference, over the `tokens` that both have at the same places of its text.
 
-    `mean` of the margins, and of their 1st percentile (nats); the mean over passes.
+    `mean` of the margins, of their 1st percentile (nats), and of the share under 1 nat; the mean over passes. They are
+    `share` of the reference's tokens.
     """
 
     mean: float
     p1: float
+    under_1: float
     tokens: int
+    share: float
 
 
-def cell_margins(rows: Rows, pairs: Iterable[KVPair], view: View = ONE_PASS) -> dict[KVPair, CellMargins]:
-    """The margins of each pair; pairs without any are left out."""
+def cell_margins(
+    rows: Rows, pairs: Iterable[KVPair], reference: KVPair, view: View = ONE_PASS
+) -> dict[KVPair, CellMargins]:
+    """The margins of each pair; those without any are left out, and all where the reference has none."""
+    rows = list(rows)
+    own = _by_function(reference_rows(rows, reference, view))
+    expected = {name: statistics.fmean(map(len, passes.values())) for name, passes in own.items()}
     found = {}
-    for pair, items in rows_by_pair(rows, pairs, view).items():
-        values = [value for item in items if item.get("margins") for value in read(item["margins"]).values()]
-        if values:
-            found[pair] = CellMargins(statistics.fmean(values), percentile(values), under(values), len(values))
+    for pair, of_pair in differences(rows, pairs, reference, view).items():
+        compared = list(of_pair.values())
+        if pair == reference and own:
+            tokens = sum(len(one) for passes in own.values() for one in passes.values())
+            found[pair] = CellMargins(*_own(own), tokens=tokens, share=1.0, own=True)
+        elif compared:
+            there = math.fsum(one.share * expected[name] for name, one in of_pair.items())
+            found[pair] = CellMargins(
+                mean=statistics.fmean(one.mean for one in compared),
+                p1=statistics.fmean(one.p1 for one in compared),
+                under_1=statistics.fmean(one.under_1 for one in compared),
+                tokens=sum(one.tokens for one in compared),
+                share=there / math.fsum(expected.values()),
+            )
     return found
 
 
-def margin_lines(rows: Rows, pairs: Iterable[KVPair], view: View = ONE_PASS, *, verbose: bool = False) -> list[str]:
-    """The grid of mean margins, title first; Nothing without margins.
+def _own(functions: Mapping[str, Passes]) -> tuple[float, float, float]:
+    """The mean margin, the 1st percentile, the share under 1 nat: each the mean over functions and their passes."""
+    figures: tuple[Callable[[Sequence[float]], float], ...] = (statistics.fmean, percentile, under)
+    mean, p1, under_1 = (
+        statistics.fmean(
+            statistics.fmean(figure(list(one.values())) for one in passes.values()) for passes in functions.values()
+        )
+        for figure in figures
+    )
+    return mean, p1, under_1
 
-    With `verbose` also those of 1st percentiles and of the tokens under 1 nat.
+
+def margin_lines(
+    rows: Rows, pairs: Iterable[KVPair], reference: KVPair, view: View = ONE_PASS, *, verbose: bool = False
+) -> list[str]:
+    """The grid of mean margins, title first; nothing without margins, or without the reference's.
+
+    The reference has its own, all others what they have more on the same tokens. With `verbose` also those of 1st
+    percentiles and of the tokens under 1 nat.
     """
     rows, pairs = list(rows), list(pairs)
-    found = cell_margins(rows, pairs, view)
+    found = cell_margins(rows, pairs, reference, view)
     if not found:
         return []
     grids: dict[str, Callable[[CellMargins], float]] = {"mean log-probability margin, nats": lambda cell: cell.mean}
@@ -75,9 +124,17 @@ def margin_lines(rows: Rows, pairs: Iterable[KVPair], view: View = ONE_PASS, *, 
     for title, figure in grids.items():
 
         def shown(cell: Cell, figure: Callable[[CellMargins], float] = figure) -> str:
-            return f"{figure(found[cell.pair]):.2f}" if cell.pair in found else _NONE
+            one = found.get(cell.pair)
+            if one is None:
+                return _NONE
+            return f"{figure(one):.2f}" if one.own else f"{signed(figure(one))}{PARTLY if one.partly else ''}"
 
-        lines += [*([""] if lines else []), title, *table(grid, shown)]
+        others = f": {reference}, and the others minus it" if len(found) > 1 else ""
+        lines += [*([""] if lines else []), f"{title}{others}", *table(grid, shown)]
+    if any(one.partly for one in found.values()):
+        lines += wrapped(
+            f"{PARTLY} under {percent(ENOUGH_TOKENS)} of its tokens are there: what is lost is in no margin"
+        )
     return lines
 
 
@@ -90,13 +147,19 @@ def differences(
     """
     rows = list(rows)
     found = rows_by_pair(rows, pairs, view)
-    base = {name: _passes(items) for name, items in by_function(reference_rows(rows, reference, view)).items()}
+    base = _by_function(reference_rows(rows, reference, view))
     against: dict[KVPair, dict[str, Difference]] = {}
     for pair, items in found.items():
-        mine = {name: _passes(of_one) for name, of_one in by_function(items).items() if base.get(name)}
-        compared = {name: _difference(passes, base[name]) for name, passes in mine.items()}
+        mine = _by_function(items)
+        compared = {name: _difference(passes, base[name]) for name, passes in mine.items() if name in base}
         against[pair] = {name: one for name, one in compared.items() if one is not None}
     return against if any(against.values()) else {}
+
+
+def _by_function(items: Rows) -> dict[str, Passes]:
+    """Function -> its passes, of those that have margins."""
+    found = {name: _passes(of_one) for name, of_one in by_function(items).items()}
+    return {name: passes for name, passes in found.items() if passes}
 
 
 def _passes(rows: Rows) -> Passes:
@@ -120,7 +183,9 @@ def _difference(passes: Passes, base: Passes) -> Difference | None:
     return Difference(
         statistics.fmean(one.mean for one in told),
         statistics.fmean(one.p1 for one in told),
+        statistics.fmean(one.under_1 for one in told),
         sum(one.tokens for one in told),
+        math.fsum(one.share for one in told) / len(found),
     )
 
 
@@ -132,5 +197,7 @@ def _of_pass(mine: Mapping[int, float], its: Mapping[int, float]) -> Difference 
     return Difference(
         statistics.fmean(a - b for a, b in zip(values, base, strict=True)),
         percentile(values) - percentile(base),
+        under(values) - under(base),
         len(common),
+        len(common) / len(its),
     )

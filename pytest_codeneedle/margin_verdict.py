@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.figures import few, p_is, signed, span, wrapped
+from pytest_codeneedle.figures import few, p_is, percent, signed, span, wrapped
 from pytest_codeneedle.grid import ONE_PASS
 from pytest_codeneedle.kvtypes import low_pair
-from pytest_codeneedle.margin_grid import differences
+from pytest_codeneedle.margin_grid import ENOUGH_TOKENS, cell_margins, differences
 from pytest_codeneedle.marginals import Side, side
 from pytest_codeneedle.missing import missing
 from pytest_codeneedle.paired import ALPHA, Contrast, contrasts, holm
@@ -34,6 +34,8 @@ _NAMED = 6
 class MarginCell:
     """One cell against the reference, in nats: the mean margin and its 1st percentile, over `tokens` common tokens.
 
+    These are `share` of the reference's: what is lost is in no margin.
+
     `p_used` and `p1_used` are what was held against ALPHA: the p-value of a declared contrast, else Holm's.
     """
 
@@ -44,6 +46,7 @@ class MarginCell:
     p1_used: float
     declared: bool
     tokens: int
+    share: float
 
     @property
     def lower(self) -> bool:
@@ -67,6 +70,7 @@ class MarginCell:
             "p1": self.p1.facts(),
             "declared": self.declared,
             "tokens": self.tokens,
+            "share": self.share,
         }
 
 
@@ -106,6 +110,7 @@ def judge_margins(
     rows: Sequence[Mapping[str, Any]], pairs: Sequence[KVPair], reference: KVPair, view: View = ONE_PASS
 ) -> MarginVerdict | None:
     """The tests on the margins of these rows; None where nothing can be compared: no margins, or one cell alone."""
+    rows = list(rows)
     against = differences(rows, pairs, reference, view)
     others = [pair for pair, found in against.items() if pair != reference and found]
     if not others:
@@ -115,12 +120,13 @@ def judge_margins(
         _tested([[figure(one) for one in against[pair].values()] for pair in others], [pair == low for pair in others])
         for figure in (_mean, _p1)
     )
+    margins = cell_margins(rows, pairs, reference, view)
     values = {pair: {name: one.mean for name, one in found.items()} for pair, found in against.items()}
     return MarginVerdict(
         reference=reference,
         low=low if low in others else None,
         cells=tuple(
-            MarginCell(pair, *mean, *p1, declared=pair == low, tokens=sum(one.tokens for one in against[pair].values()))
+            MarginCell(pair, *mean, *p1, declared=pair == low, tokens=margins[pair].tokens, share=margins[pair].share)
             for pair, mean, p1 in zip(others, means, p1s, strict=True)
         ),
         k=side(values, "K", reference),
@@ -160,7 +166,8 @@ def margin_sentences(verdict: MarginVerdict) -> list[str]:
         found = declared.mean
         interval = span(found.interval, _DECIMALS)
         about = "no token differs" if found.tied else f"{signed(found.mean, _DECIMALS)} nats, {p_is(found.p)}"
-        said.append(f"{declared.pair} (declared): {about}{interval and f' ({interval})'}")
+        there = "" if declared.share >= ENOUGH_TOKENS else f", on {percent(declared.share)} of its tokens"
+        said.append(f"{declared.pair} (declared): {about}{interval and f' ({interval})'}{there}")
     trends = [_trend(one) for one in (verdict.k, verdict.v) if len(one.types) > 1]
     return said + [trend for trend in trends if trend] + _lacking(verdict)
 

@@ -98,7 +98,7 @@ def _rotated(rows: Rows, frame: Frame) -> GridPart | None:
     figures = rotation_figures(rows, frame)
     if figures is None:
         return None
-    sentence, cells = rotation_said(*figures)
+    sentence, cells = rotation_said(*figures, lines=frame.lines)
     return GridPart(
         title="rotation: on - off",
         word="",
@@ -180,7 +180,7 @@ def _beside(judged: Judged) -> list[str]:
 
 
 def _heats(rows: Rows, frame: Frame, view: View, grid: Grid, judged: Judged | None) -> tuple[Heat, ...]:
-    margins = judged.margins_by_pair if judged else cell_margins(rows, frame.pairs, view)
+    margins = judged.margins_by_pair if judged else cell_margins(rows, frame.pairs, frame.reference, view)
     deep = depth_heat(rows, frame, view)
     return (
         matched_heat(grid, frame.lines, frame.functions),

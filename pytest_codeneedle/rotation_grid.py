@@ -43,12 +43,18 @@ class RotationContrast:
         return self.adjusted is not None and self.adjusted <= ALPHA
 
 
-def rotation_contrasts(on: Figures, off: Figures) -> dict[KVPair, RotationContrast]:
-    """The paired contrast of each cell that has functions answered both ways, Holm over those that can be rotated."""
+def rotation_contrasts(on: Figures, off: Figures, lines: float | None = None) -> dict[KVPair, RotationContrast]:
+    """The paired contrast of each cell that has functions answered both ways, Holm over those that can be rotated.
+
+    Of `lines` that were asked for no interval lies beyond what the cell with its rotation off leaves room for.
+    """
+    from pytest_codeneedle.headroom import rooms  # noqa: PLC0415 - as above
     from pytest_codeneedle.paired import contrasts, holm  # noqa: PLC0415 - as above
 
     differences = {pair: both for pair in on if (both := _differences(on[pair], off.get(pair, {})))}
-    found = dict(zip(differences, contrasts(list(differences.values())), strict=True))
+    uncut = contrasts(list(differences.values()))
+    room = [rooms([on[pair]], off[pair], lines)[0] for pair in differences]
+    found = {pair: its.cut(one) for pair, its, one in zip(differences, room, uncut, strict=True)}
     family = [pair for pair in found if is_quantized(pair.ctk) or is_quantized(pair.ctv)]
     adjusted = dict(zip(family, holm([found[pair].p for pair in family]), strict=True))
     return {pair: RotationContrast(one, adjusted.get(pair)) for pair, one in found.items()}
@@ -64,11 +70,11 @@ def rotation_grid(on: Figures, off: Figures, lost: BothWays | None = None) -> Gr
     return Grid(cells)
 
 
-def rotation_lines(on: Figures, off: Figures, lost: BothWays | None = None) -> list[str]:
+def rotation_lines(on: Figures, off: Figures, lost: BothWays | None = None, *, lines: float | None = None) -> list[str]:
     """The grid of mean differences, on - off, and the cells that differ; or that none does, or that none could."""
     title = ["rotation on - off", "", "mean difference in lines, function by function"]
     grid = table(rotation_grid(on, off, lost), lambda cell: f"{signed(cell.mean_matched or 0.0)}{cell.mark()}")
-    sentence, cells = rotation_said(on, off, lost)
+    sentence, cells = rotation_said(on, off, lost, lines=lines)
     told = [line for pair, one in cells.items() for line in wrapped(f"{pair:<{max(map(len, cells))}}  {one}")]
     return [*title, *grid, "", *wrapped(sentence), *told]
 
@@ -77,26 +83,30 @@ def _differences(on: Mapping[str, float], off: Mapping[str, float]) -> list[floa
     return [lines - off[name] for name, lines in on.items() if name in off]
 
 
-def _lacking(on: Figures, off: Figures, lost: BothWays | None) -> dict[KVPair, RotationContrast]:
+def _lacking(
+    on: Figures, off: Figures, lost: BothWays | None, lines: float | None = None
+) -> dict[KVPair, RotationContrast]:
     """The cells with missing answers, as they are with these counted as lost."""
     if lost is None:
         return {}
-    found, counted_as_lost = rotation_contrasts(on, off), rotation_contrasts(*lost)
+    found, counted_as_lost = rotation_contrasts(on, off, lines), rotation_contrasts(*lost, lines)
     return {
         pair: one for pair, one in counted_as_lost.items() if pair not in found or found[pair].contrast != one.contrast
     }
 
 
-def rotation_said(on: Figures, off: Figures, lost: BothWays | None = None) -> tuple[str, dict[str, str]]:
+def rotation_said(
+    on: Figures, off: Figures, lost: BothWays | None = None, *, lines: float | None = None
+) -> tuple[str, dict[str, str]]:
     """How many cells differ, in a sentence, and what is said of each of them; or why nothing could be found.
 
     Cells with missing answers are said, too.
     """
-    found = _quantized(rotation_contrasts(on, off))
-    lacking = _quantized(_lacking(on, off, lost))
+    found = _quantized(rotation_contrasts(on, off, lines))
+    lacking = _quantized(_lacking(on, off, lost, lines))
     if not found and not lacking:
         return "rotation: no quantized cell has answers both ways", {}
-    both = found if lost is None else _quantized(rotation_contrasts(*lost))
+    both = found if lost is None else _quantized(rotation_contrasts(*lost, lines))
     differing = [pair for pair, one in found.items() if one.differs and both[pair].differs]
     told = {
         str(pair): _cell_told(found.get(pair), lacking.get(pair))
@@ -126,10 +136,20 @@ def _sentence(
     if most < needed:
         return (
             f"rotation: {counted(most, 'function')} cannot show a difference in one of {cells}: "
-            f"{needed} are needed ({how.partition('(')[2]}{tail}"
+            f"{needed} are needed ({how.partition('(')[2]}{_most(found, lacking)}{tail}"
         )
     unsettled = " both without missing answers and with them counted as lost" if lacking else ""
-    return f"rotation: no cell differs{unsettled}, {how}{tail}"
+    if not lacking and not _most(found, lacking):
+        return f"rotation: no line differs, {how}"
+    return f"rotation: no cell differs significantly{unsettled}, {how}{_most(found, lacking)}{tail}"
+
+
+def _most(found: Mapping[KVPair, RotationContrast], lacking: Mapping[KVPair, RotationContrast]) -> str:
+    """The greatest difference, significant or not; nothing where no line differs, or those that lack answers follow."""
+    if lacking or all(one.contrast.tied for one in found.values()):
+        return ""
+    pair = max(found, key=lambda pair: abs(found[pair].contrast.mean))
+    return f"; most in {pair}: {_told(found[pair].contrast, found[pair].adjusted)}"
 
 
 def _cell_told(found: RotationContrast | None, lost: RotationContrast | None) -> str:

@@ -87,14 +87,19 @@ def run_row(name: str, grid: Grid, functions: int, gradient: str, calibration: C
 
 
 def gradient(verdict: Verdict) -> str:
-    """The sides on which recall falls as bits fall: `none`, `K`, `V`, `K and V`; `not tested` without the data."""
+    """The sides on which recall falls as bits fall: `none`, `K`, `V`, `K and V`; `not tested` without the data.
+
+    What missing answers decide, or a reference that has little to lose, is `not settled`.
+    """
     trends = {side.name: side.trend.verdict for side in (verdict.k, verdict.v)}
     if not any(trends.values()):
         return "not tested"
-    told = [" and ".join(name for name, found in trends.items() if found == "trend")]
-    told += [f"{name} not tested" for name, found in trends.items() if found is None]
+    falls = " and ".join(name for name, found in trends.items() if found == "trend")
+    told = [f"{name} not tested" for name, found in trends.items() if found is None]
     told += [f"{name} not settled" for name, found in trends.items() if found == "unsettled"]
-    return ", ".join([told[0] or "none", *told[1:]])
+    if not falls and verdict.little_to_lose is not None:
+        return "not settled"
+    return ", ".join([falls or "none", *told])
 
 
 def table_lines(rows: Sequence[RunRow]) -> list[str]:

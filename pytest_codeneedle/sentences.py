@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_codeneedle.claims import claims, claims_sentence
 from pytest_codeneedle.figures import counted, few, lines_of, p_is, percent, signed, span
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.paired import ALPHA
@@ -11,11 +12,10 @@ from pytest_codeneedle.power import LEAST_ONE_WAY, least_for_family
 from pytest_codeneedle.verdict import NOT_WORSE, WORSE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pytest_codeneedle.frame import Frame
     from pytest_codeneedle.missing import Sensitivity
     from pytest_codeneedle.paired import Contrast
+    from pytest_codeneedle.throughput import Speeds
     from pytest_codeneedle.together import Mixed
     from pytest_codeneedle.verdict import CellVerdict, Recommendation, Verdict
 
@@ -32,8 +32,8 @@ def undecided(sentence: str) -> str:
     return sentence.replace(SATURATED, SATURATED.partition(":")[0])
 
 
-def sentences(verdict: Verdict, frame: Frame, speeds: Mapping[KVPair, float | None]) -> list[str]:
-    """The answers, one string each; `speeds` are decoded tokens per second.
+def sentences(verdict: Verdict, frame: Frame, speeds: Speeds) -> list[str]:
+    """The answers, one string each.
 
     A single sentence says why, where nothing can be compared. What is to be distrusted is said first.
     """
@@ -48,6 +48,8 @@ def sentences(verdict: Verdict, frame: Frame, speeds: Mapping[KVPair, float | No
         said.append(f"No pair is recommended: {verdict.little_to_lose}.")
     elif verdict.recommended is not None:
         said.append(_recommended(verdict.recommended, verdict, frame, speeds))
+    if not said[0]:  # on a server that drifts, nothing would stand
+        said.append(claims_sentence(claims(verdict)))
     return [sentence for sentence in said if sentence]
 
 
@@ -232,16 +234,14 @@ def _bounded(found: Contrast, verdict: Verdict) -> bool:
     return found.interval is None or found.interval.high < verdict.delta
 
 
-def _recommended(found: Recommendation, verdict: Verdict, frame: Frame, speeds: Mapping[KVPair, float | None]) -> str:
+def _recommended(found: Recommendation, verdict: Verdict, frame: Frame, speeds: Speeds) -> str:
     cell = verdict.cell(found.pair)
     if cell is None:
         if not found.selected_from:
             return f"Stay with {found.pair}: no smaller pair has a verdict."
         return f"Stay with {found.pair}: of {counted(found.selected_from, 'smaller pair')} none is NOT WORSE."
     parts = [f"Take {found.pair}: the smallest pair that is NOT WORSE", _saved(found.pair, frame)]
-    mine, its = speeds.get(found.pair), speeds.get(verdict.reference)
-    if mine is not None and its is not None:
-        parts.append(f"{mine:.1f} tokens/s beside {its:.1f} of {verdict.reference}")
+    parts.append(_faster(found.pair, verdict.reference, speeds))
     told = "; ".join(part for part in parts if part) + "."
     if cell.declared:
         return told
@@ -250,6 +250,16 @@ def _recommended(found: Recommendation, verdict: Verdict, frame: Frame, speeds: 
         return told
     confirm = f"--kv-pairs {verdict.reference},{found.pair} --kv-seed N"
     return f"{told} It was found among {found.selected_from}: confirm it on other functions ({confirm})."
+
+
+def _faster(pair: KVPair, reference: KVPair, speeds: Speeds) -> str:
+    """How fast it is beside the reference, or why that is not known; nothing where no server told it."""
+    mine, its = (speeds.by_pair.get(one) for one in (pair, reference))
+    if mine is None or its is None:
+        return ""
+    if speeds.unlike:
+        return f"tokens/s are not comparable ({speeds.unlike})"
+    return f"{mine:.1f} tokens/s beside {its:.1f} of {reference}"
 
 
 def _saved(pair: KVPair, frame: Frame) -> str:

@@ -49,10 +49,11 @@ def run_lines(
         title = [told, ""] if (told := frame.title(view)) else []
         beside = None if block else beside_reference(rows, frame, view)
         report += title + render(grid, lines=frame.lines, functions=frame.functions, reference=beside)
-        report += ["", *margins, ""] if (margins := margin_lines(rows, pairs, view, verbose=verbose)) else []
+        margins = margin_lines(rows, pairs, frame.reference, view, verbose=verbose)
+        report += ["", *margins, ""] if margins else []
         report += [*([""] if report[-1] else []), *labels, ""] if (labels := label_lines(rows, pairs, view)) else []
         report += [*([""] if report[-1] else []), *flag_grids(rows, pairs, view), ""] if verbose else []
-        report += [*decode_lines(rows, pairs, view), ""] if verbose else []
+        report += [*decode_lines(rows, pairs, frame.reference, view), ""] if verbose else []
         report += [] if frame.thinks else thoughts(rows, pairs, view)
         report += ["", *block] if block and report[-1] else block
         report += [no_verdict] if no_verdict else []
@@ -117,4 +118,4 @@ def rotation_figures(
 
 def _rotated(rows: Sequence[Mapping[str, Any]], frame: Frame) -> list[str]:
     figures = rotation_figures(rows, frame)
-    return ["", *rotation_lines(*figures), ""] if figures else []
+    return ["", *rotation_lines(*figures, lines=frame.lines), ""] if figures else []

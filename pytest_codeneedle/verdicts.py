@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.agreement import agreed
+from pytest_codeneedle.claims import claims
 from pytest_codeneedle.drift import are_alike, drift_sentences, session_drifts
 from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.floored import calibration
@@ -15,7 +16,7 @@ from pytest_codeneedle.missing import missing
 from pytest_codeneedle.pairing import borrowing, paired, reference_rows
 from pytest_codeneedle.sentences import sentences, undecided
 from pytest_codeneedle.sessions import session_of
-from pytest_codeneedle.throughput import tokens_per_second
+from pytest_codeneedle.throughput import speeds
 from pytest_codeneedle.trend import Trend
 from pytest_codeneedle.verdict import judge
 from pytest_codeneedle.verdict_lines import verdict_lines
@@ -67,6 +68,7 @@ class Judged:
             "floored": self.floored,
             "sessions": [drift.facts() for drift in self.drifts],
             **self.verdict.facts(),
+            "claims": [claim.facts() for claim in claims(self.verdict)],
             "margins": None if self.margins is None else self.margins.facts(),
             "margins_by_pair": {str(pair): asdict(one) for pair, one in self.margins_by_pair.items()},
         }
@@ -75,18 +77,15 @@ class Judged:
 def judged(rows: Rows, frame: Frame, view: View) -> Judged:
     """What the data of one grid allow to say."""
     found = _figures(rows, frame, view)
-    drifts = session_drifts(found)
+    drifts = session_drifts(found, frame.lines)
     verdict, why_not = _verdict(rows, found, frame, view), _floored(rows, found, frame, view)
-    # Servers that share a device slow each other: their speeds are not held against each other.
-    shared = any(int(row.get("servers_on_device") or 1) > 1 for row in rows)
-    speeds = {} if shared else tokens_per_second(rows, frame.pairs, view)
-    said = [why_not] if why_not else sentences(verdict, frame, speeds)
+    said = [why_not] if why_not else sentences(verdict, frame, speeds(rows, frame.pairs, frame.reference, view))
     margins = _margins(rows, frame, view)
     return Judged(
         view=view,
         verdict=verdict,
         margins=margins,
-        margins_by_pair=cell_margins(rows, frame.pairs, view),
+        margins_by_pair=cell_margins(rows, frame.pairs, frame.reference, view),
         said=(*drift_sentences(drifts, found, frame.reference), *(said if margins else map(undecided, said))),
         floored=why_not is not None,
         drifts=drifts,

@@ -80,9 +80,9 @@
     return [Math.min(...values, Math.max(0, lines - LEAST_LINES)), lines];
   }
 
-  function scaleOfMargins(grids) {
+  function mostOfMargins(grids) {
     const values = grids.flatMap((grid) => grid.cells.map((cell) => cell[MARGIN])).filter((value) => value !== null);
-    return [Math.min(...values, Math.max(...values) - LEAST_NATS), Math.max(...values)];
+    return Math.max(LEAST_NATS, ...values.map(Math.abs));
   }
 
   function step(value, [low, high]) {
@@ -129,12 +129,13 @@
     });
   }
 
-  function marginHeat(name, grid, scale) {
+  function marginHeat(name, grid, most) {
     const found = new Map(grid.cells.map((cell) => [cell[0], cell]));
-    return heat(`${name}: log-probability margins`, `mean, nats${grid.title ? `, ${grid.title}` : ""}`, [grid], (at) => {
-      const cell = found.get(at), text = shownCell(cell, MARGIN);
-      if (cell[MATCHED] === null || cell[MARGIN] === null) return { text };
-      return { text, colours: step(cell[MARGIN], scale), told: `${data.pairs[at][2]}: mean margin ${text} nats` };
+    return heat(`${name}: log-probability margins`, `nats, minus the reference's on the same tokens${grid.title ? `, ${grid.title}` : ""}`, [grid], (at) => {
+      const cell = found.get(at);
+      if (cell[MATCHED] === null || cell[MARGIN] === null) return { text: shownCell(cell, MARGIN) };
+      const text = signed(cell[MARGIN]);
+      return { text, colours: apart(cell[MARGIN], most), told: `${data.pairs[at][2]}: ${text} nats beside its reference` };
     });
   }
 
@@ -168,8 +169,8 @@
       parts.push(make("div", { class: "cn-two" }, matchedHeat("A", a, before, scales[0]), matchedHeat("B", b, now, scales[1]),
         refused || othersAsked(a, b) ? null : differenceHeat(a, b, before, now)));
       if ([before, now].every((grid) => grid.cells.some((cell) => cell[MARGIN] !== null))) {
-        const scale = scaleOfMargins([before, now]);
-        parts.push(make("div", { class: "cn-two" }, marginHeat("A", before, scale), marginHeat("B", now, scale)));
+        const most = mostOfMargins([before, now]);
+        parts.push(make("div", { class: "cn-two" }, marginHeat("A", before, most), marginHeat("B", now, most)));
       }
     }
     const differences = differing(a, b);

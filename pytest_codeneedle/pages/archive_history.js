@@ -114,7 +114,7 @@
   function drawCharts() {
     const track = data.tracks[trackNow()], pairs = pairsNow(track)[1], points = pointsOf(track);
     const made = [chart(points, pairs, MATCHED, "Matched lines", `mean of ${track.lines}`, track.lines)];
-    const margins = chart(points, pairs, MARGIN, "Log-probability margins", "mean, nats", null);
+    const margins = chart(points, pairs, MARGIN, "Log-probability margins", "nats, minus the reference's on the same tokens", null);
     charts.replaceChildren(...[...made, margins].filter(Boolean));
   }
 

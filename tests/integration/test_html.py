@@ -41,7 +41,7 @@ TIMES = (
     r"\d{4}-\d\d-\d\dT[\d:]+[+-]\d{4}",
     r"<dt>(wall time|servers)</dt><dd>.*?</dd>",
     r'run-count">(\d+ tests?) took [^<]*',
-    r"[\d.]+ tokens/s beside [\d.]+",
+    r"[\d.]+ tokens/s beside [\d.]+ of [\w/]+|tokens/s are not comparable \([^)]*\)",
 )
 
 

@@ -115,12 +115,14 @@ def test_margins_of_a_run(small_run: SmallRun, pytester: pytest.Pytester) -> Non
         assert row["margin_mean"] == pytest.approx(statistics.fmean(found), abs=0.01)
         assert 0 == row["margin_under_1"] < row["margin_p1"] < row["margin_mean"]
         assert -0.02 < row["expected_logprob_mean"] < -0.005
-    title = "mean log-probability margin, nats"
+    others = ": q8_0/q8_0, and the others minus it"
+    title = f"mean log-probability margin, nats{others}"
     shown = table(small_run.result.outlines, title)
-    assert all(4 < float(figure) < 9 for figure in shown.values())
+    assert 4 < float(shown.pop(("q8_0", "q8_0"))) < 9
+    assert all(-1 < float(figure) < 1 for figure in shown.values())
     stored = pytester.run(sys.executable, "-m", "pytest_codeneedle.cli", "grid", "-v", str(small_run.folder)).outlines
-    assert shown == table(stored, title)
-    assert shown.keys() == table(stored, "1st percentile of the margins, nats").keys()
+    assert shown.items() < table(stored, title).items()
+    assert table(stored, title).keys() == table(stored, f"1st percentile of the margins, nats{others}").keys()
 
 
 @pytest.mark.slow
@@ -134,14 +136,18 @@ def test_margins_order_what_lines_do_not(lab: Lab) -> None:
     result = lab.grid("--ctk", "bf16,q4_0", corpus="random-bodies-mini")
     assert {"20.00"} == set(matched(result).values())
     rows, pairs = lab.rows(), [KVPair(ctk, ctv) for ctk in ("bf16", "q4_0") for ctv in DEFAULT_TYPES]
-    found = cell_margins(rows, pairs)
+    found = cell_margins(rows, pairs, KVPair("bf16", "bf16"))
     for ctk in ("bf16", "q4_0"):
         for figure in ("mean", "p1"):
-            of_type = {ctv: getattr(found[KVPair(ctk, ctv)], figure) for ctv in DEFAULT_TYPES}
+            of_type = {
+                ctv: 0.0 if one.own else getattr(one, figure)
+                for ctv, one in ((ctv, found[KVPair(ctk, ctv)]) for ctv in DEFAULT_TYPES)
+            }
             means = [statistics.fmean(of_type[ctv] for ctv in of_class) for of_class in CLASSES]
             assert sorted(means, reverse=True) == means
             assert len(set(means)) == len(means)
-    assert all(found[KVPair("bf16", ctv)] == found[KVPair("q4_0", ctv)] for ctv in DEFAULT_TYPES)
+    assert all(found[KVPair("bf16", ctv)] == found[KVPair("q4_0", ctv)] for ctv in DEFAULT_TYPES if ctv != "bf16")
+    assert {1.0} == {one.share for one in found.values()}
 
     verdict = judge_margins(rows, pairs, KVPair("bf16", "bf16"))
     assert verdict is not None

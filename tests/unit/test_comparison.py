@@ -16,6 +16,7 @@ from pytest_codeneedle.comparison import Comparison, compare
 from pytest_codeneedle.comparison_markdown import comparison_markdown
 from pytest_codeneedle.comparison_text import comparison_lines, verdict
 from pytest_codeneedle.errors import BaselineError
+from pytest_codeneedle.run_margins import RunMargins
 from pytest_codeneedle.stored_run import stored_run
 
 if TYPE_CHECKING:
@@ -251,6 +252,21 @@ def test_margins_decide_nothing() -> None:
     )
     found = compare(with_margins, lower)
 
-    assert {(3.0, 1.5)} == set(found.margins.values())
+    assert {RunMargins(3.0, 1.5, functions=2, of=2)} == set(found.margins.values())
     assert not found.worse
     assert {} == compare(run, lower).margins
+
+
+def test_margins_are_those_of_functions_that_are_whole_in_both_runs() -> None:
+    """Whatever is lost has other tokens, and the surer ones of them."""
+    old, new = (run_of({REF: FULL, LOW: lines}) for lines in (FULL, [20, 12, *FULL[2:]]))
+    told = [
+        replace(run, cells={cell: replace(one, margins={"f0": nats, "f1": 9.0}) for cell, one in run.cells.items()})
+        for run, nats in ((old, 4.0), (new, 3.0))
+    ]
+    whole, partly = (
+        next(one for cell, one in compare(*told).margins.items() if str(cell) == pair) for pair in (REF, LOW)
+    )
+    assert RunMargins(6.5, 6.0, functions=2, of=2) == whole
+    assert RunMargins(4.0, 3.0, functions=1, of=2) == partly
+    assert {"old": 4.0, "new": 3.0, "functions": 1, "of": 2} == partly.facts()

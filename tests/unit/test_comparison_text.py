@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from stored_runs import run_of
 
+from pytest_codeneedle.cells import parse_place
 from pytest_codeneedle.comparison import compare
-from pytest_codeneedle.comparison_text import comparison_lines
+from pytest_codeneedle.comparison_text import comparison_lines, verdict
 from pytest_codeneedle.kvtypes import DEFAULT_TYPES, grid_pairs
+from pytest_codeneedle.run_margins import RunMargins, margins_sentence
 
 PAIRS = [str(pair) for pair in grid_pairs(DEFAULT_TYPES, DEFAULT_TYPES)]
 FULL = [20] * 12
@@ -128,11 +130,23 @@ def test_margins() -> None:
     )
 
     assert [
-        f"mean margin over 2 cells: 4.50 -> 3.25 nats (-1.25), most lost in {low}",
-        "  (-2.50); margins decide nothing",
+        "mean margin of whole answers over 2 cells: 4.50 -> 3.25 nats (-1.25), most in",
+        f"  {low} (-2.50); margins decide nothing",
     ] == comparison_lines(compare(old, new))[-2:]
-    same = comparison_lines(compare(old, old))[-1]
-    assert "mean margin over 2 cells: 4.50 -> 4.50 nats (0.00); margins decide nothing" == same
+    same = comparison_lines(compare(old, old))[-2]
+    assert "mean margin of whole answers over 2 cells: 4.50 -> 4.50 nats (0.00); margins" == same
+
+
+def test_margins_of_lost_lines_are_not_compared() -> None:
+    """A cell that lost lines is named as that, and no other as the one that lost most of all."""
+    low, reference = parse_place("q4_0/q4_0"), parse_place("bf16/bf16")
+    lost = {low: RunMargins(None, None, 0, 3), reference: RunMargins(5.0, 4.0, 3, 3)}
+    assert (
+        "mean margin of whole answers over 1 cell: 5.00 -> 4.00 nats (-1.00), of these most in bf16/bf16 (-1.00); not "
+        "compared, for lines are lost: functions of q4_0/q4_0 (3 of 3); margins decide nothing"
+    ) == margins_sentence(lost)
+    none = "margins of no function can be compared; not compared, for lines are lost: functions of q4_0/q4_0 (3 of 3)"
+    assert none == margins_sentence({low: lost[low]})
 
 
 def test_part() -> None:
@@ -144,3 +158,10 @@ def test_part() -> None:
     assert said({**SMALL, "q4_0/q4_0": FULL[:11]}, SMALL)[0].startswith("nothing is worse for 23 of 24 questions: ")
     assert said(some, old)[0].startswith("nothing is worse in 2 of 3 cells for 8 of 12 functions: ")
     assert said({"q4_0/q4_0": [20] * 2}, old)[0].startswith("nothing is shown to be worse in 1 of 3 cells for 2 of 12")
+
+
+def test_no_more_can_be_seen_than_there_is() -> None:
+    """Where lines come and go by more than the old run recalled, no loss of theirs could have been seen."""
+    ragged = compare(run_of({"bf16/bf16": [20] * 8, "q4_0/q4_0": [0, 12] * 4}), run_of({"q4_0/q4_0": [12, 0] * 4}))
+    assert ragged.seen_loss is None
+    assert verdict(ragged).endswith(": no loss could have been")

@@ -63,7 +63,7 @@ def test_a_run_with_and_without_rotation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("of", "figure", "unit"), [("passes", "1", "of 1 function"), ("margins", "3.50", "mean, nats")]
+    ("of", "figure", "unit"), [("passes", "1", "of 1 function"), ("margins", "3.50", "nats over ref")]
 )
 def test_other_figures(of: Any, figure: str, unit: str) -> None:
     """Functions passed, and margins."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import given
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 
 SWEEP = sweep(on_k)
 MIXED = KVPair("q8_0", "q4_0")
+
+#: The reference's own, and what the low pair has more.
+MARGINS = {
+    REFERENCE: CellMargins(6.0, 0.5, 0.0125, 400, 1.0, own=True),
+    LOW: CellMargins(-0.25, -1.0, 0.2375, 396, 0.99),
+}
 
 
 def texts(heat: Heat) -> list[list[str]]:
@@ -97,11 +104,11 @@ def test_a_cell_that_was_partly_asked_is_no_failure() -> None:
     assert "n/m: passed of those asked, where not all were." in passes.note
     assert ["20.00", "20.00*"] == [matched.rows[at][1][at].text for at in (0, 1)]
     assert "q4_0/q4_0: 20.00 of 20 lines on average over 4 of 8 functions" == matched.rows[1][1][1].told
-    margins = margins_heat(grid, {pair: CellMargins(6.0, 0.5, 0.0125, 400) for pair in (REFERENCE, LOW)}, 8)
-    assert ["6.00", "6.00*"] == [margins.rows[at][1][at].text for at in (0, 1)]
-    assert margins.rows[1][1][1].told.startswith("q4_0/q4_0: mean margin 6.00 nats over 400 tokens of 4 of 8 functions")
+    margins = margins_heat(grid, MARGINS, 8)
+    assert ["6.00", "-0.25*"] == [margins.rows[at][1][at].text for at in (0, 1)]
+    assert margins.rows[1][1][1].told.startswith("q4_0/q4_0: -0.25 nats on 396 tokens of 4 of 8 functions, 99 % of")
     assert all(
-        "* not all questions were asked and answered." in heat.note
+        "* not all questions were asked and answered" in heat.note
         for heat in (matched, margins, *on_one_scale([matched]))
     )
     assert "*" not in matched_heat(make_grid(rows, [REFERENCE, LOW]), 20, 8).note
@@ -127,19 +134,31 @@ def test_notes_explain_the_signs_that_are_there() -> None:
 
 
 def test_margins_span_a_nat_at_least() -> None:
-    """Cells without any have no figure."""
-    margins = {REFERENCE: CellMargins(6.0, 0.5, 0.0125, 400), LOW: CellMargins(5.75, -1.0, 0.25, 1)}
-    heat = margins_heat(grid_of(sweep(on_k, pairs=(REFERENCE, LOW, MIXED))), margins)
-    assert Scale(5.0, 6.0) == heat.scale
-    assert [["ctk\\ctv", "bf16", "q4_0"], ["bf16", "6.00", "-"], ["q8_0", "-", "-"], ["q4_0", "-", "5.75"]] == texts(
+    """On either side of the reference, which has its own; cells without any have no figure."""
+    heat = margins_heat(grid_of(sweep(on_k, pairs=(REFERENCE, LOW, MIXED))), MARGINS)
+    assert Scale(-1.0, 1.0, diverging=True) == heat.scale
+    assert [["ctk\\ctv", "bf16", "q4_0"], ["bf16", "6.00", "-"], ["q8_0", "-", "-"], ["q4_0", "-", "-0.25"]] == texts(
         heat
     )
+    assert heat.note.startswith("The reference's mean; of the others what they have more on the same tokens. Colours")
     told = [cell.told for _, cells in heat.rows for cell in cells]
     assert (
         told[0]
         == "bf16/bf16: mean margin 6.00 nats over 400 tokens of 16 functions, 1st percentile 0.50, 1.2 % under 1 nat"
     )
     assert "q8_0/q4_0: no log-probabilities" in told
+    assert (
+        "q4_0/q4_0: -0.25 nats on 396 tokens of 16 functions, 99 % of the reference's, 1st percentile -1.00, under 1 "
+        "nat +23.8 %"
+    ) in told
+
+
+def test_margins_of_what_is_left_have_a_mark() -> None:
+    """Where a tenth of the reference's tokens is lost: the rest looks the better, the more is lost."""
+    left = {**MARGINS, LOW: replace(MARGINS[LOW], mean=0.5, share=0.6)}
+    heat = margins_heat(grid_of(sweep(on_k, pairs=(REFERENCE, LOW))), left)
+    assert "+0.50*" == heat.rows[1][1][1].text
+    assert "* not all questions were asked and answered, or many tokens of the reference are not there." in heat.note
 
 
 def test_an_endpoint_is_one_field() -> None:

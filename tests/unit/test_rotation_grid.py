@@ -69,7 +69,7 @@ def test_neither_side_quantized() -> None:
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (MANY, "rotation: no cell differs, on - off (paired by function, exact sign-flip, Holm over 4 cells)"),
+        (MANY, "rotation: no line differs, on - off (paired by function, exact sign-flip, Holm over 4 cells)"),
         (FEW, "rotation: 4 functions cannot show a difference in one of 4 cells: 8 are needed (paired by"),
     ],
 )
@@ -93,7 +93,7 @@ def test_answers_that_are_missing_one_way_are_no_ties() -> None:
 
     assert ["q8_0       0.00       -", "q4_0          -   0.00*"] == told[4:6]
     said = " ".join(line.strip() for line in told[7:])
-    assert said.startswith("rotation: no cell differs both without missing answers and with them counted as lost, on")
+    assert said.startswith("rotation: no cell differs significantly both without missing answers and with them counted")
     assert "1 cell lacks answers: q4_0/q4_0  0.00 lines (p = 1.000); counted as lost -10.00 lines (95 %" in said
     assert said.endswith("p = 0.016)")
 
@@ -104,6 +104,16 @@ def test_a_cell_that_is_silent_one_way_is_named() -> None:
     told = " ".join(" ".join(rotation_lines(silent, off, (lost, off))).split())
 
     assert "Holm over 1 cell); 1 cell lacks answers: q4_0/q4_0 not answered both ways; counted as lost -20.00" in told
+
+
+def test_what_is_not_significant_has_its_size() -> None:
+    """With the cell that differs most, and an interval that no cell can leave."""
+    on = {Q8: lines(MANY, 20), Q4: lines(MANY, 20, f00=0, f01=4, f02=0)}
+    off = {Q8: lines(MANY, 20), Q4: lines(MANY, 20)}
+    said = " ".join(" ".join(rotation_lines(on, off, lines=20)).split())
+    assert "rotation: no cell differs significantly, on - off (paired by function, exact sign-flip, Holm over 2" in said
+    assert "; most in q4_0/q4_0: -3.50 lines (95 % " in said
+    assert said.endswith(" to 0.00, p = 0.500)")
 
 
 @pytest.mark.parametrize("cells", [1, 4, 35])

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
+from sweeps import judged, sweep
 
 from pytest_codeneedle.grid import Cell, Grid
 from pytest_codeneedle.kvtypes import KVPair
-from pytest_codeneedle.run_table import RunRow, run_row, table_lines
+from pytest_codeneedle.run_table import RunRow, gradient, run_row, table_lines
+from pytest_codeneedle.trend import Trend
 
 JQUERY = RunRow("jquery", 36, 16, (15.89, 0.31), (19.49, 0.30), 18.50, 19.88, "none")
 
@@ -71,3 +76,27 @@ def test_a_run_that_lacks_answers_is_marked() -> None:
     assert row.facts()["partly"]
     assert "20.00-20.00*" in table_lines([row])[1]
     assert not run_row("whole", grid((20, 20)), functions=2, gradient="none").partly
+
+
+@pytest.mark.parametrize(
+    ("k", "v", "little", "expected"),
+    [
+        ("trend", "no trend", None, "K"),
+        ("trend", "unsettled", None, "K, V not settled"),
+        ("no trend", "unsettled", None, "none, V not settled"),
+        ("unsettled", "unsettled", None, "none, K not settled, V not settled"),
+        ("no trend", "no trend", "it recalls little", "not settled"),
+        ("trend", "no trend", "it recalls little", "K"),
+        ("no trend", None, None, "none, V not tested"),
+        (None, None, "it recalls little", "not tested"),
+    ],
+)
+def test_the_gradient_says_no_more_than_was_settled(k: Any, v: Any, little: str | None, expected: str) -> None:
+    """What missing answers decide is open, and so is what a reference that has little to lose could not show."""
+    base = judged(sweep(lambda _pair, _at: 0))
+    sides = {}
+    for name, word in (("k", k), ("v", v)):
+        p = {"trend": 0.01, "no trend": 0.5, "unsettled": 0.01, None: None}[word]
+        lost = Trend(16, p=0.5) if word == "unsettled" else None
+        sides[name] = replace(getattr(base, name), trend=Trend(16, p=p, lost=lost))
+    assert expected == gradient(replace(base, little_to_lose=little, **sides))

@@ -9,12 +9,13 @@ from sweeps import LOW, PAIRS, REFERENCE, frame_of, judged, on_k, sweep
 
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.sentences import sentences
+from pytest_codeneedle.throughput import Speeds
 
 
 def said(cells: dict[KVPair, dict[str, float]], **more: Any) -> list[str]:
     """The sentences about these cells; every pair decodes 40 tokens per second, the reference 50."""
     speeds: dict[KVPair, float | None] = dict.fromkeys(cells, 40.0) | {REFERENCE: 50.0}
-    return sentences(judged(cells, **more), frame_of(cells), speeds)
+    return sentences(judged(cells, **more), frame_of(cells), Speeds(speeds))
 
 
 def seen(cells: dict[KVPair, dict[str, float]]) -> str:
@@ -41,7 +42,11 @@ def test_a_flawless_grid_says_what_it_could_have_seen_and_what_it_leaves_open() 
 
 def test_a_loss_is_said_with_its_size() -> None:
     """Mixed pairs then buy what the better side keeps, and a pair that was looked for is to be confirmed."""
-    cost, others, mixed, take = said(sweep(on_k))
+    cost, others, mixed, take, chance = said(sweep(on_k))
+    assert chance == (
+        "Each claim has a level of its own: where no cache differs, about 1 sweep in 5 makes one (simulated). If "
+        "all shared one level, all that is claimed here would stand."
+    )
     assert "WORSE as well: q5_1/bf16 -5.50, q5_1/q8_0 -5.50, q5_1/q5_1 -5.50 and 26 more lines." == others
     assert cost.startswith("Does q4_0 cost recall here? Yes: q4_0/q4_0 is WORSE than bf16/bf16, -5.50 lines (95 % ")
     assert cost.endswith(f"p < 0.001). {seen(sweep(on_k))}; it saw 5.50.")
@@ -56,7 +61,8 @@ def test_a_loss_is_said_with_its_size() -> None:
 def test_an_open_question_stays_open() -> None:
     """With what could have been seen."""
     cells = sweep(lambda pair, at: (4 if at % 4 else -4) * (pair.ctk == pair.ctv == "q4_0"))
-    cost, mixed, take = said(cells)
+    cost, mixed, take, chance = said(cells)
+    assert "all that is claimed here would stand" in chance  # the trends
     assert "Not settled: q4_0/q4_0 is INCONCLUSIVE, -2.00 lines (95 % " in cost
     assert cost.endswith(f"More functions may settle it (--kv-functions). {seen(cells)}.")
     assert "? Not settled: +2.00 lines" in mixed
@@ -79,7 +85,7 @@ def test_a_server_that_drifted_is_said_first() -> None:
 
 def test_too_few_functions_settle_nothing() -> None:
     """Whatever they lose: six are needed, and no pair is taken."""
-    cost, others, _, take = said(sweep(on_k, functions=5))
+    cost, others, _, take, _ = said(sweep(on_k, functions=5))
     assert others.startswith("Lower by 1 line or more, and not settled: q5_1/bf16 -5.40 lines (p = 1.000), ")
     assert cost.endswith("(95 % open, p = 0.062). 5 functions cannot settle it: 6 are needed (--kv-functions).")
     assert "Stay with bf16/bf16: of 35 smaller pairs none is NOT WORSE." == take
@@ -115,8 +121,16 @@ def test_without_a_matched_pair_nothing_is_declared() -> None:
 def test_what_is_not_known_is_left_out() -> None:
     """The cache's size, and speeds."""
     cells = sweep(lambda _pair, _at: 0)
-    *_, take = sentences(judged(cells), frame_of(cells, kv_size=None), {})
+    *_, take = sentences(judged(cells), frame_of(cells, kv_size=None), Speeds({}))
     assert "Take q4_0/q4_0: the smallest pair that is NOT WORSE." == take
+
+
+def test_speeds_of_a_machine_that_was_shared_are_not_held_against_each_other() -> None:
+    """The reference's passes tell, or the number of servers."""
+    cells = sweep(lambda _pair, _at: 0)
+    speeds = Speeds({LOW: 18.9, REFERENCE: 8.8}, "bf16/bf16 itself had 8.8 to 17.9")
+    *_, take = sentences(judged(cells), frame_of(cells, kv_size=None), speeds)
+    assert take.endswith("; tokens/s are not comparable (bf16/bf16 itself had 8.8 to 17.9).")
 
 
 #: Seven functions of which five have 3 lines or fewer in the reference: what a small model recalled of them.

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from pytest_codeneedle.kvtypes import KVPair
-from pytest_codeneedle.throughput import decode_lines
+from pytest_codeneedle.throughput import Speeds, decode_lines, speeds
 
 PAIRS = [KVPair("q8_0", "q8_0"), KVPair("q8_0", "q4_0"), KVPair("q4_0", "q4_0")]
 
@@ -32,10 +34,25 @@ def test_tokens_over_time() -> None:
         "ctk\\ctv    q8_0    q4_0",
         "q8_0       60.0       -",
         "q4_0          -     err",
-    ] == decode_lines(rows, PAIRS)
+    ] == decode_lines(rows, PAIRS, PAIRS[0])
 
 
 def test_shared_device() -> None:
     """Figures of servers that shared a device are not compared."""
     rows = [row("q8_0", "one", tokens=1, predicted_ms=1.0, servers_on_device=count) for count in (1, 2)]
-    assert "decode tokens/s (not comparable: 2 servers shared a device)" == decode_lines(rows, PAIRS)[0]
+    assert "decode tokens/s (not comparable: 2 servers shared a device)" == decode_lines(rows, PAIRS, PAIRS[0])[0]
+
+
+@pytest.mark.parametrize(
+    ("again", "unlike"), [(1000.0, ""), (1080.0, ""), (2000.0, "q8_0/q8_0 itself had 50.0 to 100.0")]
+)
+def test_a_reference_that_differs_from_itself(again: float, unlike: str) -> None:
+    """Its further pass, which no grid shows, says whether the machine was the same for all."""
+    rows = [
+        row("q8_0", "one", tokens=100, predicted_ms=1000.0),
+        row("q4_0", "one", tokens=100, predicted_ms=500.0),
+        row("q8_0", "one", tokens=100, predicted_ms=again, replicate=1),
+    ]
+    assert Speeds({PAIRS[0]: 100.0, PAIRS[1]: 200.0}, unlike) == speeds(rows, PAIRS[:2], PAIRS[0])
+    title = f"decode tokens/s{f' (not comparable: {unlike})' if unlike else ''}"
+    assert title == decode_lines(rows, PAIRS, PAIRS[0])[0]
