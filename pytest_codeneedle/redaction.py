@@ -32,6 +32,9 @@ _ENDINGS = ("token", "secret", "password", "passwd", "apikey", "signature")  # a
 _NOT_ITSELF = frozenset(("file", "path", "dir", "env", "type", "name", "format", "mode", "length", "count", "size"))
 #: In running text and in JSON these alone are words like others: `token: <eos>`, `"key": "c1f2"`.
 _COMMON = frozenset(("key", "token", "auth", "sig", "signature", "cookie", "bearer", "secret"))
+#: And these are never anything else.
+_STRONG = frozenset(("password", "passwd", "passphrase", "apikey", "api-key", "api_key", "authorization"))
+_RANDOM = re.compile(r"(?=\S*\d)[^\s/]{8,}$|[^\s/]{20,}$")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _PLAIN = re.compile(r"-?[\d.]*|true|false|on|off|yes|no|none|null|auto|bearer|basic|digest|\*{3}[:;,.]*", re.IGNORECASE)
 
@@ -146,9 +149,10 @@ def _without_quoted(found: re.Match[str]) -> str:
 
 
 def _without_named(found: re.Match[str]) -> str:
-    """`name: value` is running text as well, and `name=value` is not."""
-    common = found["name"].lower() in _COMMON and ":" in found["sign"]
-    return found["head"] + HIDDEN if not common and _is_secret(found["name"], found["value"]) else found[0]
+    """`name: value` may be running text, and `name=value` is not."""
+    name, value = found["name"], found["value"]
+    told = "=" in found["sign"] or name.lower() in _STRONG or (name.lower() not in _COMMON and _RANDOM.match(value))
+    return found["head"] + HIDDEN if told and _is_secret(name, value) else found[0]
 
 
 def _without_value(found: re.Match[str]) -> str:
