@@ -145,6 +145,8 @@ def trend_words(found: Trend, what: str, unit: str, decimals: int = 3) -> str:
         told = f"{what} falls with its bits in most functions, {p_is(found.p)}, but not on average"
     elif found.rises:
         told = f"{what} rises as its bits fall ({p_is(found.p)} for a fall)"
+    elif found.slope.interval is not None and found.slope.interval.low > 0:
+        told = f"{what} falls on average, but in no significant order, {p_is(found.p)}"
     else:
         told = f"no significant trend, {p_is(found.p)}"
     interval = span(found.slope.interval, decimals)

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from sweeps import LOW, PAIRS, REFERENCE, Lines, grid_of, judged, on_k, sweep
 
-from pytest_codeneedle.kvtypes import BITS, KVPair
+from pytest_codeneedle.kvtypes import BITS, KVPair, grid_pairs
 from pytest_codeneedle.verdict_lines import verdict_lines
+
+THREE = ("bf16", "q8_0", "q4_0")
 
 
 def block(cells: Lines, *, verbose: bool = False, **more: Any) -> list[str]:
@@ -110,6 +112,13 @@ def test_what_falls_in_most_functions_and_not_on_average_is_not_said_to_fall() -
     lost = sweep(lambda pair, at: -90.0 * (pair.ctk == "q4_0") if at == 0 else 0.5 * (16 - BITS[pair.ctk]) / 11.5)
     (said,) = [line for line in block(lost) if line.startswith("trend over K")]
     assert said.startswith("trend over K: recall falls with its bits in most functions, p < 0.001, but not")
+
+
+def test_a_slope_without_an_order_is_no_mere_absence_of_a_trend() -> None:
+    """One type between others loses all: the slope's interval is above zero, Page's test sees no order."""
+    lost = sweep(lambda pair, _at: 20.0 * (str(pair) == "q8_0/q4_0"), functions=8, pairs=grid_pairs(THREE, THREE))
+    said = " ".join(" ".join(block(lost, lines=20)).split())
+    assert "trend over K: recall falls on average, but in no significant order, p = 0.584; +0.114 lines per bit" in said
 
 
 @pytest.mark.parametrize(
