@@ -64,6 +64,9 @@ def merge(flags: argparse.Namespace) -> None:
         lock.release()
     stands = standing(about, rows)
     say(f"{len(folders)} runs, {len(rows)} answers, {stands.cells_done} of {len(stands.cells)} cells")
+    for one in about["merged"]:
+        if one.get("differs"):
+            say(*wrapped(f"{one['run']} was asked on another machine: {'; '.join(one['differs'])}"))
     say(*_references(rows, Frame.of(about)), f"run: {joined.path}")
 
 

@@ -16,6 +16,8 @@ VARIABLES = tuple(_VISIBLE.values())
 _ID = re.compile(r"\d+|(?:GPU|MIG)-[\w/-]+")
 #: `  CUDA0: NVIDIA GeForce RTX 3090 (24268 MiB, 23862 MiB free)`
 _LISTED = re.compile(rf"^\s*({'|'.join(_VISIBLE)})(\d+): ", re.MULTILINE)
+#: The same of any backend of this machine.
+_NAMED = re.compile(r"^\s*(?P<id>(?!RPC)[A-Za-z]+\d+): (?P<name>\S.*?) \(\d+ MiB\b", re.MULTILINE)
 
 #: `using device CUDA0 (NVIDIA H100 80GB HBM3) (0000:8d:00.0) - 80000 MiB free`; the bus is in builds since 2025.
 _USED = re.compile(r"using device \S+ \((?P<name>.+?)\)(?: \([^()]*\))? - \d+ MiB free")
@@ -69,6 +71,11 @@ def listed_devices(said: str, environment: Mapping[str, str]) -> tuple[str, ...]
         return ()
     visible = [one.strip() for one in environment.get(_VISIBLE[found[0][0]], "").split(",") if one.strip()]
     return tuple(visible[number] if number < len(visible) else str(number) for number in numbers)
+
+
+def device_names(said: str) -> tuple[str, ...]:
+    """The devices that `--list-devices` shows, by their names without what is free on them; hosts of RPC are none."""
+    return tuple(f"{match['id']} {match['name']}" for match in _NAMED.finditer(said))
 
 
 def used_devices(log: str) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.hashes import FileHashes
 from pytest_codeneedle.machine import cache_folder, cores
-from pytest_codeneedle.models import file_sha256
+from pytest_codeneedle.made_with import ingredients
 from pytest_codeneedle.options import MODEL_VARIABLE
 from pytest_codeneedle.plan import make_plan
 from pytest_codeneedle.settings import read_settings
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 LOCAL = "local"
 #: A host's own; all other settings must be the same on all.
 _OWN_SETTINGS = ("model", "model_name", "server", "api_key_file", "out", "rootdir", "start", "devices", "baselines")
+#: Beside the model, what has to have the same content on all, and what to do where it has not.
+_SAME_CONTENT = {"files": "copy the same file to both", "program": "a grid cannot mix builds; install one on both"}
 _SHOWN_HASH, _LONGEST_SHOWN = 8, 40
 
 
@@ -68,6 +71,10 @@ def facts_of(plan: Plan) -> dict[str, Any]:
     A control model is computed where it is not in the cache yet. `server` is its build, as far as it tells one.
     """
     model = plan.model.file(plan.settings.start, cache_folder())
+    hashes = FileHashes(cache_folder())
+    made = None
+    if plan.endpoint is None:
+        made = ingredients(plan.program, plan.settings.server_args, model).hashed(hashes)
     names = [field.name for field in fields(plan.settings) if field.name not in _OWN_SETTINGS]
     questions = [question.message for chosen in plan.corpora.values() for question in chosen.asked]
     return {
@@ -78,7 +85,9 @@ def facts_of(plan: Plan) -> dict[str, Any]:
         "corpora": {name: chosen.corpus.sha256 for name, chosen in plan.corpora.items()},
         "questions": hashlib.sha256("\0".join(questions).encode()).hexdigest(),
         "model": None if model is None else str(model),
-        "model_sha256": None if model is None else file_sha256(model, cache_folder()),
+        "model_sha256": None if model is None else hashes.sha256(model),
+        "files": {} if made is None else made.files,
+        "program": {} if made is None else made.program,
         "server": plan.program.version,
         "own_threads": own_threads(plan.program, plan.settings.server_args),
     }
@@ -114,6 +123,15 @@ def compare(host: str, here: Mapping[str, Any], there: Mapping[str, Any]) -> Non
         raise _differs(host, "model", _file(here), _file(there), way)
     if None not in (here["server"], there["server"]) and there["server"] != here["server"]:
         raise _differs(host, "server", here["server"], there["server"], "a grid cannot mix builds; install one on both")
+    _refuse_other_contents(host, here, there)
+
+
+def _refuse_other_contents(host: str, here: Mapping[str, Any], there: Mapping[str, Any]) -> None:
+    for part, way in _SAME_CONTENT.items():
+        for label in {**here[part], **there[part]}:
+            now, then = (said[part].get(label) for said in (here, there))
+            if now != then:
+                raise _differs(host, label, _short(now or "none"), _short(then or "none"), way)
 
 
 def _refuse_without_facts(host: str, here: Mapping[str, Any], there: Mapping[str, Any]) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
 _KEY_DIGITS = 16
 _SHOWN_DIGITS = 12
 _SHA256_DIGITS = 64
+_DIGITS = frozenset("0123456789abcdef")
+#: So many differences are named of one part: a new build has other libraries, all of them.
+_FEW = 3
 
 
 @dataclass(frozen=True)
@@ -31,16 +35,42 @@ class Identity:
         return hashlib.sha256(text.encode()).hexdigest()[:_KEY_DIGITS]
 
     def differences(self, earlier: Identity, *, but: Collection[str] = ()) -> list[str]:
-        """What changed since `earlier`, a part each, as `lines was 20, is 10`; parts of `but` are not compared."""
+        """What changed since `earlier`, a part each, as `lines was 20, is 10`; parts of `but` are not compared.
+
+        Of a part that has parts of its own each is named: `--lora a.gguf: sha256 was 0a1b, is 2c3d`.
+        """
         names = [name for name in {**earlier.parts, **self.parts} if name not in but]
-        pairs = [(name, earlier.parts.get(name), self.parts.get(name)) for name in names]
-        return [f"{name} was {_shown(old)}, is {_shown(new)}" for name, old, new in pairs if old != new]
+        return [said for name in names for said in _differences(name, earlier.parts.get(name), self.parts.get(name))]
+
+
+def _differences(name: str, old: object, new: object) -> list[str]:
+    if old == new:
+        return []
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        changed = [part for part in {**old, **new} if old.get(part) != new.get(part)]
+        said = [_difference(name, part, old.get(part), new.get(part)) for part in changed[:_FEW]]
+        return said + ([f"{len(changed) - _FEW} more of {name}"] if len(changed) > _FEW else [])
+    if isinstance(new, Mapping) and old is None:
+        return [f"{name} was not recorded"] if new else []
+    if isinstance(old, Mapping) and new is None:
+        return [f"{name} is not recorded"] if old else []
+    return [f"{name} was {_shown(old)}, is {_shown(new)}"]
+
+
+def _difference(name: str, part: object, old: object, new: object) -> str:
+    """A file is named by its label, anything else by what it is a part of, too."""
+    named = f"{part}: sha256" if _is_sha256(old) or _is_sha256(new) else f"{name} {part}"
+    return f"{named} was {_shown(old)}, is {_shown(new)}"
+
+
+def _is_sha256(value: object) -> bool:
+    return isinstance(value, str) and len(value) == _SHA256_DIGITS and set(value) <= _DIGITS
 
 
 def _shown(value: object) -> str:
     """A value as a person compares it: hashes shortened, lists as words, nothing as `unset`."""
-    if isinstance(value, str) and len(value) == _SHA256_DIGITS and all(digit in "0123456789abcdef" for digit in value):
-        return value[:_SHOWN_DIGITS]
+    if _is_sha256(value):
+        return str(value)[:_SHOWN_DIGITS]
     if isinstance(value, list | tuple):
         return " ".join(map(str, value)) or "none"
     return "unset" if value is None else str(value)

@@ -24,6 +24,7 @@ from pytest_codeneedle.leftovers import Traces, die_with_parent, listening
 from pytest_codeneedle.log_lines import error_lines, quoted
 from pytest_codeneedle.memory import memory_fault
 from pytest_codeneedle.program import HOST, ServerArgs
+from pytest_codeneedle.program_files import loaded_files
 from pytest_codeneedle.redaction import redacted
 from pytest_codeneedle.regular_files import read_ends
 from pytest_codeneedle.server_flags import inherited
@@ -82,6 +83,10 @@ class LlamaServer:
     def validity(self) -> Validity:
         """What the log says of the cache; raises InvalidCellError where it is not what was asked for."""
         return read_validity(self.log_text, self.args.pair, self.args.rotation)
+
+    def loaded_files(self) -> dict[str, Path]:
+        """The files that it has loaded, by label, as far as they can be seen; wrappers' servers are seen too."""
+        return loaded_files(self._traces.processes(), self.log_text)
 
     def alive(self) -> bool:
         """Whether the process runs."""

@@ -60,6 +60,10 @@ class Traces:
         """What its first process is started with, whatever is there already."""
         return {MARK: self.mark, KEY: self.key}
 
+    def processes(self) -> list[Path]:
+        """Those that carry the traces now, as their folders in /proc."""
+        return [_PROC / str(pid) for pid in self._carriers({os.getpid()})]
+
     def end(self, sockets: set[str], *, astray: bool = False) -> str:
         """Kill its processes until none is left; what cannot be ended, for a message, as it is another user's.
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+import re
 from pathlib import Path
 
 _CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 _SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+_CPU_INFO = Path("/proc/cpuinfo")
+_CPU_FACT = re.compile(r"^(model name|flags|Features)\s*: (.*)$", re.MULTILINE)
+#: x86's and ARM's vectors, dot products and half floats.
+_COMPUTES = re.compile(r"ssse3|avx\w*|amx\w*|fma4?|f16c|asimd\w*|sve\w*|sme\d*|i8mm|bf16|fphp")
+_MODULES = "/sys/module/{}/version"
+_DRIVERS = ("nvidia", "amdgpu", "xe", "i915")
 
 
 def cores() -> int:
@@ -45,6 +53,33 @@ def describe() -> dict[str, str | int]:
         "cores": cores(),
         "python": platform.python_version(),
     }
+
+
+def processor() -> dict[str, str | None]:
+    """The processor's name, and those of its instructions that llama.cpp computes with; None for what is not told.
+
+    Other instructions round otherwise: sums of products are made in other steps.
+    """
+    try:
+        text = _CPU_INFO.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {"cpu": platform.processor() or None, "instructions": None}
+    told = {name.lower(): value for name, value in reversed(_CPU_FACT.findall(text))}
+    flags = (told.get("flags") or told.get("features") or "").split()
+    return {
+        "cpu": told.get("model name") or platform.processor() or None,
+        "instructions": " ".join(sorted(flag for flag in flags if _COMPUTES.fullmatch(flag))) or None,
+    }
+
+
+def drivers() -> str | None:
+    """The graphics drivers that the kernel has loaded, as `nvidia 550.54.15`; None where none is told of."""
+    found = []
+    for name in _DRIVERS:
+        with contextlib.suppress(OSError):
+            version = Path(_MODULES.format(name)).read_text(encoding="ascii", errors="replace").strip()
+            found.append(f"{name} {version}")
+    return ", ".join(found) or None
 
 
 def expanded(path: str) -> Path:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pytest_codeneedle.kvtypes import KVPair
 
 Run = tuple[str, "Mapping[str, Any]", "Sequence[Mapping[str, Any]]"]
+#: The part of an identity in which runs to be joined may differ, which is said: shards are what several machines asked.
+MACHINE = "machine"
 #: Facts beside the identity that have to be the same: how answers were judged, and what a server said it is.
 _SAME = ("corpus", "corpus_sha256", "server_build", "pass", "relax_indent", "asked")
 
@@ -26,7 +28,8 @@ def merged(runs: Sequence[Run]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
     Of several answers about one item the last run's counts, and an answer before an ERROR; the reference's are kept of
     each session, for its cells are held against them. Raises RunFolderError for fewer than two runs, and for runs that
-    differ in anything an answer depends on, with the part that differs.
+    differ in anything an answer depends on, with the part that differs. Machines may differ:
+    `differs` of an entry of `merged` says in what, and their rows have the key of the first run.
     """
     if len(runs) < 2:  # noqa: PLR2004 - one is merged already
         msg = "merging takes two runs or more"
@@ -38,8 +41,8 @@ def merged(runs: Sequence[Run]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
             msg = f"{name} cannot be joined with {first_name}: {'; '.join(different)}"
             raise RunFolderError(msg)
     abouts = [about for _, about, _ in runs]
-    rows = _rows(runs)
-    outcomes = [row["outcome"] for row in rows]
+    joined = [{**row, **({"key": first["key"]} if "key" in row else {})} for row in _rows(runs)]
+    outcomes = [row["outcome"] for row in joined]
     return {
         **first,
         "started": min(str(about["started"]) for about in abouts),
@@ -57,8 +60,11 @@ def merged(runs: Sequence[Run]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "functions": list({one["name"]: one for about in abouts for one in about["functions"]}.values()),
         "sessions": [session for about in abouts for session in about.get("sessions", ())],
         "outcomes": {outcome: outcomes.count(outcome) for outcome in (PASSED, FAILED, ERROR)},
-        "merged": [{"run": name, "shard": about.get("shard"), "machine": about["machine"]} for name, about, _ in runs],
-    }, rows
+        "merged": [
+            {"run": name, "shard": about.get("shard"), "machine": about["machine"], **_other_machine(first, about)}
+            for name, about, _ in runs
+        ],
+    }, joined
 
 
 def _calibration(abouts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -86,7 +92,14 @@ def _differences(first: Mapping[str, Any], other: Mapping[str, Any]) -> list[str
     if "identity" not in first or "identity" not in other:
         return ["a run that does not say what its answers depend on (run.json has no identity)"]
     parts = [Identity({**about["identity"], **{key: about.get(key) for key in _SAME}}) for about in (first, other)]
-    return parts[1].differences(parts[0])
+    return parts[1].differences(parts[0], but=(MACHINE,))
+
+
+def _other_machine(first: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, list[str]]:
+    """In what its machine differs from that of the first run, where it does."""
+    parts = [Identity({MACHINE: about["identity"].get(MACHINE)}) for about in (first, about)]
+    different = parts[1].differences(parts[0])
+    return {"differs": different} if different else {}
 
 
 def _added_otherwise(first: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -1,10 +1,8 @@
-"""The model: a GGUF file or the control model, its hash, and whether it can copy a corpus."""
+"""The model: a GGUF file or the control model, and whether it can copy a corpus."""
 
 from __future__ import annotations
 
 import glob
-import hashlib
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,11 +107,12 @@ class Model:
     def file(self, start: Path, cache: Path) -> Path | None:
         """The GGUF file; a control model is written into `cache` on first use. None for a remote model.
 
-        Raises ModelError.
+        No link is followed: llama.cpp finds the other parts of a split model by the name it is given. Raises
+        ModelError.
         """
         if self.remote:
             return None
-        return _control(self.given).cached(cache) if self.is_control else self._path(start).resolve()
+        return _control(self.given).cached(cache) if self.is_control else self._path(start).absolute()
 
     def _path(self, start: Path) -> Path:
         return start / expanded(self.given)
@@ -126,25 +125,6 @@ def file_mib(path: Path) -> float | None:
     part = _PART.search(path.name)
     parts = path.parent.glob(f"{glob.escape(path.name[: part.start()])}-*{part[1]}") if part else [path]
     return sum(one.stat().st_size for one in parts) / _MIB
-
-
-def file_sha256(path: Path, cache: Path) -> str:
-    """SHA-256 of a file; that of a file not changed since (path, size, time of change) is kept in `cache`."""
-    status = path.stat()
-    key = json.dumps([str(path), status.st_size, status.st_mtime_ns])
-    note = cache / "sha256" / hashlib.sha256(key.encode()).hexdigest()
-    try:
-        return note.read_text(encoding="ascii")
-    except OSError:
-        pass
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    try:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(digest, encoding="ascii")
-    except OSError:  # a cache that cannot be written costs time, no more
-        pass
-    return digest
 
 
 def _control(given: str) -> Control:

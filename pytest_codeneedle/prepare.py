@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.about import about_corpus, about_session, gone_on, identified, settled
 from pytest_codeneedle.counting import count, counting_args, deadline_seconds, devices_together, trimmed
+from pytest_codeneedle.devices import used_devices
 from pytest_codeneedle.errors import CellError, ConfigurationError, CorpusError
+from pytest_codeneedle.hashes import FileHashes
 from pytest_codeneedle.launch import launched
 from pytest_codeneedle.machine import cache_folder, cores
-from pytest_codeneedle.models import file_sha256
+from pytest_codeneedle.made_with import ONLY_RUNNING, MadeWith, Seen, fetched_model, ingredients, seen_before, seen_now
 from pytest_codeneedle.plan import plan_corpus
 from pytest_codeneedle.prepared import (
     CONTROL_TEXT,
@@ -26,32 +28,43 @@ from pytest_codeneedle.workers import threads_each
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_codeneedle.hashes import Watch
+    from pytest_codeneedle.made_with import Ingredients
     from pytest_codeneedle.plan import CorpusPlan, Plan
 
 _SERVER_FACTS = ("server_build", "chat_template", "model_file", "model_sha256")
 
 
-def prepare(plan: Plan, workers: int) -> tuple[Plan, dict[str, Prepared], dict[str, Target]]:
+def prepare(
+    plan: Plan, workers: int, watch: Watch | None = None
+) -> tuple[Plan, dict[str, Prepared], dict[str, Target]]:
     """Open the run folders, trim corpora that want it, count tokens. `workers` servers will share the cores.
 
-    A run that is gone on with and says all of this needs no server. The folders are held until they are released.
-    Raises ConfigurationError. A server that does not come up is no error here: every cell will tell.
+    `watch` hears how far the files are read that are hashed. A run that is gone on with and says all of this needs no
+    server. The folders are held until they are released. Raises ConfigurationError. A server that does not come up is
+    no error here: every cell will tell.
     """
     moment = time.localtime()
     cache = cache_folder()
     model = plan.model.file(plan.settings.start, cache)
-    sha256 = None if model is None else file_sha256(model, cache)
+    hashes = FileHashes(cache, watch)
+    sha256 = None if model is None else hashes.sha256(model)
+    made_of = ingredients(plan.program, plan.settings.server_args, model)
+    made = made_of.hashed(hashes)
     given_n_ctx = plan.settings.n_ctx or plan.program.n_ctx
-    early = {name: identity_of(plan, name, sha256, given_n_ctx) for name in plan.corpora}
-    unknown = [CONTROL_TEXT, *(["n_ctx"] if given_n_ctx is None else [])]
+    early = {name: identity_of(plan, name, sha256, given_n_ctx, made) for name in plan.corpora}
+    unknown = [CONTROL_TEXT, *ONLY_RUNNING, *(["n_ctx"] if given_n_ctx is None else [])]
     unknown += ["model_sha256"] if model is None else []
     targets = open_targets(plan, moment, early, but=unknown)
     plan = begun_as(plan, targets)
     stored = {name: target.stored_as(early[name], but=unknown) for name, target in targets.items()}
     try:
-        settling = _Settling(plan, model, workers, _threads(plan, cores() // workers), targets, moment)
-        settled_before = model is not None and all(_says_all(plan, name, about) for name, about in stored.items())
-        return settling.from_record(stored, sha256) if settled_before else settling.by_server(stored, sha256, cache)
+        threads = _threads(plan, cores() // workers)
+        settling = _Settling(plan, model, workers, threads, targets, moment, hashes, made_of, made)
+        settled_before = model is not None and all(
+            _says_all(plan, name, about) and seen_before(about, hashes).whole for name, about in stored.items()
+        )
+        return settling.from_record(stored, sha256) if settled_before else settling.by_server(stored, sha256)
     except BaseException as error:
         if isinstance(error, ConfigurationError | KeyboardInterrupt):
             for target in targets.values():  # nothing was asked: the name is free for the next try
@@ -86,6 +99,9 @@ class _Settling:
     threads: int
     targets: dict[str, Target]
     moment: time.struct_time
+    hashes: FileHashes
+    made_of: Ingredients
+    made: MadeWith
 
     def from_record(
         self, stored: Mapping[str, Mapping[str, Any]], sha256: str | None
@@ -95,10 +111,13 @@ class _Settling:
         facts = about_session(plan, self.model, sha256, (self.workers, self.threads), self.moment)
         kept = {name: {key: about.get(key) for key in _SERVER_FACTS} for name, about in stored.items()}
         counts = {name: stored_counts(about) for name, about in stored.items()}
-        return plan, self._write(plan, facts, kept, counts, sha256), self.targets
+        return plan, self._write(plan, facts, kept, counts, self._seen_before(stored)), self.targets
+
+    def _seen_before(self, stored: Mapping[str, Mapping[str, Any]]) -> dict[str, Seen]:
+        return {name: seen_before(about, self.hashes) for name, about in stored.items()}
 
     def by_server(
-        self, stored: Mapping[str, Mapping[str, Any]], sha256: str | None, cache: Path
+        self, stored: Mapping[str, Mapping[str, Any]], sha256: str | None
     ) -> tuple[Plan, dict[str, Prepared], dict[str, Target]]:
         """A server counts tokens and shows its chat template."""
         plan = self.plan
@@ -113,6 +132,7 @@ class _Settling:
             args = counting_args(plan, self.model, self.threads)
             with launched(args, log, deadline_seconds=deadline_seconds(self.model)) as server:
                 counted = count(plan, server, {name: about.get("n_ctx") or 0 for name, about in stored.items()})
+                loaded, devices = server.loaded_files(), used_devices(server.log_text)
         except CellError as error:
             problem = f"no cell was started: the server that counts tokens failed: {plan.outward(str(error))}"
             # A run that is gone on with stays what it is: what it has answered still counts.
@@ -120,14 +140,19 @@ class _Settling:
             counts = {name: {**known[name], "problem": problem} for name in self.targets}
             cut = {name: _cut(plan, name, about) for name, about in stored.items() if known[name]}
             plan = plan.with_corpora({**plan.corpora, **cut})
+            seen = self._seen_before(stored)
         else:
             plan, counts = counted.plan, counted.facts
             server_facts = _server_facts(counted.props)
+            fetched = None
             if self.model is None:  # the server is gone: hashing a large file would compete with it
-                server_facts |= _fetched(counted.props, cache)
-                sha256 = server_facts.get("model_sha256")
+                server_facts |= fetched_model(counted.props, self.hashes)
+                fetched = server_facts.get("model_file")
+            beside = self.made_of.beside(loaded, self.model if fetched is None else Path(fetched))
+            seen = dict.fromkeys(self.targets, seen_now(beside, devices, self.hashes))
         facts |= server_facts
-        return plan, self._write(plan, facts, dict.fromkeys(self.targets, server_facts), counts, sha256), self.targets
+        of_all = dict.fromkeys(self.targets, server_facts)
+        return plan, self._write(plan, facts, of_all, counts, seen), self.targets
 
     def _write(
         self,
@@ -135,10 +160,11 @@ class _Settling:
         facts: Mapping[str, Any],
         server_facts: Mapping[str, Mapping[str, Any]],
         counts: Mapping[str, dict[str, Any]],
-        sha256: str | None,
+        seen: Mapping[str, Seen],
     ) -> dict[str, Prepared]:
         """Bring run.json up to date; the settled facts of each corpus."""
         ready = {}
+        sha256 = facts["model_sha256"]
         for name, target in self.targets.items():
             corpus = plan.corpora[name].corpus
             model = None if self.model is None else str(self.model)
@@ -151,10 +177,12 @@ class _Settling:
                 **counts[name],
                 device=devices_together(plan),
             )
+            made = replace(self.made, loaded=seen[name].loaded)
             n_ctx = one.n_ctx or plan.settings.n_ctx or plan.program.n_ctx
-            identity = one.completed(identity_of(plan, name, sha256, n_ctx))
+            identity = one.completed(identity_of(plan, name, sha256, n_ctx, made))
             ready[name] = replace(one, identity=dict(identity.parts))
             about = {**facts, **about_corpus(plan, name), **server_facts[name], **settled(plan, name, one, sha256)}
+            about["loaded_files"] = seen[name].files
             target.folder.write_about(gone_on(target.stored, {**about, **identified(identity)}))
             if plan.settings.embed_source:
                 target.folder.write_corpus(corpus.text)
@@ -185,10 +213,6 @@ def _threads(plan: Plan, share: int) -> int:
     return threads_each(plan.program, plan.model, plan.settings.server_args, share)
 
 
-def _fetched(props: Mapping[str, Any], cache: Path) -> dict[str, Any]:
-    """The file of a model that the server fetched, where it is on this machine: only now is it known."""
-    path = Path(str(props.get("model_path") or "")).absolute()
-    return {"model_file": str(path), "model_sha256": file_sha256(path, cache)} if path.is_file() else {}
 
 
 def _server_facts(props: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle import embedded
-from pytest_codeneedle.command import UserCommand, looks_like_command, parse_command
+from pytest_codeneedle.command import EMBEDDED_MODULE, UserCommand, looks_like_command, parse_command
 from pytest_codeneedle.devices import pins
 from pytest_codeneedle.errors import ServerNotFoundError
 from pytest_codeneedle.given_args import without_threads
@@ -70,6 +70,11 @@ class ServerProgram:
     log_level: tuple[str, ...] = ("-lv", "4")
     left_out: tuple[str, ...] = ()
     release: str | None = None
+
+    @property
+    def embedded(self) -> bool:
+        """Whether it is llama.cpp's server out of the installed package, and no program of its own."""
+        return EMBEDDED_MODULE in self.command
 
     @cached_property
     def version(self) -> str | None:
@@ -189,7 +194,7 @@ def _embedded() -> ServerProgram:
         msg = "the embedded server needs the package xllamacpp: pip install 'pytest-codeneedle[embedded]'"
         raise ServerNotFoundError(msg)
     version = importlib.metadata.version("xllamacpp")
-    command = (sys.executable, "-P", "-m", "pytest_codeneedle.embedded")  # -P: nothing in the user's folder shadows
+    command = (sys.executable, "-P", "-m", EMBEDDED_MODULE)  # -P: nothing in the user's folder shadows
     known = known_arguments(embedded.parser().format_help())
     label = f"embedded (xllamacpp {version})"
     return _knowing(known, ServerProgram(command, label, (), may_wrap=False, release=f"xllamacpp {version}"))

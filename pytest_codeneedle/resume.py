@@ -18,7 +18,7 @@ from pytest_codeneedle.prompts import Task, task_sha256
 from pytest_codeneedle.redaction import redacted, redacted_value, redacted_words
 from pytest_codeneedle.rotation import said_by
 from pytest_codeneedle.run_checks import checked_about, checked_rows
-from pytest_codeneedle.server_flags import inherited
+from pytest_codeneedle.server_flags import inherited, read_by_llama
 from pytest_codeneedle.sessions import session_of, with_sessions
 from pytest_codeneedle.shards import with_reference
 from pytest_codeneedle.store import RUNS, RunFolder, unused
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_codeneedle.made_with import MadeWith
     from pytest_codeneedle.plan import Plan
     from pytest_codeneedle.settings import Settings
 
-_READ_BY_LLAMA = ("LLAMA_ARG_", "GGML_")
 #: They decide how fast a server is.
 _NO_DIFFERENCE = frozenset(("LLAMA_ARG_THREADS", "LLAMA_ARG_THREADS_HTTP", "GGML_VK_VISIBLE_DEVICES"))
 
@@ -83,14 +83,19 @@ class Target:
         rows = sum(row.get("key") == self.stored.get("key") != identity.key for row in self.rows)
         if "identity" not in self.stored:
             return [f"its {rows} rows are not used again: they do not say what they were asked with"] if rows else []
-        different = identity.differences(Identity(self.stored["identity"]))
-        if not different or not rows:
+        if not rows:
             return []
-        return [f"{rows} recorded rows are not used again: {'; '.join(different)}"]
+        different = identity.differences(Identity(self.stored["identity"]))
+        said = "; ".join(different) or "they do not say all that they were asked with"
+        return [f"{rows} recorded rows are not used again: {said}"]
 
 
-def identity_of(plan: Plan, name: str, model_sha256: str | None, n_ctx: int | None) -> Identity:
+def identity_of(
+    plan: Plan, name: str, model_sha256: str | None, n_ctx: int | None, made: MadeWith | None = None
+) -> Identity:
     """What the answers about this corpus depend on. `n_ctx` is None before tokens were counted.
+
+    `made` is what they are made with; nobody tells that of an endpoint.
 
     Of a corpus that is trimmed the whole text counts: the same tokenizer cuts it at the same place.
     """
@@ -121,14 +126,14 @@ def identity_of(plan: Plan, name: str, model_sha256: str | None, n_ctx: int | No
         "full_answer": settings.full_answer,
         "request": redacted_value(dict(settings.request)),
         "seed": corpus.sample_seed if settings.seed is None else settings.seed,
+        **({} if made is None else made.parts),
     }
     return Identity(parts)
 
 
 def _environment(environment: Mapping[str, str]) -> list[str]:
     """What llama.cpp reads from its environment: arguments that nobody gave on a command line. Without secrets."""
-    read = inherited(environment)
-    names = sorted(name for name in read if name.startswith(_READ_BY_LLAMA) and name not in _NO_DIFFERENCE)
+    names = sorted(name for name in read_by_llama(inherited(environment)) if name not in _NO_DIFFERENCE)
     return redacted_words([f"{name}={environment[name]}" for name in names])
 
 

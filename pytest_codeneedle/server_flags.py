@@ -14,6 +14,8 @@ from pytest_codeneedle.speculation import is_speculative, is_speculative_variabl
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+#: How the variables begin that llama.cpp reads.
+_READ_BY_LLAMA = ("LLAMA_ARG_", "GGML_")
 #: What llama.cpp takes for yes and for no where a word says it.
 ON = ("on", "enabled", "true", "1")
 OFF = ("off", "disabled", "false", "0")
@@ -141,3 +143,8 @@ def preset_model(word: str) -> str | None:
     """The model to download that a flag such as `--gpt-oss-20b-default` stands for."""
     found = _PRESET.fullmatch(word.replace("_", "-"))
     return found["model"] if found else None
+
+
+def read_by_llama(environment: Mapping[str, str]) -> dict[str, str]:
+    """What llama.cpp reads from its environment: arguments that nobody gave on a command line."""
+    return {name: value for name, value in environment.items() if name.startswith(_READ_BY_LLAMA)}

@@ -14,6 +14,7 @@ from pytest_codeneedle.deadline import Speeds
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
+from pytest_codeneedle.hash_progress import HashProgress
 from pytest_codeneedle.hosts import LOCAL, workers_by_host
 from pytest_codeneedle.identity import Identity
 from pytest_codeneedle.kvtypes import parse_pair
@@ -23,7 +24,7 @@ from pytest_codeneedle.lookahead import LookAhead
 from pytest_codeneedle.machine import cores
 from pytest_codeneedle.own_session import OwnSession, now
 from pytest_codeneedle.plan import Ask, Cell, Plan, make_plan
-from pytest_codeneedle.prepare import prepare, trim_alone
+from pytest_codeneedle.prepare import prepare
 from pytest_codeneedle.prepared import Prepared
 from pytest_codeneedle.program import ServerArgs
 from pytest_codeneedle.recall import Judge
@@ -35,6 +36,7 @@ from pytest_codeneedle.server_logs import folder_of_its_own
 from pytest_codeneedle.store import RunFolder
 from pytest_codeneedle.summary import run_verdicts
 from pytest_codeneedle.tally import Tally
+from pytest_codeneedle.trimming import trim_alone
 from pytest_codeneedle.workers import check_cores, own_threads
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ class GridSession:
     def prepare(self) -> None:
         """On the controller, before the first item: run folders, trimming, token counts, the context size."""
         if self.plan.endpoint is None:
-            self.plan, self.prepared, self._targets = prepare(self.plan, self.workers)
+            self.plan, self.prepared, self._targets = prepare(self.plan, self.workers, HashProgress(self.config))
         else:
             self.prepared, self._targets = prepare_served(self.plan)
         recorded = []

@@ -68,6 +68,13 @@ def launch_llama_server(launch_llama_server, kv_pair):
 """,
         )
 
+    def reciting(self, name: str = "llama-server") -> Path:
+        """A server that recites at once, as a script below this folder: see `reciting`."""
+        source = Path(__file__).with_name("reciting.py").read_text(encoding="utf-8")
+        path = self.write(name, f"#!{sys.executable}\n{source}")
+        path.chmod(0o755)
+        return path
+
     def grid(self, *arguments: str, corpus: str | None = "tiny", quiet: bool = True) -> pytest.RunResult:
         """Run `pytest --kv-grid -q` in a process of its own: parent-death signals want a main thread."""
         chosen = () if corpus is None else ("--corpus", corpus)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_codeneedle.identity import Identity
 from pytest_codeneedle.lock import FolderLock
 
 from .lab import RUNS, matched, read_about, read_rows, said_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from .lab import Lab
@@ -363,3 +365,68 @@ def test_server_that_no_longer_comes_up(lab: Lab) -> None:
     assert "kv-grid: three: 1 of 6 answers are recorded in run" in result.outlines
     (lab.path / "broken").unlink()
     assert {"passed": 6} == lab.grid(*PAIRS, "--kv-functions", "3", *command, corpus="three").parseoutcomes()
+
+
+def _part_two(lab: Lab) -> None:
+    (lab.path / "m-00002-of-00002.gguf").write_bytes(b"GGUF 9")
+
+
+def _template(lab: Lab) -> None:
+    (lab.path / "t.jinja").write_text("{{ x }}", encoding="ascii")
+
+
+def _adapter(lab: Lab) -> None:
+    (lab.path / "a.gguf").write_bytes(b"GGUF 9")
+
+
+def _server(lab: Lab) -> None:
+    with (lab.path / "llama-server").open("a", encoding="utf-8") as script:
+        script.write("# built anew\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (_part_two, "model part m-00002-of-00002.gguf: sha256 was "),
+        (_template, "LLAMA_ARG_CHAT_TEMPLATE_FILE t.jinja: sha256 was "),
+        (_adapter, "--lora-scaled a.gguf: sha256 was "),
+        (_server, "server llama-server: sha256 was "),
+    ],
+)
+def test_other_content(lab: Lab, change: Callable[[Lab], None], named: str) -> None:
+    """What a file holds counts: one of the same name, size and time with other content has its questions asked anew."""
+    for name in ("m-00001-of-00002.gguf", "m-00002-of-00002.gguf", "a.gguf"):
+        (lab.path / name).write_bytes(b"GGUF 1")
+    lab.write("t.jinja", "{{ y }}")
+    server = lab.reciting()
+    lab.pytester._monkeypatch.setenv("LLAMA_ARG_CHAT_TEMPLATE_FILE", "t.jinja")
+    more = ("--kv-model=m-00001-of-00002.gguf", "--kv-server-args=--lora-scaled a.gguf:0.5")
+    command = (*ONE, "--kv-server", str(server), "--kv-out", "run", "--kv-resume", *more)
+    lab.grid(*command)
+    assert "kv-grid: tiny: 2 of 2 answers are recorded in run" in lab.grid(*command).outlines
+
+    times = {path: path.stat() for path in lab.path.iterdir() if path.is_file()}
+    change(lab)
+    for path, status in times.items():
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    result = lab.grid(*command)
+    said = " ".join(" ".join(result.outlines).split())
+    assert f"2 recorded rows are not used again: {named}" in said
+    assert "kv-grid: tiny: none of 2 answers is recorded in run" in result.outlines
+    assert 4 == len(read_rows(lab.path / "run"))
+
+
+def test_run_of_a_version_that_knew_no_contents(lab: Lab) -> None:
+    """Its answers stay and are not believed, which is said."""
+    command = (*ONE, "--kv-server", str(lab.reciting()), "--kv-out", "run", "--kv-resume")
+    lab.grid(*command)
+    about = read_about(lab.path / "run")
+    parts = {key: part for key, part in about["identity"].items() if not isinstance(part, dict) or key == "request"}
+    old = {**about, "identity": parts, "key": Identity(parts).key}
+    (lab.path / "run" / "run.json").write_text(json.dumps(old), encoding="utf-8")
+    rows = [{**row, "key": old["key"]} for row in read_rows(lab.path / "run")]
+    (lab.path / "run" / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    said = " ".join(" ".join(lab.grid(*command).outlines).split())
+
+    assert "2 recorded rows are not used again: program was not recorded; machine was not recorded" in said
+    assert 4 == len(read_rows(lab.path / "run"))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_codeneedle.devices import (
     VARIABLES,
+    device_names,
     least_used,
     listed_devices,
     parse_devices,
@@ -97,3 +98,16 @@ def test_listed(said: str, environment: dict[str, str], expected: tuple[str, ...
 def test_used(log: str, expected: tuple[str, ...]) -> None:
     """The devices that a server's log says it put the model on, by their makers' names."""
     assert expected == used_devices(log)
+
+
+def test_names_of_devices() -> None:
+    """Without what is free on them, which differs each time; another host's are not of this machine."""
+    said = (
+        "Available devices:\n"
+        "  CUDA0: NVIDIA GeForce RTX 3090 (24268 MiB, 23862 MiB free)\n"
+        "  Vulkan0: llvmpipe (LLVM 15.0.6, 256 bits) (64000 MiB, 64000 MiB free)\n"
+        "  RPC0: gpu1:50052 (24268 MiB, 1 MiB free)\n"
+    )
+
+    assert ("CUDA0 NVIDIA GeForce RTX 3090", "Vulkan0 llvmpipe (LLVM 15.0.6, 256 bits)") == device_names(said)
+    assert () == device_names("usage: embedded [-h]\n")

@@ -21,6 +21,8 @@ HERE: dict[str, Any] = {
     "model": "/m/model.gguf",
     "model_sha256": "3" * 64,
     "server": "version: 1 (a)",
+    "files": {"--chat-template-file t.jinja": "7" * 64},
+    "program": {"server llama-server": "8" * 64},
 }
 
 
@@ -61,6 +63,17 @@ def test_same() -> None:
         ),
         pytest.param({"model": None, "model_sha256": None}, "model is fetched by the server there", id="no file"),
         pytest.param({"server": "version: 2 (b)"}, r"server is version: 2 \(b\) there", id="build"),
+        pytest.param(
+            {"files": {"--chat-template-file t.jinja": "9" * 64}},
+            "--chat-template-file t.jinja is 99999999 there and 77777777 here; copy the same file to both",
+            id="file",
+        ),
+        pytest.param({"files": {}}, "t.jinja is none there and 77777777 here", id="no such file"),
+        pytest.param(
+            {"program": {"server llama-server": "9" * 64}},
+            "server llama-server is 99999999 there and 88888888 here; a grid cannot mix builds",
+            id="one version, two builds",
+        ),
     ],
 )
 def test_different(differs: dict[str, Any], said: str) -> None:

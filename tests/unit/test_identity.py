@@ -46,6 +46,36 @@ def test_a_difference_is_said_with_both_values(old: object, new: object, said: s
     assert [said] == Identity({"part": new, "same": 1}).differences(Identity({"part": old, "same": 1}))
 
 
+OLD = {"--lora a.gguf": "ab" * 32, "--mmproj b.gguf": "00" * 32}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        pytest.param(
+            OLD,
+            {**OLD, "--lora a.gguf": "cd" * 32},
+            ["--lora a.gguf: sha256 was abababababab, is cdcdcdcdcdcd"],
+            id="another content",
+        ),
+        pytest.param({}, {"--lora a.gguf": "cd" * 32}, ["--lora a.gguf: sha256 was unset, is cdcdcdcdcdcd"], id="new"),
+        pytest.param({"cpu": "A"}, {"cpu": "B"}, ["part cpu was A, is B"], id="no file"),
+        pytest.param(None, OLD, ["part was not recorded"], id="of an older version"),
+        pytest.param(OLD, None, ["part is not recorded"], id="of a newer version"),
+        pytest.param(None, {}, [], id="nothing in it"),
+        pytest.param(
+            {},
+            {f"lib{at}": "ab" * 32 for at in range(5)},
+            [*(f"lib{at}: sha256 was unset, is abababababab" for at in range(3)), "2 more of part"],
+            id="many",
+        ),
+    ],
+)
+def test_each_part_of_a_part_is_named(old: object, new: object, said: list[str]) -> None:
+    """A file by its flag and its last name."""
+    assert said == Identity({"part": new}).differences(Identity({"part": old}))
+
+
 def test_parts_that_are_not_known_yet_are_not_compared() -> None:
     """Neither on one side nor on the other."""
     now, earlier = Identity({"n_ctx": None, "lines": 20}), Identity({"n_ctx": 2048, "lines": 10})

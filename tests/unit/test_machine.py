@@ -102,3 +102,30 @@ def test_the_cache_folder_follows_the_environment(
         monkeypatch.setenv(name, value)
 
     assert Path(expected) == machine.cache_folder()
+
+
+X86 = "processor\t: 0\nmodel name\t: Some CPU\nflags\t\t: fpu avx2 smep fma avx512_bf16 aes\n\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param(X86 * 2, {"cpu": "Some CPU", "instructions": "avx2 avx512_bf16 fma"}, id="x86"),
+        pytest.param("Features\t: fp asimd i8mm sve2\n", {"instructions": "asimd i8mm sve2"}, id="arm"),
+        pytest.param("", {"instructions": None}, id="nothing"),
+    ],
+)
+def test_what_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: dict[str, object]) -> None:
+    """The processor's name, and its instructions for vectors; the others do not round."""
+    (tmp_path / "cpuinfo").write_text(text, encoding="ascii")
+    monkeypatch.setattr(machine, "_CPU_INFO", tmp_path / "cpuinfo")
+
+    assert told.items() <= machine.processor().items()
+
+
+def test_no_driver_is_normal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a GPU there is none; else the kernel tells its version."""
+    monkeypatch.setattr(machine, "_MODULES", str(tmp_path / "{}"))
+    assert machine.drivers() is None
+    (tmp_path / "nvidia").write_text("550.54.15\n", encoding="ascii")
+    assert "nvidia 550.54.15" == machine.drivers()

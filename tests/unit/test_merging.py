@@ -161,6 +161,19 @@ def test_the_calibration_is_that_of_the_shard_with_the_reference() -> None:
     assert joined(None, None) is None
 
 
+def test_another_machine_is_said() -> None:
+    """Shards are what several machines asked: they are joined, their rows count, and what differs is kept."""
+    machines = [{**IDENTITY, "machine": {"cpu": cpu}} for cpu in "AB"]
+    runs = [
+        (f"s{at}", about(pair, key=f"k{at}", identity=machines[at]), [row(pair, "f", key=f"k{at}")])
+        for at, pair in enumerate(("q8_0/q4_0", "q4_0/q4_0"))
+    ]
+    joined, rows = merged(runs)
+
+    assert [None, ["machine cpu was A, is B"]] == [one.get("differs") for one in joined["merged"]]
+    assert ["k0", "k0"] == [one["key"] for one in rows]
+
+
 def test_one_run_is_not_merged() -> None:
     """It is merged already."""
     with pytest.raises(RunFolderError, match="two runs or more"):

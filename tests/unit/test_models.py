@@ -1,10 +1,8 @@
-"""Models: what can be known of one before any server starts, and the hash of its file."""
+"""Models: what can be known of one before any server starts."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import os
 import re
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import pytest
 
 from pytest_codeneedle.corpus import load_corpus
 from pytest_codeneedle.errors import ModelError
-from pytest_codeneedle.models import DEFAULT_MODEL, Model, file_mib, file_sha256
+from pytest_codeneedle.models import DEFAULT_MODEL, Model, file_mib
 
 
 def test_a_gguf_file_is_a_model(tmp_path: Path) -> None:
@@ -27,6 +25,14 @@ def test_a_gguf_file_is_a_model(tmp_path: Path) -> None:
     assert path.resolve() == model.file(tmp_path, tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
     Model(str(path)).check(Path("/"))
+
+
+def test_a_link_is_given_to_the_server_as_it_is(tmp_path: Path) -> None:
+    """llama.cpp finds the other parts of a split model beside it, by its name."""
+    (tmp_path / "blob").write_bytes(b"GGUF")
+    (tmp_path / "m-00001-of-00002.gguf").symlink_to("blob")
+
+    assert tmp_path / "m-00001-of-00002.gguf" == Model("m-00001-of-00002.gguf").file(tmp_path, tmp_path / "cache")
 
 
 def test_a_model_in_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,47 +126,6 @@ def test_what_can_be_copied_is_not_refused(tmp_path: Path) -> None:
     corpus = load_corpus("http_server", tmp_path)
     Model("some.gguf").check_copies(corpus)
     Model(DEFAULT_MODEL).check_copies(dataclasses.replace(corpus, generated=True))
-
-
-def test_a_hash_is_kept_until_the_file_changes(tmp_path: Path) -> None:
-    """A file of the same path, size and time of change is not read again: a large model takes minutes."""
-    path, cache = tmp_path / "m.gguf", tmp_path / "cache"
-    path.write_bytes(b"GGUF one")
-    os.utime(path, ns=(10**18, 10**18))
-    one = file_sha256(path, cache)
-    (note,) = (cache / "sha256").iterdir()
-    note.write_text("kept", encoding="ascii")
-
-    assert hashlib.sha256(b"GGUF one").hexdigest() == one
-    assert "kept" == file_sha256(path, cache)
-
-    path.write_bytes(b"GGUF two")
-    os.utime(path, ns=(10**18, 10**18 + 1))
-    assert hashlib.sha256(b"GGUF two").hexdigest() == file_sha256(path, cache)
-
-    path.write_bytes(b"GGUF three")
-    os.utime(path, ns=(10**18, 10**18))
-    assert hashlib.sha256(b"GGUF three").hexdigest() == file_sha256(path, cache)
-
-
-def test_each_file_has_a_hash_of_its_own(tmp_path: Path) -> None:
-    """Two files of one size and one time of change are not mixed up."""
-    for name in ("a", "b"):
-        (tmp_path / name).write_text(name, encoding="ascii")
-        os.utime(tmp_path / name, ns=(10**18, 10**18))
-
-    assert [hashlib.sha256(name.encode()).hexdigest() for name in ("a", "b")] == [
-        file_sha256(tmp_path / name, tmp_path / "cache") for name in ("a", "b")
-    ]
-
-
-def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path: Path) -> None:
-    """The hash is given all the same."""
-    (tmp_path / "m").write_bytes(b"x")
-    (tmp_path / "cache").touch()
-
-    assert hashlib.sha256(b"x").hexdigest() == file_sha256(tmp_path / "m", tmp_path / "cache")
-    assert hashlib.sha256(b"x").hexdigest() == file_sha256(tmp_path / "m", tmp_path / "cache")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,90 @@
+"""Files among a server's arguments: by whatever flag or variable, in lists, with scales, in parts, out of presets."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+import pytest
+
+from pytest_codeneedle.named_files import model_parts, named_files
+
+
+@pytest.fixture
+def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with files of these names, from where a server is started."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.gguf", "b.gguf", "t.jinja", "keys.txt", "big-00001-of-00002.gguf", "big-00002-of-00002.gguf"):
+        (tmp_path / name).write_text(name, encoding="ascii")
+    os.mkfifo(tmp_path / "pipe")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("line", "labels"),
+    [
+        ("-ngl 99 --lora a.gguf", ["--lora a.gguf"]),
+        ("--lora a.gguf,b.gguf", ["--lora a.gguf", "--lora b.gguf"]),
+        ("--lora-scaled a.gguf:0.5,b.gguf:-1e-3", ["--lora-scaled a.gguf", "--lora-scaled b.gguf"]),
+        ("--lora-scaled a.gguf 0.5", ["--lora-scaled a.gguf"]),
+        ("--control-vector-scaled b.gguf:2", ["--control-vector-scaled b.gguf"]),
+        ("--chat-template-file=t.jinja", ["--chat-template-file t.jinja"]),
+        ("--a-flag-of-tomorrow ./t.jinja", ["--a-flag-of-tomorrow t.jinja"]),
+        ("--tokenizer-file t.jinja", ["--tokenizer-file t.jinja"]),
+        ("--logit-bias-file t.jinja", ["--logit-bias-file t.jinja"]),
+        ("-md big-00001-of-00002.gguf", ["-md big-00001-of-00002.gguf", "-md big-00002-of-00002.gguf"]),
+        ("--lora a.gguf --lora a.gguf", ["--lora a.gguf"]),
+        ("--api-key-file keys.txt --ssl-cert-file=keys.txt --log-file keys.txt -lcd keys.txt", []),
+        ("--mmproj pipe --lora none.gguf -c 4096", []),
+    ],
+)
+def test_named(there: Path, line: str, labels: list[str]) -> None:
+    """Each by its flag and its last name; what is none, or must not be read, is left out."""
+    assert labels == list(named_files(shlex.split(line)))
+
+
+def test_variables_name_files_too(there: Path) -> None:
+    """llama-server reads most of its arguments from them."""
+    environment = [("LLAMA_ARG_MMPROJ", str(there / "a.gguf")), ("LLAMA_ARG_API_KEY_FILE", "keys.txt")]
+
+    assert {"LLAMA_ARG_MMPROJ a.gguf": there / "a.gguf"} == named_files([], environment)
+
+
+def test_two_files_of_one_name(there: Path) -> None:
+    """They are numbered."""
+    (there / "sub").mkdir()
+    (there / "sub" / "a.gguf").touch()
+    found = named_files(["--lora", "a.gguf", "--lora", "sub/a.gguf"])
+
+    assert {"--lora a.gguf": Path("a.gguf"), "--lora a.gguf (2)": Path("sub/a.gguf")} == found
+
+
+def test_a_preset_names_files(there: Path) -> None:
+    """Its text counts, and so do the files that it names; one that names itself is no riddle."""
+    (there / "p.ini").write_text("[one]\nmmproj = b.gguf\nctx-size = 4096\nagain = p.ini\n", encoding="ascii")
+
+    assert ["--models-preset p.ini", "p.ini: mmproj b.gguf", "p.ini: again p.ini"] == list(
+        named_files(["--models-preset", "p.ini"])
+    )
+
+
+def test_the_models_of_a_folder(there: Path) -> None:
+    """--models-dir; another folder is none of the server's to read from."""
+    (there / "models").mkdir()
+    (there / "models" / "m.gguf").touch()
+
+    assert ["--models-dir m.gguf"] == list(named_files(["--models-dir", "models", "--slot-save-path", "models"]))
+
+
+def test_parts_of_a_split_model(there: Path) -> None:
+    """Those beside the one that is named; of a link to a part the other links are beside it."""
+    links = there / "links"
+    links.mkdir()
+    for number in (1, 2):
+        (links / f"big-0000{number}-of-00002.gguf").symlink_to(there / f"big-0000{number}-of-00002.gguf")
+    second = "big-00002-of-00002.gguf"
+
+    assert {f"model part {second}": there / second} == model_parts(there / "big-00001-of-00002.gguf")
+    assert {f"model part {second}": links / second} == model_parts(links / "big-00001-of-00002.gguf")
+    assert {} == model_parts(there / "a.gguf")
