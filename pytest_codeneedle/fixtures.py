@@ -171,7 +171,7 @@ def recall(kv_cell: Cell, kv_function: str, request: pytest.FixtureRequest) -> R
     One that a resumed run has on record is judged anew, and no server is started for it.
     """
     from pytest_codeneedle.errors import CellError  # noqa: PLC0415 - as above
-    from pytest_codeneedle.rows import add_to_row, answer_facts, fault_facts  # noqa: PLC0415 - as above
+    from pytest_codeneedle.rows import add_to_row, answer_facts, fault_facts, outcome_facts  # noqa: PLC0415 - as above
 
     session = _session(request.config)
     row = session.recorded(request.node, kv_cell, kv_function)
@@ -185,6 +185,7 @@ def recall(kv_cell: Cell, kv_function: str, request: pytest.FixtureRequest) -> R
         add_to_row(request.node, {**running_cell.facts, **fault_facts(error)})
         raise _item_error(session.plan.outward(running_cell.told(str(error)))) from None
     add_to_row(request.node, {**running_cell.facts, **answer_facts(result)})
+    session.items.settle(request.node, outcome_facts(result))
     return result
 
 
@@ -201,7 +202,7 @@ def _recalled(session: GridSession, row: Mapping[str, Any], item: pytest.Item) -
     from pytest_codeneedle.answers import Answer  # noqa: PLC0415 - as above
     from pytest_codeneedle.errors import CellError  # noqa: PLC0415 - as above
     from pytest_codeneedle.record import RECORDED  # noqa: PLC0415 - as above
-    from pytest_codeneedle.rows import ROW, add_to_row  # noqa: PLC0415 - as above
+    from pytest_codeneedle.rows import ROW, add_to_row, outcome_facts  # noqa: PLC0415 - as above
 
     known = item.stash[ROW]
     add_to_row(item, {key: value for key, value in row.items() if key not in known} | {RECORDED: True})
@@ -210,4 +211,5 @@ def _recalled(session: GridSession, row: Mapping[str, Any], item: pytest.Item) -
     except CellError as error:
         raise _item_error(session.plan.outward(str(error))) from None
     add_to_row(item, result.facts())
+    session.items.settle(item, outcome_facts(result))
     return result

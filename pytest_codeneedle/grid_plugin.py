@@ -44,6 +44,7 @@ class GridPlugin:
             raise terminal.usage_error(error) from error
         config.stash[SESSION] = self.session
         config.pluginmanager.register(self.session.left, "codeneedle-left")
+        config.pluginmanager.register(self.session.items, "codeneedle-items")
         self.fleet = Fleet(self.session)
         if not self.session.is_worker:
             config.pluginmanager.register(self.fleet)
@@ -165,18 +166,30 @@ class GridPlugin:
 
     @pytest.hookimpl(trylast=True)  # the cell's line comes below its last item's
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """On the controller: record the row, and say when a cell is complete."""
-        taken = self.session.take(report)
-        if taken is not None and taken[1]:
-            terminal.write(self.session.config, [terminal.cell_line(self.session, taken[0])])
+        """On the controller: say when a cell is complete."""
+        if hasattr(report, REPORT_FIELD):
+            self._say_complete()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logfinish(self) -> None:
+        """The same where no report decided the last item."""
+        self._say_complete()
+
+    def _say_complete(self) -> None:
+        for cell in self.session.items.completed():
+            terminal.write(self.session.config, [terminal.cell_line(self.session, cell)])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
         """The line per cell stands for the dots of its items; -v shows the items."""
         if config.get_verbosity() > 0 or not hasattr(report, REPORT_FIELD):
             return None
+        if report.outcome not in ("passed", "failed", "skipped"):  # another plugin's
+            return None
         if hasattr(report, "wasxfail"):
-            return "xfailed", "", "XFAIL"
+            return ("xpassed", "", "XPASS") if report.passed else ("xfailed", "", "XFAIL")
+        if report.skipped:
+            return "skipped", "", "SKIPPED"
         if report.when == "call":
             return ("passed", "", "PASSED") if report.passed else ("failed", "", "FAILED")
         return "error", "", "ERROR"

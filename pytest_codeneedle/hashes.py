@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
 import re
-import stat
 import tempfile
 import time
 from dataclasses import dataclass
@@ -16,15 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.long_work import silent
+from pytest_codeneedle.regular_files import open_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from typing import BinaryIO
 
-    #: Hears of each piece: the file, the bytes that were read of it, and its bytes in all.
-    Watch = Callable[[Path, int, int], None]
+    from pytest_codeneedle.long_work import Progress
 
 _PIECE = 1 << 22
+_GIB = 2**30
 #: What is there looks like a file and is none.
 _NO_FILES = ("/proc/", "/sys/", "/dev/")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -37,7 +37,7 @@ _TRIES = 3
 
 @dataclass(frozen=True)
 class FileHashes:
-    """Hashes of files by their content; notes of them are kept in `cache`, and `watch` hears how far a file is read.
+    """Hashes of files by their content; notes of them are kept in `cache`, and `progress` hears how far one is read.
 
     A note holds what it was made of: where the file lies on which device, its size, and when its content and its
     entry were last changed, in nanoseconds. The last of these no program sets, so a file that was replaced by
@@ -45,7 +45,7 @@ class FileHashes:
     """
 
     cache: Path
-    watch: Watch | None = None
+    progress: Progress = silent
 
     def sha256(self, path: Path) -> str:
         """The hash, as 64 hexadecimal digits. One that changes while it is read is read again.
@@ -54,7 +54,7 @@ class FileHashes:
         """
         note = self._note(path)
         for _ in range(_TRIES):
-            with _opened(path) as file:
+            with open_regular(path) as file:
                 before, began = _state(file), time.time_ns()
                 known = _read(note, before)
                 if known is not None:
@@ -84,11 +84,11 @@ class FileHashes:
 
     def _digest(self, path: Path, file: BinaryIO, size: int) -> str:
         digest, done = hashlib.sha256(), 0
-        while done <= size and (piece := file.read(_PIECE)):  # one that grows has no end
-            digest.update(piece)
-            done += len(piece)
-            if self.watch is not None:
-                self.watch(path, done, max(size, done))
+        with self.progress(f"hash of {path.name}") as at:
+            while done <= size and (piece := file.read(_PIECE)):  # one that grows has no end
+                digest.update(piece)
+                done += len(piece)
+                at(f"{done / _GIB:.1f} of {size / _GIB:.1f} GiB are read")
         return digest.hexdigest()
 
 
@@ -101,15 +101,6 @@ def is_regular(path: Path) -> bool:
         return path.is_file() and not str(path.resolve()).startswith(_NO_FILES)
     except (OSError, ValueError):  # too long for a name, or no name at all
         return False
-
-
-def _opened(path: Path) -> BinaryIO:
-    """The file, opened without waiting: a pipe that took its place meanwhile is refused, as it has no content."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "no regular file", str(path))
-    return os.fdopen(descriptor, "rb")
 
 
 def _state(file: BinaryIO) -> dict[str, int]:

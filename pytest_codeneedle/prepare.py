@@ -28,26 +28,22 @@ from pytest_codeneedle.workers import threads_each
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_codeneedle.hashes import Watch
     from pytest_codeneedle.made_with import Ingredients
     from pytest_codeneedle.plan import CorpusPlan, Plan
 
 _SERVER_FACTS = ("server_build", "chat_template", "model_file", "model_sha256")
 
 
-def prepare(
-    plan: Plan, workers: int, watch: Watch | None = None
-) -> tuple[Plan, dict[str, Prepared], dict[str, Target]]:
+def prepare(plan: Plan, workers: int) -> tuple[Plan, dict[str, Prepared], dict[str, Target]]:
     """Open the run folders, trim corpora that want it, count tokens. `workers` servers will share the cores.
 
-    `watch` hears how far the files are read that are hashed. A run that is gone on with and says all of this needs no
-    server. The folders are held until they are released. Raises ConfigurationError. A server that does not come up is
-    no error here: every cell will tell.
+    A run that is gone on with and says all of this needs no server. The folders are held until they are released.
+    Raises ConfigurationError. A server that does not come up is no error here: every cell will tell.
     """
     moment = time.localtime()
     cache = cache_folder()
     model = plan.model.file(plan.settings.start, cache)
-    hashes = FileHashes(cache, watch)
+    hashes = FileHashes(cache, plan.progress)
     sha256 = None if model is None else hashes.sha256(model)
     made_of = ingredients(plan.program, plan.settings.server_args, model)
     made = made_of.hashed(hashes)
@@ -211,8 +207,6 @@ def trim_alone(plan: Plan) -> Plan:
 
 def _threads(plan: Plan, share: int) -> int:
     return threads_each(plan.program, plan.model, plan.settings.server_args, share)
-
-
 
 
 def _server_facts(props: Mapping[str, Any]) -> dict[str, Any]:

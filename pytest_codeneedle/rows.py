@@ -1,4 +1,4 @@
-"""Result rows on their way: begun with an item, attached to the report that decides it, taken by the controller."""
+"""Result rows on their way: begun with an item, settled by its answer, shown with the report that decides it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 #: One item's result row as far as it is known, and what JUnit and HTML reports get of it.
 ROW = pytest.StashKey[dict[str, Any]]()
-#: The name under which a row travels in a TestReport from worker to controller.
+#: The same with its outcome, once that is known.
+SETTLED = pytest.StashKey[dict[str, Any]]()
+#: The name under which a report that decides an item's outcome has the item's row.
 REPORT_FIELD = "codeneedle_row"
 #: The packaged test, as rows name it.
 PACKAGED = "test_recall"
@@ -50,6 +52,11 @@ def test_of(nodeid: str) -> str:
     return PACKAGED if packaged else test
 
 
+def params_of(item: pytest.Item) -> Mapping[str, Any]:
+    """What an item is parametrized with; nothing for one that is not."""
+    return getattr(getattr(item, "callspec", None), "params", {})
+
+
 def error_facts(told: str, response: str = "") -> dict[str, Any]:
     """What a row says of an item without a score."""
     return {**dict.fromkeys(_SCORED), "response": response, "outcome": ERROR, "error": told}
@@ -58,6 +65,11 @@ def error_facts(told: str, response: str = "") -> dict[str, Any]:
 def answer_facts(result: Recall) -> dict[str, Any]:
     """What a row says of an answer that was scored."""
     return {**result.facts(), "response": result.answer.text, "after": result.answer.after}
+
+
+def outcome_facts(result: Recall) -> dict[str, Any]:
+    """What a row says of an answer's outcome: by its score, whatever the test makes of it."""
+    return {"outcome": PASSED if result.passed else FAILED}
 
 
 def fault_facts(error: CellError) -> dict[str, Any]:
@@ -72,22 +84,17 @@ def add_to_row(item: pytest.Item, facts: Mapping[str, Any]) -> None:
 
 
 def attach_row(item: pytest.Item, report: pytest.TestReport, told: set[str]) -> None:
-    """Give the item's row to the report that decides its outcome: a failed set-up (ERROR), else the call.
+    """Give the item's settled row to the report that decides its outcome: a set-up that did not pass, else the call.
 
     A cell's ERROR is all its items' error: after the first only its first line is shown. `told` holds the ones
     that were shown whole.
     """
-    row = item.stash.get(ROW, None)
-    if row is None or report.skipped:
+    row = item.stash.get(SETTLED, None)
+    if row is None or report.when == "teardown" or (report.when == "setup" and report.passed):
         return
     if report.when == "setup" and report.failed:
         text = report.longreprtext
-        outcome = error_facts(text, row.get("response", ""))
         if text in told:
             report.longrepr = f"{text.splitlines()[0]} (as above)"
         told.add(text)
-    elif report.when == "call":
-        outcome = {"outcome": PASSED if report.passed else FAILED}
-    else:
-        return
-    setattr(report, REPORT_FIELD, {**row, **outcome})
+    setattr(report, REPORT_FIELD, dict(row))

@@ -14,9 +14,9 @@ from pytest_codeneedle.deadline import Speeds
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
-from pytest_codeneedle.hash_progress import HashProgress
 from pytest_codeneedle.hosts import LOCAL, workers_by_host
 from pytest_codeneedle.identity import Identity
+from pytest_codeneedle.item_rows import ROWS_FIELD, ItemRows
 from pytest_codeneedle.kvtypes import parse_pair
 from pytest_codeneedle.left_running import LeftRunning
 from pytest_codeneedle.long_work import on_stderr
@@ -24,19 +24,28 @@ from pytest_codeneedle.lookahead import LookAhead
 from pytest_codeneedle.machine import cores
 from pytest_codeneedle.own_session import OwnSession, now
 from pytest_codeneedle.plan import Ask, Cell, Plan, make_plan
-from pytest_codeneedle.prepare import prepare
+from pytest_codeneedle.prepare import prepare, trim_alone
 from pytest_codeneedle.prepared import Prepared
 from pytest_codeneedle.program import ServerArgs
 from pytest_codeneedle.recall import Judge
 from pytest_codeneedle.record import RECORDED, Record
 from pytest_codeneedle.resume import Target, release, run_path
-from pytest_codeneedle.rows import REPORT_FIELD, ROW, add_to_row, cell_of, error_facts, item_key, test_of
+from pytest_codeneedle.rows import (
+    REPORT_FIELD,
+    ROW,
+    SETTLED,
+    add_to_row,
+    cell_of,
+    error_facts,
+    item_key,
+    params_of,
+    test_of,
+)
 from pytest_codeneedle.served_cell import prepare_served
 from pytest_codeneedle.server_logs import folder_of_its_own
 from pytest_codeneedle.store import RunFolder
 from pytest_codeneedle.summary import run_verdicts
 from pytest_codeneedle.tally import Tally
-from pytest_codeneedle.trimming import trim_alone
 from pytest_codeneedle.workers import check_cores, own_threads
 
 if TYPE_CHECKING:
@@ -87,6 +96,7 @@ class GridSession:
         self.left = LeftRunning(config)
         self.reading = Speeds()
         self.look_ahead = LookAhead(self)
+        self.items = ItemRows(self)
         self.dropped: set[Cell] = set()  # what is not asked after all
         self.trendless: set[str] = set()  # corpora that were settled before a trend could be tested
         self.said: dict[str, list[str]] = {}  # below the grids of a corpus
@@ -114,7 +124,7 @@ class GridSession:
     def prepare(self) -> None:
         """On the controller, before the first item: run folders, trimming, token counts, the context size."""
         if self.plan.endpoint is None:
-            self.plan, self.prepared, self._targets = prepare(self.plan, self.workers, HashProgress(self.config))
+            self.plan, self.prepared, self._targets = prepare(self.plan, self.workers)
         else:
             self.prepared, self._targets = prepare_served(self.plan)
         recorded = []
@@ -147,12 +157,11 @@ class GridSession:
 
     def begin_item(self, item: pytest.Item) -> None:
         """Start the item's row, so that an item whose server fails says what it was all the same."""
-        callspec = getattr(item, "callspec", None)
-        if callspec is None or "recall" not in getattr(item, "fixturenames", ()):
-            return
-        ask = callspec.params.get("kv_function")
-        if isinstance(ask, Ask):
+        ask = params_of(item).get("kv_function")
+        if isinstance(ask, Ask) and "recall" in getattr(item, "fixturenames", ()):
             item.stash[ROW] = {"test": test_of(item.nodeid)}
+            item.stash.setdefault(SETTLED, {})
+            del item.stash[SETTLED]  # of an item that runs again
             add_to_row(item, self.facts_before(ask))
 
     def facts_before(self, ask: Ask) -> dict[str, Any]:
@@ -162,7 +171,8 @@ class GridSession:
 
     def recorded(self, item: pytest.Item, cell: Cell, function: str) -> dict[str, Any] | None:
         """The recorded row of an item that need not be asked for, None for one that has to be."""
-        return self.record.answer(item_key(cell, function), item.stash[ROW]["test"])
+        key, test = item_key(cell, function), item.stash[ROW]["test"]
+        return self.items.answer(key, test) or self.record.answer(key, test)
 
     def running_servers(self) -> list[LlamaServer]:
         """The servers of this process, the one that was started ahead too."""
@@ -185,14 +195,6 @@ class GridSession:
         if corpus not in self._judges:
             self._judges[corpus] = Judge(self.plan.corpora[corpus], self.plan.settings)
         return self._judges[corpus]
-
-    def take(self, report: pytest.TestReport) -> tuple[Cell, bool] | None:
-        """Record the row of a finished item; (its cell, whether to say that it is complete), None for other reports.
-
-        Of a cell that was on record as a whole nothing is said. Only on the controller.
-        """
-        row = getattr(report, REPORT_FIELD, None)
-        return None if row is None or self.is_worker else self.keep(row)
 
     def keep(self, row: dict[str, Any]) -> tuple[Cell, bool]:
         """Record a row; its cell, and whether to say that it is complete.
@@ -276,11 +278,12 @@ class GridSession:
         report.location = (*report.location[:2], name)
         row = {"test": test_of(report.nodeid), **self.facts_before(ask), **error_facts(told)}
         setattr(report, REPORT_FIELD, row)
+        setattr(report, ROWS_FIELD, [dict(row)])
 
     def expect(self, items: Iterable[pytest.Item]) -> None:
         """Count what was collected, where this process collects: -k and -m may have left items out."""
-        asks = [getattr(getattr(item, "callspec", None), "params", {}).get("kv_function") for item in items]
-        self.count([ask for ask in asks if isinstance(ask, Ask)])
+        found = {(test_of(item.nodeid), params_of(item).get("kv_function")): item for item in items}  # each once
+        self.count([ask for _, ask in found if isinstance(ask, Ask)])
 
     def count(self, asks: Sequence[Ask]) -> None:
         """Count these items from now on, and what is on record of them; none at all are not known."""

@@ -7,14 +7,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.progress import eta_seconds
-from pytest_codeneedle.record import RECORDED
+from pytest_codeneedle.record import RECORDED, item_of
 from pytest_codeneedle.rows import item_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pytest_codeneedle.plan import Ask, Cell
-    from pytest_codeneedle.record import Record
+    from pytest_codeneedle.record import Item, Record
 
 
 class Tally:
@@ -28,11 +28,16 @@ class Tally:
         self._to_ask = Counter(unknown)
         self._asked: list[Mapping[str, Any]] = []
         self._begun: set[Cell] = set()
+        self._counted: set[tuple[Item, str | None]] = set()
         self._began = self._answered = time.monotonic()
         self._eta_seconds: float | None = None
 
     def take(self, cell: Cell, row: Mapping[str, Any]) -> bool:
-        """Count a row; whether its cell is complete with it, and was not on record as a whole."""
+        """Count a row, each item once; whether its cell is complete with it, and was not on record as a whole."""
+        place = item_of(row), row.get("test")
+        if place in self._counted:  # an ERROR before, or judged otherwise by its own test
+            return False
+        self._counted.add(place)
         self._left[cell] -= 1
         if not row.get(RECORDED):
             self._asked.append(row)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_codeneedle import hashes
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.hashes import FileHashes, is_regular
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_codeneedle.long_work import At
 
 
 def sha256(content: bytes) -> str:
@@ -27,15 +34,17 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Reading:
-    """How often a file was read to its end."""
+    """A `Progress` that knows which files were read, and meddles with each piece."""
 
-    def __init__(self) -> None:
+    def __init__(self, meddle: Callable[[], object] = bool) -> None:
         self.files: list[str] = []
+        self._meddle = meddle
 
-    def __call__(self, path: Path, done: int, total: int) -> None:
-        """A piece was read."""
-        if done == total:
-            self.files.append(path.name)
+    @contextlib.contextmanager
+    def __call__(self, what: str) -> Iterator[At]:
+        """A file is read."""
+        self.files.append(what.removeprefix("hash of "))
+        yield lambda _text: self._meddle()
 
 
 def test_a_file_is_read_once(tmp_path: Path, settled: None) -> None:
@@ -150,11 +159,11 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(tmp_path: Path) -> N
     path.write_bytes(b"one")
     left = [b"three"]
 
-    def meddle(*_: object) -> None:
+    def meddle() -> None:
         if left:
             path.write_bytes(left.pop())
 
-    assert sha256(b"three") == FileHashes(tmp_path / "cache", meddle).sha256(path)
+    assert sha256(b"three") == FileHashes(tmp_path / "cache", Reading(meddle)).sha256(path)
 
 
 def test_a_file_that_keeps_changing_is_an_error(tmp_path: Path) -> None:
@@ -162,12 +171,12 @@ def test_a_file_that_keeps_changing_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "m"
     path.write_bytes(b"x")
 
-    def grow(*_: object) -> None:
+    def grow() -> None:
         with path.open("ab") as file:
             file.write(b"x")
 
     with pytest.raises(ConfigurationError, match=f"^{re.escape(str(path))} changes while it is read for its hash; "):
-        FileHashes(tmp_path / "cache", grow).sha256(path)
+        FileHashes(tmp_path / "cache", Reading(grow)).sha256(path)
 
 
 def test_what_is_no_regular_file_is_never_read(tmp_path: Path) -> None:
@@ -180,7 +189,7 @@ def test_what_is_no_regular_file_is_never_read(tmp_path: Path) -> None:
 
     assert ["file"] == [name for name in names if is_regular(tmp_path / name)]
     assert not is_regular(Path("/proc/self/status"))
-    with pytest.raises(OSError, match="no regular file"):
+    with pytest.raises(OSError, match="only regular files"):
         FileHashes(tmp_path / "cache").sha256(tmp_path / "pipe")
 
 
