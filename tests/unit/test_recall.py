@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from pytest_codeneedle.answers import Answer
-from pytest_codeneedle.corpus import Corpus, Part
+from pytest_codeneedle.corpus import Corpus
+from pytest_codeneedle.corpus_parts import Part
 from pytest_codeneedle.errors import AnswerError
 from pytest_codeneedle.functions import Function
 from pytest_codeneedle.plan import CorpusPlan
