@@ -78,7 +78,7 @@ def drift_sentences(drifts: Sequence[SessionDrift], found: Paired, reference: KV
     if drifts:
         differing = [one for one in drifts if not one.contrast.tied]
         told = "; ".join(f"in session {one.number} {_lines(one)}" for one in differing)
-        head = "Distrust what differs between sessions" if any(one.drifted for one in drifts) else "Several sessions"
+        head = "The reference drifted between sessions" if any(one.drifted for one in drifts) else "Several sessions"
         same = f"no line of {reference} differs between {len(drifts) + 1} sessions"
         told = f"{reference} against its first session: {told}" if told else same
         said.append(f"{head}: {told}. Each cell is held against the reference of its own session.")

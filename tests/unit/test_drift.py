@@ -58,7 +58,7 @@ def test_a_day_on_which_all_lost_half() -> None:
     assert all(cell.contrast.tied for cell in verdict.verdict.cells)
     assert verdict.drifts[0].drifted
     assert verdict.said[0].startswith(
-        "Distrust what differs between sessions: bf16/bf16 against its first session: in session 2 -10.00 lines (95 % "
+        "The reference drifted between sessions: bf16/bf16 against its first session: in session 2 -10.00 lines (95 % "
     )
 
 
