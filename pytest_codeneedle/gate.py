@@ -14,7 +14,7 @@ from pytest_codeneedle.errors import BaselineError, ConfigurationError
 from pytest_codeneedle.exit_status import gate_decision
 from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.grid import ERROR, FAILED
-from pytest_codeneedle.rows import PACKAGED, REPORT_FIELD
+from pytest_codeneedle.rows import PACKAGED, REPORT_FIELD, SETTLED
 from pytest_codeneedle.session import FAILED_THEN
 
 if TYPE_CHECKING:
@@ -73,12 +73,12 @@ class Gate:
             self._session.abandon()
             raise
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)  # around the one that attaches the row, which still says `failed`
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """An item that failed in the baseline and fails now is an expected failure."""
         report = yield
-        row = getattr(report, REPORT_FIELD, None)
-        if row is None or item.config.option.runxfail:
+        row = item.stash.get(SETTLED, None)  # settled before any report is made
+        if row is None or not (report.when == "call" and report.failed) or item.config.option.runxfail:
             return report
         if row["outcome"] == FAILED and row.get("test") == PACKAGED and _question(row) in self._failed_then:
             report.outcome = "skipped"
