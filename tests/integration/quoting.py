@@ -18,6 +18,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import reciting
 
 HOW = os.environ.get("QUOTES", "")
+#: Characters of a text that a session tries a template with, before it sends any of the corpus.
+PROBE = 500
 QUANTIZED = any(not reciting.value(flag, "f16").endswith("16") for flag in ("-ctk", "-ctv"))
 
 
@@ -28,7 +30,8 @@ class Quoter(reciting.Reciter):
         """/apply-template, /tokenize and /completion."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         prompt = body["messages"][0]["content"] if "messages" in body else body.get("prompt") or body["content"]
-        if HOW == "counting" or (QUANTIZED and self.path == "/apply-template" and HOW == "template"):
+        rendering = QUANTIZED and self.path == "/apply-template"
+        if (HOW == "counting" and len(prompt) > PROBE) or (HOW == "template" and rendering):
             self._refuse(500, json.dumps({"error": {"message": f"cannot parse {json.dumps(prompt)}"}}))
         elif self.path == "/apply-template":
             self._json({"prompt": prompt})
