@@ -96,7 +96,7 @@ def test_no_answer(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A cell whose server did not come up any more."""
     altered(here, "new", lambda _: {"primary_matched": None, "outcome": "error", "error": "no server"})
     lines = said(capsys, 1, "compare", "run", "new")
-    assert "worse: 8 questions gave an answer and give none now" == lines[1]
+    assert "worse: 8 questions gave an answer and give none now, all of q4_0/q4_0" == lines[1]
     assert "no answer any more: q4_0/q4_0: all of its questions" in lines
 
 
