@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import statistics
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,8 +26,6 @@ from pytest_codeneedle.verdict import NOT_WORSE, WORSE, judge
 from .lab import PATIENCE_SECONDS, survivors, wait_until
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pytest_codeneedle.marginals import Cells
     from pytest_codeneedle.verdict import Verdict
 
@@ -144,7 +144,10 @@ def test_what_cannot_be_calibrated_is_told(capsys: pytest.CaptureFixture[str], t
         assert said in " ".join(line.strip() for line in message)
         before_log = next((at for at, line in enumerate(message, 1) if line.endswith(".log:")), len(message))
         assert all(len(line) <= 80 or " " not in line.strip() for line in message[:before_log])
-        assert not any(name in line for name in ("--kv-", "--ctk", "codeneedle-") for line in message)
+        assert not any(name in line for name in ("--kv-", "--ctk") for line in message)
+        for log in (Path(line.strip().removesuffix(":")) for line in message if line.endswith(".log:")):
+            assert "--unheard-of" in log.read_text(encoding="utf-8")  # what is named is kept
+            shutil.rmtree(log.parent)
 
 
 @pytest.mark.parametrize(
