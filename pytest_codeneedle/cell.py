@@ -9,6 +9,9 @@ from pytest_codeneedle.composing import Composer, Prompt, shared
 from pytest_codeneedle.context_limits import read_context_limits
 from pytest_codeneedle.deadline import Speeds
 from pytest_codeneedle.errors import AnswerError, LateAnswerError, PromptTooLongError
+from pytest_codeneedle.hashes import FileHashes
+from pytest_codeneedle.machine import cache_folder
+from pytest_codeneedle.made_with import added_args
 from pytest_codeneedle.recall import Judge, Recall
 from pytest_codeneedle.token_probs import N_PROBS
 
@@ -102,7 +105,7 @@ class RunningCell:
             "warm_up_n": warm.prompt_n,
             "warm_up_ms": round(warm.prompt_ms, 3),
             "n_ctx": self._prepared.n_ctx,
-            "added_args": server.args.added,
+            "added_args": added_args(server.args, FileHashes(cache_folder())),
             "speculation_off": ", ".join(server.args.speculation) or None,
             "host": self._prepared.host,
             "device": self._prepared.device,

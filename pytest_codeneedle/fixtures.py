@@ -193,8 +193,12 @@ def _same_server(session: GridSession, row: Mapping[str, Any], request: pytest.F
     """Whether the arguments that a fixture of the user's adds are those of the record; nothing is started for that."""
     if session.plan.endpoint is not None or session.prepared[row["corpus"]].problem:
         return True
+    from pytest_codeneedle.hashes import FileHashes  # noqa: PLC0415 - as above
+    from pytest_codeneedle.machine import cache_folder  # noqa: PLC0415 - as above
+    from pytest_codeneedle.made_with import added_args  # noqa: PLC0415 - as above
+
     args: ServerArgs = request.getfixturevalue("llama_server_args")
-    return bool(row.get("added_args") == args.added)
+    return bool(row.get("added_args") == added_args(args, FileHashes(cache_folder())))
 
 
 def _recalled(session: GridSession, row: Mapping[str, Any], item: pytest.Item) -> Recall:

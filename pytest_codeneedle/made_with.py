@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_codeneedle.hashes import FileHashes
-    from pytest_codeneedle.program import ServerProgram
+    from pytest_codeneedle.program import ServerArgs, ServerProgram
 
 #: The parts that only a server that ran can tell.
 ONLY_RUNNING = ("loaded",)
@@ -61,6 +61,15 @@ class Ingredients:
         known = [*self.files.values(), *self.program.values(), *(() if model is None else (model,))]
         resolved = {path.resolve() for path in known}
         return {label: path for label, path in loaded.items() if path.resolve() not in resolved}
+
+
+def added_args(args: ServerArgs, hashes: FileHashes) -> str:
+    """What rows say of the arguments at the end: their text, and the contents of files that a fixture's words name.
+
+    Those of the session's own words are in its identity.
+    """
+    contents = hashes.all(named_files(args.from_fixture))
+    return " ".join([args.added, *(f"[{label}: sha256 {digest[:12]}]" for label, digest in contents.items())]).strip()
 
 
 def ingredients(program: ServerProgram, extra: Sequence[str], model: Path | None) -> Ingredients:

@@ -97,6 +97,7 @@ class ServerArgs:
 
     `threads` is per server; None leaves it to llama.cpp. `model` is None where the program's arguments name one.
     `device` is the GPU that it sees, or several with commas; None leaves all to it. `rotation` is that of its cache.
+    `from_fixture` are those words of `extra` that a user's fixture added.
     """
 
     program: ServerProgram
@@ -107,10 +108,11 @@ class ServerArgs:
     extra: tuple[str, ...] = ()
     device: str | None = None
     rotation: Rotation = "default"
+    from_fixture: tuple[str, ...] = ()
 
     def with_extra(self, *arguments: str) -> ServerArgs:
         """The same with more arguments at the end, for a user's own `llama_server_args` fixture."""
-        return replace(self, extra=(*self.extra, *arguments))
+        return replace(self, extra=(*self.extra, *arguments), from_fixture=(*self.from_fixture, *arguments))
 
     @property
     def added(self) -> str:
