@@ -76,7 +76,7 @@ def archive_summary(
         "reference": str(frame.reference),
         "items": stands.items,
         "answered": stands.answered,
-        "errors": stands.errors,
+        "errors": stands.errors + stands.silent,
         "calibration": calibrated(about, rows, frame).caution,
         "first_answers": _first_answers(rows),
         "grids": [_grid(rows, frame, view, shown[view]) for view in frame.views],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.errors import ConfigurationError
-from pytest_codeneedle.pasted import command_words, refuse_elsewhere
+from pytest_codeneedle.pasted import command_words, is_list, refuse_elsewhere
 from pytest_codeneedle.redaction import HIDDEN, redacted_words
 from pytest_codeneedle.server_flags import (
     AUTOMATIC_LAYERS,
@@ -91,7 +91,7 @@ def looks_like_command(text: str) -> bool:
         words = shlex.split(text)
     except ValueError:
         words = text.split()
-    return len(words) > 1 and "://" not in words[0]
+    return (len(words) > 1 or is_list(text)) and "://" not in (words or [""])[0]
 
 
 def parse_command(text: str) -> UserCommand:

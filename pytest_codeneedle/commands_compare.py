@@ -73,6 +73,12 @@ def _refuse_partial(folder: RunFolder, run: StoredRun, stands: Standing) -> None
     if stands.answered < stands.items:
         msg = f"{folder.path} is not complete: {stands.answered} of {stands.items} answers; go on with it (--kv-resume)"
         raise BaselineError(f"{msg}, or save what there is with --allow-partial")
+    if stands.silent:
+        msg = (
+            f"{folder.path} is not whole: to {stands.silent} questions the reference gave no answer in one of its "
+            "sessions; make the run anew, or save what there is with --allow-partial"
+        )
+        raise BaselineError(msg)
     if run.caution:
         msg = f"{folder.path} is {run.caution}: there is little that others could lose"
         raise BaselineError(f"{msg}; take a model that recalls it, or save it all the same with --allow-partial")

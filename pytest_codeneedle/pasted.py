@@ -32,15 +32,19 @@ _CURLED = re.compile("[\u2018-\u201f]")
 #: In a shell it would vanish: such a backslash is part of a Windows path, or of an expression that wants quotes.
 _EATEN = re.compile(r"\\(?:\w|\\\w)")
 _WINDOWS = re.compile(r"^(?:[A-Za-z]:|\.{0,2})\\|\.(?:gguf|exe|jinja|json|ini|txt)$")
-_PROMPT = re.compile(r"^(?:[$%\u276f\u279c\u00bb]|PS|(?:\(\S+\))?\[?[\w.-]+@[\w.-]+\S*|[A-Za-z]:\S*>)$")
+_PROMPT = re.compile(r"^(?:[$%\u276f\u279c\u00bb]|PS>?|\(\S+\)|(?:\(\S+\))?\[?[\w.-]+@[\w.-]+\S*|[A-Za-z]:\S*>)$")
 #: `ExecStart=` of a systemd unit, `cmd:` of llama-swap, `command:` of a compose file.
 _LABEL = re.compile(r"^(?:ExecStart=|(?:cmd|command|entrypoint):)", re.IGNORECASE)
+#: `CMD ["llama-server", "-m"]` of a Dockerfile, and the list alone as compose files have it.
+_LIST = re.compile(r"\s*(?:(?:CMD|ENTRYPOINT|RUN)\b|\[\s*[\"'])")
+#: What stands for arguments in a text about them.
+_PLACEHOLDER = re.compile(r"^(?:\.{3}|\u2026|//|\[-.*)$")
 #: Words that a shell knows itself: there is no program of that name.
 _BUILTIN = re.compile("exec|eval|command|builtin|source|export|set|unset|cd|alias|start")
 _URL = "start it as you do, and give its URL: --kv-server http://127.0.0.1:8080 measures one cell, as served"
 _PER_START = f"{_URL}; another start with another -ctk and -ctv is another cell"
 _OUT_OF_REACH = re.compile(
-    "docker|podman|nerdctl|finch|docker-compose|podman-compose|kubectl|lxc|apptainer|singularity|wsl|flatpak"
+    "docker|podman|nerdctl|finch|docker-compose|podman-compose|kubectl|lxc|apptainer|singularity|wsl|flatpak|nix|distrobox|toolbox"
     "|ssh|mosh|srun|salloc|sbatch"
 )
 _SERVICE = re.compile("systemctl|service|systemd-run|launchctl|brew|screen|tmux")
@@ -49,7 +53,7 @@ _SHELL = re.compile("sh|bash|dash|zsh|ksh|fish|cmd|powershell|pwsh")
 #: Programs that serve models, and take other arguments than llama-server's.
 _ENGINE = re.compile(
     r"ollama|llama-swap|vllm|lms|lmstudio|koboldcpp(?:\.py)?|lemonade-server|sglang|text-generation-launcher|local-ai"
-    r"|mlx_lm\.server|tabbyapi|aphrodite"
+    r"|mlx_lm\.server|tabbyapi|tabby|aphrodite|ramalama|trtllm-serve"
 )
 _ENGINE_MODULE = re.compile(r"(?:vllm|llama_cpp|sglang|mlx_lm|aphrodite|koboldcpp)(?:\..+)?")
 #: llama.cpp's other programs, some of which have --cache-type-k too.
@@ -62,11 +66,19 @@ def command_words(text: str) -> list[str]:
     Raises ConfigurationError, too, for what stands before the program and is none: a prompt, a label of the file that
     it was copied from, a word that only a shell knows.
     """
+    if is_list(text):
+        msg = f"{COMMAND}: {text.strip()!r} is a list as container files have it; write its words with spaces"
+        raise ConfigurationError(msg)
     words, written = _split(text, COMMAND)
     if words:
         _refuse_first(words)
     _refuse(written, COMMAND)
     return words
+
+
+def is_list(text: str) -> bool:
+    """Whether it is a command in the form of a container file's list."""
+    return _LIST.match(text) is not None
 
 
 def argument_words(text: str, place: str) -> list[str]:
@@ -106,18 +118,22 @@ def _problem_of_word(raw: str) -> str:
     shown = f"'{raw}'" if raw.isprintable() else repr(raw)
     if bare.startswith("#"):
         return f"{shown} begins a comment, with which a shell would end the command; leave it and its line out"
+    if _PLACEHOLDER.match(bare):
+        return f"{shown} stands for arguments and is none; write them, or leave it out"
     if _DASH.match(bare):
         return f"{shown} begins with a dash that a web page has changed; write {_with_hyphens(raw)}"
     if _CURLED.search(bare):
         return f"{shown} has quotes that a web page has changed; write ' or \""
     if _EATEN.search(unquoted):
         return f"a shell would take the backslashes out of {shown}; {_backslash_way(raw)}"
-    if _OPERATOR.search(bare):
-        return (
-            f"no shell reads this command, and {shown} is for one; leave it out, or write what the "
-            "shell would put there (in quotes it is taken as it is)"
-        )
-    return ""
+    return _for_a_shell(shown) if _OPERATOR.search(bare) else ""
+
+
+def _for_a_shell(shown: str) -> str:
+    return (
+        f"no shell reads this command, and {shown} is for one; leave it out, or write what the shell would put there "
+        "(in quotes it is taken as it is)"
+    )
 
 
 def _with_hyphens(raw: str) -> str:
@@ -153,7 +169,7 @@ def refuse_elsewhere(program: Sequence[str], rest: Sequence[str] = ()) -> None:
     """
     names = [_file_name(word) for word in program]
     module = rest[1] if rest[:1] == ["-m"] and len(rest) > 1 else ""
-    if _SHELL.fullmatch(names[-1]) and rest and rest[0].lower() in ("-c", "/c", "-command"):
+    if _hides_a_command(names[-1], rest[0] if rest else ""):
         problem = (
             f"{names[-1]} {rest[0]} hides a command from the grid, which has to change it; give that command "
             "itself, or a script"
@@ -165,6 +181,13 @@ def refuse_elsewhere(program: Sequence[str], rest: Sequence[str] = ()) -> None:
     if problem:
         msg = f"{COMMAND}: {problem}"
         raise ConfigurationError(msg)
+
+
+def _hides_a_command(name: str, flag: str) -> bool:
+    """`bash -lc`, `cmd /c`, `env -S`: the next word is a command of its own."""
+    if name == "env":
+        return flag.startswith(("-S", "--split-string"))
+    return _SHELL.fullmatch(name) is not None and re.fullmatch(r"-\w*c|/c|-command", flag.lower()) is not None
 
 
 def _out_of_reach(name: str) -> str:

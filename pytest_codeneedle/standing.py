@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.cells import Place, parse_place, place_of
 from pytest_codeneedle.grid import ERROR
 from pytest_codeneedle.progress import duration
+from pytest_codeneedle.sessions import session_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,13 +41,15 @@ class Standing:
 
     `again` are the passes over the reference that are answered and will be asked once more: each session asks them that
     asks anything. `seconds_left` is the mean time of a cell's start and of an answer so far, times what is left with
-    these, shared by `workers` servers at once; None where nothing was measured yet.
+    these, shared by `workers` servers at once; None where nothing was measured yet. `silent` counts the questions that
+    the reference answered in one session and not in another: nothing is left to ask of them, and they are errors.
     """
 
     cells: tuple[CellStanding, ...]
     again: tuple[Place, ...]
     workers: int
     seconds_left: float | None
+    silent: int = 0
 
     @property
     def cells_done(self) -> int:
@@ -74,6 +77,7 @@ class Standing:
             "items": self.items,
             "answered": self.answered,
             "errors": self.errors,
+            "silent": self.silent,
             "cells": len(self.cells),
             "cells_done": self.cells_done,
             "asked_again": list(map(str, self.again)),
@@ -99,7 +103,22 @@ def standing(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], *, run
     )
     workers, again = int(about.get("workers") or 1), () if running else _asked_again(about, cells)
     left = [cell.items - cell.answered for cell in cells if not cell.done]
-    return Standing(cells, again, workers, _seconds_left(left + len(again) * [len(asked)], rows, workers))
+    return Standing(
+        cells,
+        again,
+        workers,
+        _seconds_left(left + len(again) * [len(asked)], rows, workers),
+        _silent(about.get("reference"), [row for row in rows if row["function"] in asked]),
+    )
+
+
+def _silent(reference: object, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Questions of sessions in which the reference gave no answer to them, though it did in another session."""
+    of_reference = [row for row in rows if str(place_of(row).pair) == reference]
+    answered = {(session_of(row), place_of(row), row["function"]) for row in of_reference if row["outcome"] != ERROR}
+    elsewhere = {item[1:] for item in answered}
+    errors = {(session_of(row), place_of(row), row["function"]) for row in of_reference if row["outcome"] == ERROR}
+    return sum(item[1:] in elsewhere for item in errors - answered)
 
 
 def _asked_again(about: Mapping[str, Any], cells: Sequence[CellStanding]) -> tuple[Place, ...]:
@@ -132,6 +151,7 @@ def standing_lines(stands: Standing, path: Path, in_use_by: str | None) -> list[
     left = [cell for cell in stands.cells if not cell.done]
     state = f"running, {in_use_by}" if in_use_by else "stopped" if left else "complete"
     again = f" ({stands.errors} errors will be asked again)" if stands.errors else ""
+    again += f" ({stands.silent} of the reference lack one in a later session)" if stands.silent else ""
     lines = [
         f"state    {state}",
         f"answers  {stands.answered}/{stands.items}{again}",

@@ -47,6 +47,16 @@ def others(cells: Cells, reference: KVPair, lines: float | None) -> Contrast | N
     return _against(of_others, cells.get(reference) or {}, lines)
 
 
+def shared_with(base: Values, cells: Cells) -> Cells:
+    """The cells without the functions that the reference has no answer to: what the cache costs these is not known.
+
+    `base` are the reference's lines; where it has none at all the cells are as they are.
+    """
+    if not base:
+        return cells
+    return {pair: {name: lines for name, lines in values.items() if name in base} for pair, values in cells.items()}
+
+
 def differences(values: Values, base: Values) -> list[float]:
     """Function by function what these have more, negative for less; of the functions that both have."""
     return [values[function] - base[function] for function in base if function in values]

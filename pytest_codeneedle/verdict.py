@@ -31,7 +31,7 @@ from pytest_codeneedle.kvtypes import BITS, low_pair
 from pytest_codeneedle.marginals import Side, side
 from pytest_codeneedle.paired import ALPHA, Contrast, contrast, contrasts, holm
 from pytest_codeneedle.power import LEAST_ONE_WAY, Detectable, detectable, pooled_sd, too_few
-from pytest_codeneedle.together import Mixed, differences, mixed, others
+from pytest_codeneedle.together import Mixed, differences, mixed, others, shared_with
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -209,14 +209,15 @@ def judge(  # noqa: PLR0913 - the cells, what they are held against, and five fa
     functions = next((cell.contrast.n for cell in judged if cell.pair == low and cell.contrast.n), len(base))
     room = next(iter(rooms([cells.get(low) or base if low else base], base, lines)))
     recommends = base and grounds.little is None
+    known = shared_with(base, cells)
     return Verdict(
         reference=reference,
         delta=delta,
         low=low,
         cells=judged,
-        k=side(cells, "K", reference, lines),
-        v=side(cells, "V", reference, lines),
-        mixed=mixed(cells, low, lines) if low else None,
+        k=side(known, "K", reference, lines),
+        v=side(known, "V", reference, lines),
+        mixed=mixed(known, low, lines) if low else None,
         again=aa,
         detectable=_detectable(functions, pooled_sd(cell.contrast for cell in judged), room),
         recommended=recommendation(judged, reference, low) if recommends else None,

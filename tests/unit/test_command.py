@@ -417,6 +417,7 @@ def test_secrets_are_not_repeated() -> None:
         ("/my dir/llama-server", True),
         ("llama-server 'x", True),
         ("A=b llama-server", True),
+        ('["llama-server","-m","x"]', True),
     ],
 )
 def test_what_looks_like_a_command(text: str, command: bool) -> None:

@@ -61,6 +61,15 @@ def test_what_stands_in_quotes_stays_as_it_is(value: str) -> None:
         ("exec llama-server -m m.gguf", "'exec' is a word of the shell's own"),
         ("export A=b", "'export' is a word of the shell's own"),
         ("A=b cd x", "'cd' is a word of the shell's own"),
+        ("(venv) $ llama-server -m m.gguf", "'(venv)' is a shell's prompt"),
+        ("PS> llama-server -m m.gguf", "'PS>' is a shell's prompt"),
+        ('CMD ["llama-server", "-m", "m.gguf"]', "is a list as container files have it; write its words with spaces"),
+        ('["llama-server","-m","m.gguf"]', "is a list as container files have it"),
+        ("llama-server -m m.gguf ...", "'...' stands for arguments and is none"),
+        ("llama-server -m m.gguf // all layers", "'//' stands for arguments and is none"),
+        ("llama-server [-fa] -m m.gguf", "'[-fa]' stands for arguments and is none"),
+        ("bash -lc 'llama-server -m m.gguf'", "bash -lc hides a command"),
+        ("env -S 'llama-server -m m.gguf'", "env -S hides a command"),
     ],
 )
 def test_what_cannot_be_taken_is_named(text: str, way: str) -> None:

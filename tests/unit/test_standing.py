@@ -44,6 +44,17 @@ def test_passes_and_rotations_are_cells() -> None:
     assert 5 == len(standing({**ABOUT, "cells": names}, [row(PAIRS[2], "f")]).cells)
 
 
+def test_a_reference_that_falls_silent_is_counted() -> None:
+    """An older session's answer leaves nothing to ask, and yet its own session has none to hold cells against."""
+    about = {**ABOUT, "reference": PAIRS[0]}
+    rows = [row(pair, name, session="1") for pair in PAIRS for name in "fg"]
+    stands = standing(about, [*rows, row(PAIRS[0], "f", "error", session="2"), row(PAIRS[0], "g", session="2")])
+
+    assert (6, 0, 1) == (stands.answered, stands.errors, stands.silent)
+    assert "answers  6/6 (1 of the reference lack one in a later session)" in standing_lines(stands, Path("r"), None)
+    assert 0 == standing(about, [*rows, row(PAIRS[0], "f", "error", session="1")]).silent
+
+
 def test_the_reference_is_asked_by_every_session() -> None:
     """What is left is asked by one more, whose reference takes its time; of a run that runs or is complete nothing."""
     about = {**ABOUT, "cells": [*PAIRS, "q8_0/q8_0#2"], "reference": PAIRS[0]}

@@ -187,6 +187,17 @@ def test_cells_with_errors_are_judged_on_what_both_answered() -> None:
     assert 14 == verdict.detectable.n
 
 
+def test_what_the_reference_has_no_answer_to_decides_nothing() -> None:
+    """Not in the mixed pairs and the trends either: they stand on the functions that the cells are judged on."""
+    cells = {pair: less(0, 8) for pair in ALL}
+    cells[BF16] = less(0, 5)
+    verdict = judge(cells, BF16, planned=ALL)
+
+    assert verdict.mixed is not None
+    assert {5} == {verdict.mixed.contrast.n, *(cell.contrast.n for cell in verdict.cells)}
+    assert 5 == verdict.k.trend.n == verdict.v.trend.n
+
+
 def test_without_the_reference() -> None:
     """A shard: its cells cannot be judged, the trends need no reference."""
     grid = {pair: values for pair, values in swept(loss_k=2).items() if pair.ctk != "bf16"}
