@@ -151,6 +151,8 @@ FAMILIES = (
         asks="Reasoning strength:",
         lone=False,
     ),
+    Family("Kimi-VL", "\u25c1think\u25b7", "\u25c1/think\u25b7", asks="\u25c1think\u25b7"),
+    Family("OpenThinker", "<|begin_of_thought|>", "<|end_of_thought|>", "\n", "\n"),
     tags("EXAONE Deep", "thought", lone=False),
     tags("models tuned on such tags", "thinking", lone=False),
     tags("models tuned on such tags", "reasoning", lone=False),

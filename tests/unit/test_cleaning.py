@@ -99,6 +99,8 @@ def test_thinking_is_removed_and_counted(response: str, lines: list[str], think_
         pytest.param("<|think|>hm<|end|><|begin|>assistant<|content|>  a\nb", 1, id="Solar"),
         pytest.param("to=self<|message|>hm<|eom|><|start|>assistant to=user<|message|>  a\nb", 1, id="Muse"),
         pytest.param("<thought>hm</thought>  a\nb", 1, id="EXAONE"),
+        pytest.param("\u25c1think\u25b7hm\u25c1/think\u25b7  a\nb", 1, id="Kimi-VL"),
+        pytest.param("<|begin_of_thought|>\nhm\n<|end_of_thought|>\n  a\nb", 3, id="OpenThinker"),
         pytest.param("\n<inner_reasoning>\nhm\n</inner_reasoning>\n  a\nb", 3, id="a tag that nobody has named"),
     ],
 )

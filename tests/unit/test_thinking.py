@@ -60,7 +60,7 @@ TEMPLATES = {
     "knows": "{% if old %}<think>{{ old }}</think>{% endif %}" + PLAIN,
     "new tag": PLAIN + "<inner_reasoning>\n",
     "new bracket": PLAIN + "[REFLECTION]",
-    "new mark": PLAIN + "<|begin_of_thought|>\n",
+    "new mark": PLAIN + "<|begin_of_pondering|>\n",
 }
 
 
@@ -109,7 +109,7 @@ def settled(asked: Think, name: str) -> tuple[Thinking, str]:
         ("knows", "no-switch", "<a>"),
         ("new tag", "close-only", "<a><inner_reasoning>\n\n</inner_reasoning>\n\n"),
         ("new bracket", "close-only", "<a>[REFLECTION][/REFLECTION]"),
-        ("new mark", "left-open", "<a><|begin_of_thought|>\n"),
+        ("new mark", "left-open", "<a><|begin_of_pondering|>\n"),
     ],
 )
 def test_auto_keeps_thinking_off_in_the_way_of_the_family(name: str, technique: str, end: str) -> None:
@@ -199,7 +199,7 @@ def closing(opening: str) -> str:
     ("name", "said"),
     [
         ("knows", "perhaps on: the template has no switch for it and knows <think>; see --kv-think prefill"),
-        ("new mark", "on: the prompt opens it with <|begin_of_thought|>, and nothing is known that closes that"),
+        ("new mark", "on: the prompt opens it with <|begin_of_pondering|>, and nothing is known that closes that"),
     ],
 )
 def test_what_cannot_be_kept_off_is_said(name: str, said: str) -> None:
