@@ -1,4 +1,6 @@
-"""One verdict of two: missing answers left out, and counted as lost. What is said is what both say.
+"""One verdict of two: answers left out, and counted in another way. What is said is what both say.
+
+Missing answers count as lost; those whose session has no answer of the reference are held against other sessions'.
 
 A word stands where both have it; else the cell is INCONCLUSIVE, the trend unsettled, and what each way says is kept
 beside it. So NOT WORSE is said no more often than with missing answers counted as lost, which keeps its level whatever
@@ -10,11 +12,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle.figures import few
+from pytest_codeneedle.figures import few, signed
 from pytest_codeneedle.missing import Sensitivity
 from pytest_codeneedle.verdict import INCONCLUSIVE, recommendation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_codeneedle.kvtypes import KVPair
     from pytest_codeneedle.marginals import Marginal, Side
     from pytest_codeneedle.missing import Missing
     from pytest_codeneedle.paired import Contrast
@@ -38,6 +43,40 @@ def agreed(left_out: Verdict, lost: Verdict, found: Missing) -> Verdict:
         mixed=_mixed(left_out.mixed, lost.mixed),
         recommended=left_out.recommended and recommendation(cells, left_out.reference, left_out.low),
     )
+
+
+def agreed_unpaired(left_out: Verdict, stood_in: Verdict, unpaired: Mapping[KVPair, int]) -> Verdict:
+    """`left_out` as far as `stood_in` says the same, where other sessions' references stood in for absent ones.
+
+    They are of the same pairs; of `unpaired` ones so many answers were left out.
+    """
+    if left_out.reason is not None:
+        return left_out
+    cells = tuple(
+        _unpaired(mine, its, left_out.reference) if mine.pair in unpaired else mine
+        for mine, its in zip(left_out.cells, stood_in.cells, strict=True)
+    )
+    return replace(
+        left_out,
+        cells=cells,
+        mixed=_mixed_unpaired(left_out.mixed, stood_in.mixed),
+        recommended=left_out.recommended and recommendation(cells, left_out.reference, left_out.low),
+    )
+
+
+def _unpaired(left_out: CellVerdict, stood_in: CellVerdict, reference: KVPair) -> CellVerdict:
+    if left_out.verdict in (None, INCONCLUSIVE, stood_in.verdict):
+        return left_out
+    figures = f"{stood_in.verdict}, {signed(stood_in.contrast.mean)} lines"
+    why = f"with what was left out held against {reference} of other sessions it is {figures}"
+    why = why if left_out.reason is None else f"{left_out.reason}; {why}"
+    return replace(left_out, verdict=INCONCLUSIVE, saturated=False, reason=why, withheld=True)
+
+
+def _mixed_unpaired(left_out: Mixed | None, stood_in: Mixed | None) -> Mixed | None:
+    if left_out is None or stood_in is None or left_out.contrast == stood_in.contrast:
+        return left_out
+    return replace(left_out, stood_in=stood_in.contrast)
 
 
 def _cell(left_out: CellVerdict, lost: CellVerdict, functions: int) -> CellVerdict:

@@ -50,9 +50,9 @@ def claims(verdict: Verdict) -> tuple[Claim, ...]:
     """All that was tested and would be told as a fact, whether it is or not."""
     tested = [*_of_side(verdict.k), *_of_side(verdict.v), *_of_cells(verdict)]
     if verdict.mixed is not None and verdict.mixed.contrast.n:
-        both = [one for one in (verdict.mixed.contrast, verdict.mixed.lost) if one is not None]
-        made = all(one.p <= ALPHA and one.mean > 0 for one in both)
-        tested.append(Claim(f"mixed pairs over {verdict.low}", max(one.p for one in both), made))
+        ways = [one for one in (verdict.mixed.contrast, verdict.mixed.lost, verdict.mixed.stood_in) if one is not None]
+        made = all(one.p <= ALPHA and one.mean > 0 for one in ways)
+        tested.append(Claim(f"mixed pairs over {verdict.low}", max(one.p for one in ways), made))
     if verdict.again is not None and verdict.again.contrast.n:
         tested.append(Claim("drift", verdict.again.contrast.p, verdict.again.drifted))
     shared = holm([claim.p for claim in tested])

@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 class SessionDrift:
     """The reference in a later session minus in the first, function by function; `adjusted` is p after Holm.
 
-    `session` is its id and `number` its place among those with a reference, from 2 on.
+    `session` is its id and `number` its place among those with a reference, from 2 on. `once` functions were answered
+    in one of the two alone.
     """
 
     session: str
     number: int
     contrast: Contrast
     adjusted: float
+    once: int
 
     @property
     def drifted(self) -> bool:
@@ -42,6 +44,7 @@ class SessionDrift:
             **self.contrast.facts(),
             "adjusted_p": self.adjusted,
             "drifted": self.drifted,
+            "once": self.once,
         }
 
 
@@ -56,8 +59,8 @@ def session_drifts(found: Paired, lines: float | None = None) -> tuple[SessionDr
     tested = [room.cut(one) for room, one in zip(rooms(references, first, lines), uncut, strict=True)]
     adjusted = holm([one.p for one in tested])
     return tuple(
-        SessionDrift(session, number, one, p)
-        for number, ((session, _), one, p) in enumerate(zip(later, tested, adjusted, strict=True), 2)
+        SessionDrift(session, number, one, p, len(reference.keys() ^ first.keys()))
+        for number, ((session, reference), one, p) in enumerate(zip(later, tested, adjusted, strict=True), 2)
     )
 
 
@@ -76,7 +79,7 @@ def drift_sentences(drifts: Sequence[SessionDrift], found: Paired, reference: KV
     """What is said of a grid that several sessions asked; nothing of one session's."""
     said = []
     if drifts:
-        differing = [one for one in drifts if not one.contrast.tied]
+        differing = [one for one in drifts if one.once or not one.contrast.tied]
         told = "; ".join(f"in session {one.number} {_lines(one)}" for one in differing)
         head = "The reference drifted between sessions" if any(one.drifted for one in drifts) else "Several sessions"
         same = f"no line of {reference} differs between {len(drifts) + 1} sessions"
@@ -86,6 +89,10 @@ def drift_sentences(drifts: Sequence[SessionDrift], found: Paired, reference: KV
         pairs = few([str(pair) for pair in sorted(found.borrowed)])
         held = "held against that of other sessions, which are alike"
         said.append(f"Caution: the session that asked {pairs} has no answer of {reference}: {held}.")
+    if found.unpaired:
+        answers = few([f"{counted(found.unpaired[pair], 'answer')} of {pair}" for pair in sorted(found.unpaired)])
+        were = "was" if sum(found.unpaired.values()) == 1 else "were"
+        said.append(f"{answers} {were} asked without an answer of {reference} in that session: left out.")
     if found.apart:
         pairs = few([str(pair) for pair in sorted(found.apart)])
         why = f"asked in a session without an answer of {reference}, and sessions drift"
@@ -99,4 +106,7 @@ def _lines(one: SessionDrift) -> str:
         return "no function in common"
     told = ", ".join(part for part in (span(found.interval), p_is(one.adjusted)) if part)
     few = "" if found.n >= LEAST_ONE_WAY else f"; {counted(found.n, 'function')} can show no drift"
-    return f"{signed(found.mean)} lines ({told}{few})"
+    figures = "no line differs" if found.tied else f"{signed(found.mean)} lines ({told}{few})"
+    if not one.once:
+        return figures
+    return f"{figures} of the {counted(found.n, 'function')} that both answered, {one.once} in one alone"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.cells import place_of
@@ -52,7 +52,8 @@ class Paired:
     function without the reference's answer in its own session is left out, and `apart` are the pairs that have no
     other. `references` are the reference's own lines in each session that has some, the earliest first; `counted` are
     the sessions that asked other cells. `twice` is None where the reference was asked once. `borrowed` are pairs that
-    are held against the mean of the other sessions' references.
+    are held against the mean of the other sessions' references. `unpaired` are the answers that were left out of the
+    pairs that have others: how many came in a session without the reference's, which another session has.
     """
 
     cells: Mapping[KVPair, Lines]
@@ -61,6 +62,7 @@ class Paired:
     counted: tuple[str, ...]
     twice: AskedTwice | None
     borrowed: frozenset[KVPair] = frozenset()
+    unpaired: Mapping[KVPair, int] = field(default_factory=dict)
 
 
 def borrowing(found: Paired, rows: Rows, pairs: Iterable[KVPair], reference: KVPair, view: View) -> Paired:
@@ -68,13 +70,17 @@ def borrowing(found: Paired, rows: Rows, pairs: Iterable[KVPair], reference: KVP
 
     Only where these are known to be alike.
     """
-    every = _means(figure for lines in found.references.values() for figure in lines.items())
-    missing = {session: every for session in found.counted if session not in found.references}
-    apart = {pair: by_session(items) for pair, items in rows_by_pair(rows, pairs, view).items() if pair in found.apart}
-    references = {**found.references, **missing}
-    cells = {pair: _placed(cell, references, found.counted, found.cells[reference]) for pair, cell in apart.items()}
-    borrowed = frozenset(pair for pair, lines in cells.items() if lines)
-    return replace(found, cells={**found.cells, **cells}, apart=found.apart - borrowed, borrowed=borrowed)
+    cells = _stood_in(found, _in_view(rows, pairs, view), found.apart, reference)
+    borrowed = frozenset(pair for pair in found.apart if cells[pair])
+    return replace(found, cells=cells, apart=found.apart - borrowed, borrowed=borrowed)
+
+
+def with_unpaired(found: Paired, rows: Rows, pairs: Iterable[KVPair], reference: KVPair, view: View) -> Paired:
+    """The same with the unpaired answers too, each against the mean of the references that there are.
+
+    Alike or not: a second way to look at these pairs, not one to take the place of the first.
+    """
+    return replace(found, cells=_stood_in(found, _in_view(rows, pairs, view), found.unpaired, reference), unpaired={})
 
 
 def paired(rows: Rows, pairs: Iterable[KVPair], reference: KVPair, view: View) -> Paired:
@@ -83,17 +89,25 @@ def paired(rows: Rows, pairs: Iterable[KVPair], reference: KVPair, view: View) -
     references = by_session(reference_rows(rows, reference, view))
     others = {session for pair, cell in found.items() if pair != reference for session in cell}
     counted = tuple(sorted(others or set(references)))
+    known: set[str] = set().union(*references.values())
     cells: dict[KVPair, Lines] = {}
     centre = _means(figure for session in counted for figure in references.get(session, {}).items())
     for pair, cell in found.items():
         its = references if pair == reference else cell
         cells[pair] = its.get(counted[0], {}) if len(counted) == 1 else _placed(its, references, counted, centre)
+    apart = frozenset(pair for pair, cell in found.items() if any(cell.values()) and not cells[pair])
+    unpaired = {
+        pair: sum(len(lines.keys() & known - references.get(session, {}).keys()) for session, lines in cell.items())
+        for pair, cell in found.items()
+        if pair != reference and pair not in apart
+    }
     return Paired(
         cells=cells,
-        apart=frozenset(pair for pair, cell in found.items() if any(cell.values()) and not cells[pair]),
+        apart=apart,
         references=references,
         counted=counted,
         twice=_twice(rows, reference, view),
+        unpaired={pair: answers for pair, answers in unpaired.items() if answers},
     )
 
 
@@ -180,6 +194,17 @@ def _means(figures: Iterable[tuple[str, float]]) -> dict[str, float]:
     for name, figure in figures:
         found.setdefault(name, []).append(figure)
     return {name: statistics.fmean(of_name) for name, of_name in found.items()}
+
+
+def _stood_in(
+    found: Paired, cells: Mapping[KVPair, BySession], pairs: Iterable[KVPair], reference: KVPair
+) -> dict[KVPair, Lines]:
+    """All cells, those of `pairs` with the mean of the references that there are where their session has none."""
+    every = _means(figure for lines in found.references.values() for figure in lines.items())
+    references = {session: {**every, **found.references.get(session, {})} for session in found.counted}
+    centre = {**every, **found.cells[reference]}
+    placed = {pair: _placed(cells[pair], references, found.counted, centre) for pair in pairs}
+    return {**found.cells, reference: centre, **placed}
 
 
 def _placed(cell: BySession, references: BySession, counted: Sequence[str], centre: Lines) -> dict[str, float]:

@@ -206,7 +206,8 @@ def _unanswered(cell: CellVerdict, verdict: Verdict) -> str:
     asked = max(one.contrast.n for one in verdict.cells)
     if cell.contrast.n == asked:
         return ""
-    return f" Only {counted(cell.contrast.n, 'function')} of {asked} were answered there and in {verdict.reference}."
+    both = f"there and in {verdict.reference} in one session"
+    return f" Only {counted(cell.contrast.n, 'function')} of {asked} were answered {both}."
 
 
 def _mixed(mixed: Mixed, verdict: Verdict) -> str:
@@ -214,10 +215,11 @@ def _mixed(mixed: Mixed, verdict: Verdict) -> str:
     over = f"mean of {counted(len(mixed.pairs), 'mixed pair')}"
     told = f"{_figures(mixed.contrast)}, {over}"
     answer = _buys(mixed.contrast, verdict)
-    if mixed.lost is not None:
-        counted_as_lost = _buys(mixed.lost, verdict)
-        told += f"; with missing answers counted as lost: {counted_as_lost}, {_lines(mixed.lost)}"
-        answer = answer if answer == counted_as_lost else "Not settled"
+    ways = (("missing answers counted as lost", mixed.lost), ("other sessions' references too", mixed.stood_in))
+    for way, found in ways:
+        if found is not None:
+            told += f"; with {way}: {_buys(found, verdict)}, {_lines(found)}"
+            answer = answer if answer == _buys(found, verdict) else "Not settled"
     return f"Do mixed pairs buy anything over {verdict.low}? {answer}: {told}."
 
 

@@ -21,17 +21,21 @@ class Mixed:
     """What mixed pairs have more than the matched low pair: per function their mean minus it.
 
     `pairs` are those that were answered with the low pair's type on one side alone. `lost` is the contrast with missing
-    answers counted as lost; None where none is missing.
+    answers counted as lost; None where none is missing. `stood_in` is the one with the answers that were left out,
+    other sessions' references in place of absent ones; None where that makes no difference.
     """
 
     pairs: tuple[KVPair, ...]
     contrast: Contrast
     lost: Contrast | None = None
+    stood_in: Contrast | None = None
 
     def facts(self) -> dict[str, Any]:
         """Plain, for JSON."""
         lost = self.lost.facts() if self.lost else None
-        return {**self.contrast.facts(), "pairs": [str(pair) for pair in self.pairs], "counted_as_lost": lost}
+        stood_in = self.stood_in.facts() if self.stood_in else None
+        pairs = [str(pair) for pair in self.pairs]
+        return {**self.contrast.facts(), "pairs": pairs, "counted_as_lost": lost, "stood_in": stood_in}
 
 
 def mixed(cells: Cells, low: KVPair, lines: float | None) -> Mixed | None:

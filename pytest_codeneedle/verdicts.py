@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.agreement import agreed
+from pytest_codeneedle.agreement import agreed, agreed_unpaired
 from pytest_codeneedle.claims import claims
 from pytest_codeneedle.drift import are_alike, drift_sentences, session_drifts
 from pytest_codeneedle.figures import wrapped
@@ -13,7 +13,7 @@ from pytest_codeneedle.floored import calibration
 from pytest_codeneedle.margin_grid import cell_margins
 from pytest_codeneedle.margin_verdict import judge_margins, margin_block_lines
 from pytest_codeneedle.missing import missing
-from pytest_codeneedle.pairing import borrowing, paired, reference_rows
+from pytest_codeneedle.pairing import borrowing, paired, reference_rows, with_unpaired
 from pytest_codeneedle.sentences import sentences, undecided
 from pytest_codeneedle.sessions import session_of
 from pytest_codeneedle.throughput import speeds
@@ -101,12 +101,15 @@ def _figures(rows: Rows, frame: Frame, view: View) -> Paired:
 
 
 def _verdict(rows: Rows, figures: Paired, frame: Frame, view: View) -> Verdict:
-    """Of what was answered, as far as missing answers leave it."""
+    """Of what was answered, as far as missing answers and absent references leave it."""
     lacking = missing(rows, frame.reference, view)
     found = replace(_one_way(figures, frame), unknown=len(lacking.unknown))
     if lacking.functions:
         lost = _figures(lacking.counted_as_lost(rows), frame, view)
         found = agreed(found, _one_way(lost, frame), lacking)
+    if figures.unpaired:
+        every = with_unpaired(figures, rows, frame.pairs, frame.reference, view)
+        found = agreed_unpaired(found, _one_way(every, frame), figures.unpaired)
     return found if frame.trends else replace(found, k=_untested(found.k), v=_untested(found.v))
 
 

@@ -9,7 +9,7 @@ import pytest
 from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.grid import View
 from pytest_codeneedle.kvtypes import KVPair
-from pytest_codeneedle.verdict import NOT_WORSE, WORSE
+from pytest_codeneedle.verdict import INCONCLUSIVE, NOT_WORSE, WORSE
 from pytest_codeneedle.verdicts import Judged, judged
 
 if TYPE_CHECKING:
@@ -102,6 +102,67 @@ def test_a_session_without_the_reference() -> None:
     assert any(said.startswith("Caution: the session that asked q4_0/q4_0 has no answer") for said in borrowed.said)
     drifted = found(first, rows("b", {BF16: [15, 16] * 4, Q8: EIGHT}), alone)
     assert words(drifted)[Q4] is None
+
+
+def test_what_one_session_alone_answered_is_no_likeness() -> None:
+    """That no line differs is said of the functions that both answered."""
+    judged_rows = found(rows("a", {BF16: EIGHT, Q8: EIGHT}), rows("b", {BF16: [None] * 2 + [20] * 6, Q4: EIGHT}))
+    told = "bf16/bf16 against its first session: in session 2 no line differs of the 6 functions that both answered"
+    assert judged_rows.said[0].startswith(f"Several sessions: {told}, 2 in one alone. ")
+    assert 2 == judged_rows.facts()["sessions"][0]["once"]
+    lower = found(rows("a", {BF16: EIGHT, Q8: EIGHT}), rows("b", {BF16: [19] * 7, Q4: EIGHT}))
+    assert ") of the 7 functions that both answered, 1 in one alone. " in lower.said[0]
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        pytest.param({BF16: [None] * 4 + [20] * 4}, id="silent in part"),
+        pytest.param({}, id="not asked"),
+    ],
+)
+def test_answers_without_the_reference_are_left_out_and_said(reference: dict[KVPair, list[int | None]]) -> None:
+    """What they would be beside other sessions' reference decides with the others; a loss is no NOT WORSE then."""
+    first = rows("a", {BF16: EIGHT, Q8: EIGHT, Q4: EIGHT})
+    lost = found(first, rows("b", {**reference, Q8: EIGHT, Q4: [1] * 4 + [20] * 4}, 1), repeat=2)
+
+    assert {Q8: NOT_WORSE, Q4: INCONCLUSIVE} == words(lost)
+    answers = 4 if reference else 8
+    told = f"{answers} answers of q4_0/q4_0, {answers} answers of q8_0/q8_0 were asked without an answer of bf16/bf16"
+    assert f"{told} in that session: left out." in lost.said
+    cell = lost.verdict.cell(Q4)
+    assert cell is not None
+    assert "with what was left out held against bf16/bf16 of other sessions it is INCONCLUSIVE, -4.75 lines" == (
+        cell.reason
+    )
+    assert (False, True) == (cell.saturated, cell.withheld)
+    assert lost.verdict.recommended is not None
+    assert Q8 == lost.verdict.recommended.pair
+
+
+def test_answers_without_the_reference_that_say_the_same() -> None:
+    """The word stands; also where the sessions' references are not known to be alike."""
+    first = rows("a", {BF16: EIGHT, Q4: EIGHT})
+    same = found(first, rows("b", {BF16: [None] * 4 + [20] * 4, Q4: EIGHT}, 1), repeat=2)
+    assert {Q8: None, Q4: NOT_WORSE} == words(same)
+    assert "4 answers of q4_0/q4_0 were asked without" in same.said[1]
+
+
+def test_what_no_session_has_of_the_reference_is_not_counted() -> None:
+    """It is left out of every cell, which is said once."""
+    first = rows("a", {BF16: [None, *EIGHT[1:]], Q4: EIGHT})
+    assert "were asked without" not in " ".join(found(first).said)
+    assert "bf16/bf16 gave no answer to 1 function: left out of every cell." in found(first).said
+
+
+def test_mixed_pairs_beside_answers_without_the_reference() -> None:
+    """That they buy nothing is not said of what was paired alone."""
+    mixed = KVPair("q4_0", "bf16")
+    first = rows("a", {BF16: EIGHT, mixed: EIGHT, Q4: EIGHT})
+    told = found(first, rows("b", {Q4: [1] * 8}, 1), repeat=2)
+    (said,) = [one for one in told.said if one.startswith("Do mixed")]
+    assert said.startswith("Do mixed pairs buy anything over q4_0/q4_0? Not settled: no line differs")
+    assert "; with other sessions' references too: Yes, +9.50 lines" in said
 
 
 def test_a_session_that_was_floored_floors_what_it_asked() -> None:

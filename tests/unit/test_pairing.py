@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_codeneedle.grid import View
 from pytest_codeneedle.kvtypes import KVPair
-from pytest_codeneedle.pairing import both_ways, paired, reference_rows
+from pytest_codeneedle.pairing import both_ways, paired, reference_rows, with_unpaired
 
 BF16, Q8, Q4 = KVPair("bf16", "bf16"), KVPair("q8_0", "q8_0"), KVPair("q4_0", "q4_0")
 
@@ -64,6 +64,19 @@ def test_a_session_without_the_reference_pairs_with_nothing() -> None:
     assert {BF16: {"f": 20.0}, Q8: {"f": 19.0}, Q4: {}} == found.cells
     assert {Q4} == found.apart
     assert {"f": 19.0, "g": 3.0} == paired(first, [BF16, Q8], BF16, View()).cells[Q8]  # one session: for trends
+
+
+def test_answers_that_pair_with_nothing_are_counted() -> None:
+    """Of pairs that have others; held against the other sessions' reference they are in the figures."""
+    first = [row(pair, name, 20, session="a") for pair in (BF16, Q8) for name in "fg"]
+    second = [row(Q8, "f", 18, 1, session="b"), row(Q8, "h", 3, 1, session="b"), row(BF16, "g", 16, 1, session="b")]
+    rows = [*first, *second, row(Q8, "g", 16, 1, session="b"), row(Q4, "f", 9, 1, session="b")]
+
+    found = paired(rows, [BF16, Q8, Q4], BF16, View(2))
+    assert {Q8: 1} == found.unpaired
+    assert ({"f": 20.0, "g": 18.0}, {Q4}) == (found.cells[Q8], found.apart)
+    every = with_unpaired(found, rows, [BF16, Q8, Q4], BF16, View(2))
+    assert {BF16: {"f": 20.0, "g": 18.0}, Q8: {"f": 19.0, "g": 18.0}, Q4: {}} == every.cells
 
 
 def test_the_further_pass_stands_for_a_reference_that_was_asked_before() -> None:

@@ -73,7 +73,7 @@ def test_missing_answers_are_said() -> None:
     """Of a pair with ERRORs the others are spoken of."""
     cells = sweep(lambda _pair, _at: 0)
     cells[LOW] = dict(list(cells[LOW].items())[:7])
-    assert said(cells)[0].endswith("Only 7 functions of 16 were answered there and in bf16/bf16.")
+    assert said(cells)[0].endswith("Only 7 functions of 16 were answered there and in bf16/bf16 in one session.")
 
 
 def test_a_server_that_drifted_is_said_first() -> None:
