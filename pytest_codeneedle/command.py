@@ -40,13 +40,13 @@ class UserCommand:
     """A command line, taken apart. No shell was involved.
 
     `program` are the words that start the server, wrappers such as `numactl -N 0` in front; `environment` the
-    NAME=value words before them. `arguments` is what every cell gets, in order and word for word. `model` is the
-    path after -m (which is not among `arguments`), `remote_model` the name of one that the server fetches (whose
-    words are), `router` the argument that makes a router of it (`--models-preset FILE`), `served` the cache types that
-    it sets (`q8_0/q4_0`). `n_ctx` is the context in tokens, None where it is left to the model. `threads`: it says how
-    many. `fitted`: it leaves it to llama.cpp to fit the layers on the GPU to free memory. `changes` has a line for each
-    thing that does not stay as it was, but for `speculation`: the words that asked for it, flags with their values.
-    `text` is the command on one line, without the values of keys and tokens.
+    NAME=value words before them, and those behind an `env` without options. `arguments` is what every cell gets, in
+    order and word for word. `model` is the path after -m (which is not among `arguments`), `remote_model` the name of
+    one that the server fetches (whose words are), `router` the argument that makes a router of it (`--models-preset
+    FILE`), `served` the cache types that it sets (`q8_0/q4_0`). `n_ctx` is the context in tokens, None where it is left
+    to the model. `threads`: it says how many. `fitted`: it leaves it to llama.cpp to fit the layers on the GPU to free
+    memory. `changes` has a line for each thing that does not stay as it was, but for `speculation`: the words that
+    asked for it, flags with their values. `text` is the command on one line, without the values of keys and tokens.
     """
 
     program: tuple[str, ...]
@@ -108,8 +108,7 @@ def parse_command(text: str) -> UserCommand:
         msg = f"--kv-server {_shown(words)!r} names no program to start; {_WAY_OUT}"
         raise ConfigurationError(msg)
     refuse_elsewhere(rest[:end], rest[end:])
-    # `env NAME=value llama-server` sets variables too; those that stay are left where they are.
-    wrapped = [one for word in rest[:end] if _ASSIGNMENT.fullmatch(word) and not _passed_on(one := _assigned(word))]
+    program, wrapped = _without_variables(rest[:end])
     assigned, arguments = [_assigned(word) for word in words[:before]], list(_grouped(rest[end:]))
     given = [*assigned, *wrapped, *arguments]
     remote = _remote(given)
@@ -118,7 +117,7 @@ def parse_command(text: str) -> UserCommand:
     context, layers, fit = (_last(given, name) for name in ("-c", "-ngl", "-fit"))
     fixed = layers is not None and layers not in AUTOMATIC_LAYERS
     return UserCommand(
-        program=tuple(word for word in rest[:end] if (word,) not in [one.words for one in wrapped]),
+        program=tuple(program),
         environment=(*(_pair(one.words[0]) for one in stay if one.assigned), *token),
         arguments=tuple(word for one in stay if not one.assigned for word in one.words),
         model=_last(given, "-m") if remote is None else None,
@@ -147,6 +146,24 @@ def _program_end(words: Sequence[str]) -> int:
         return 0
     named = next((at for at in range(len(words)) if _is_server(words[at], words[at - 1] if at else "")), 0)
     return next((at for at in range(named + 1, len(words)) if words[at].startswith("-")), len(words))
+
+
+def _without_variables(words: Sequence[str]) -> tuple[list[str], list[_Given]]:
+    """The words that start the server without the variables that `env` sets among them, and these.
+
+    Behind options of `env` (-i, -u NAME) a variable stays where it is, unless it is none that is passed on.
+    """
+    program: list[str] = []
+    variables: list[_Given] = []
+    behind_env = False
+    for word in words:
+        variable = _assigned(word) if _ASSIGNMENT.fullmatch(word) else None
+        behind_env = _file_name(word) == "env" or (behind_env and variable is not None)
+        if variable is not None and (behind_env or not _passed_on(variable)):
+            variables.append(variable)
+        else:
+            program.append(word)
+    return program, variables
 
 
 def _is_server(word: str, before: str) -> bool:

@@ -77,10 +77,16 @@ def ingredients(program: ServerProgram, extra: Sequence[str], model: Path | None
 
     Asks the program for its devices.
     """
-    environment = {**os.environ, **dict(program.environment)}
-    read = {**read_by_llama(inherited(environment)), **dict(program.environment)}
+    environment = {**os.environ, **program.variables}
+    read = {**read_by_llama(inherited(environment)), **program.variables}
     own = package_files(EMBEDDED_PACKAGE) if program.embedded else program_files(program.command, environment)
-    named = named_files([*program.arguments, *extra], sorted(read.items()))
+    # A wrapper reads what its words name. The last of them may be the server, which is among the programs.
+    wrapper = named_files([word for word in program.command[1:] if "=" not in word])
+    programs = {path.resolve() for path in own.values()}
+    named = {
+        **{label: path for label, path in wrapper.items() if path.resolve() not in programs},
+        **named_files([*program.arguments, *extra], sorted(read.items())),
+    }
     devices = () if program.embedded else device_names(ask_devices(program.command, program.environment))
     return Ingredients(
         files={**({} if model is None else model_parts(model)), **named},

@@ -175,8 +175,9 @@ def make_plan(settings: Settings, kept: Mapping[str, int] | None = None, progres
     endpoint = None if settings.endpoint is None else open_endpoint(settings, settings.endpoint)
     if endpoint is None:
         program = find_program(settings.server).with_n_ctx(settings.n_ctx)
-        refuse_two_pins(settings.devices, program.environment)
-        refuse_two(settings.rotations, program.environment)
+        variables = tuple(program.variables.items())
+        refuse_two_pins(settings.devices, variables)
+        refuse_two(settings.rotations, variables)
         model = chosen_model(settings, program)
     else:
         program = ServerProgram((), f"endpoint {endpoint.endpoint.url}", ())

@@ -76,6 +76,15 @@ class ServerProgram:
         """Whether it is llama.cpp's server out of the installed package, and no program of its own."""
         return EMBEDDED_MODULE in self.command
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """What it sets in the server's environment; `env -u OTHER NAME=value` among its words does too."""
+        words = (word.partition("=") for word in self.command[1:])
+        return {
+            **dict(self.environment),
+            **{name: value for name, sign, value in words if sign and name.isidentifier()},
+        }
+
     @cached_property
     def version(self) -> str | None:
         """The build: a binary's own words, `xllamacpp 2026.10.1`; None where it does not say. Asked on first use."""

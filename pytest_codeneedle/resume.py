@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.given_args import without_threads
+from pytest_codeneedle.hashes import is_regular
 from pytest_codeneedle.identity import Identity
 from pytest_codeneedle.kept import ANSWERS_KEPT
 from pytest_codeneedle.kvtypes import parse_pair
@@ -26,10 +28,10 @@ from pytest_codeneedle.thinking import suffix
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from pathlib import Path
 
     from pytest_codeneedle.made_with import MadeWith
     from pytest_codeneedle.plan import Plan
+    from pytest_codeneedle.program import ServerProgram
     from pytest_codeneedle.settings import Settings
 
 #: They decide how fast a server is.
@@ -101,7 +103,7 @@ def identity_of(
     """
     settings, corpus, program = plan.settings, plan.corpora[name].corpus, plan.program
     task = Task(settings.lines, settings.wording, suffix(settings.think, settings.wording))
-    environment = {**os.environ, **dict(program.environment)}
+    environment = {**os.environ, **program.variables}
     parts: dict[str, Any] = {
         "corpus_sha256": plan.whole[name],
         "trim": corpus.max_tokens,
@@ -110,6 +112,7 @@ def identity_of(
         "server_version": program.version or program.label,
         "server_args": [
             *redacted_words([f"{key}={value}" for key, value in program.environment]),
+            *_wrapping(program),
             *redacted_words(
                 without_threads((*program.arguments, *program.flash_attn, *program.optional, *settings.server_args))
             ),
@@ -129,6 +132,11 @@ def identity_of(
         **({} if made is None else made.parts),
     }
     return Identity(parts)
+
+
+def _wrapping(program: ServerProgram) -> list[str]:
+    """The words behind the first that starts the server, on which it depends what that gets; of files their names."""
+    return redacted_words([path.name if is_regular(path := Path(word)) else word for word in program.command[1:]])
 
 
 def _environment(environment: Mapping[str, str]) -> list[str]:

@@ -70,8 +70,9 @@ def test_no_word_is_lost(
     command = parse_command(shlex.join(words))
     staying = [piece for fate, piece in given_pieces if fate == "kept" or (fate == "model" and command.remote_model)]
 
-    assert program == command.program
-    assert tuple(assigned) == command.environment
+    behind_env = [word for word in program if word == "A=b"]
+    assert tuple(word for word in program if word not in behind_env) == command.program
+    assert (*assigned, *(("A", "b") for _ in behind_env)) == command.environment
     assert tuple(word for piece in staying for word in piece) == command.arguments
     for piece in by_fate["taken"]:
         (flag,) = [one for one in FLAGS if piece[0] in one.names]
@@ -99,7 +100,7 @@ def test_what_stays_of_a_command_stays_again(
     first = parse_command(shlex.join([*program, *(word for _, piece in given_pieces for word in piece)]))
     again = parse_command(shlex.join([*first.program, *first.arguments]))
 
-    assert first.arguments == again.arguments
+    assert (first.program, first.arguments) == (again.program, again.arguments)
     assert [] == [line for line in again.changes if not line.startswith("--fit")]
 
 
@@ -154,7 +155,7 @@ def test_a_command_copied_over_several_lines(end: str) -> None:
         ("my-server -m llama-server -a llama-server --log-file llama-server", 1),
         ("numactl --interleave=all llama-server -m x", 3),
         ("llama-server-wrapper llama-server -m x", 2),
-        ("time -p env A=b ./llama-server", 5),
+        ("time -p env -i A=b ./llama-server", 6),
         ("llama serve -m x", 2),
         ("llama server", 2),
         ("python -m pytest_codeneedle.embedded -m x", 3),
@@ -276,8 +277,8 @@ def test_speculation_is_taken_out_of_a_command() -> None:
         "-ngl 9 --spec-replace a b --spec-new-thing -0.5 --jinja --spec-type draft-mtp --draft_max=3 --spec-default"
     )
 
-    assert ("env", "C=d", "llama-server") == command.program
-    assert (("A", "b"),) == command.environment
+    assert ("env", "llama-server") == command.program
+    assert (("A", "b"), ("C", "d")) == command.environment
     assert ("-ngl", "9", "--jinja") == command.arguments
     assert () == command.changes
     assert (
@@ -379,6 +380,25 @@ def test_llama_cpp_reads_variables_too() -> None:
         "LLAMA_API_KEY=***: servers listen on 127.0.0.1 only",
     ) == command.changes
     assert "org/repo" == parse_command("LLAMA_ARG_HF_REPO=org/repo llama-server").remote_model
+
+
+@pytest.mark.parametrize(
+    ("before", "program", "environment"),
+    [
+        ("env LLAMA_ARG_LORA=lo.gguf B=", ("env",), (("LLAMA_ARG_LORA", "lo.gguf"), ("B", ""))),
+        ("A=1 nice /usr/bin/env A=2", ("nice", "/usr/bin/env"), (("A", "1"), ("A", "2"))),
+        ("env -u X A=2", ("env", "-u", "X", "A=2"), ()),
+        ("env -i A=2 LLAMA_ARG_PORT=80", ("env", "-i", "A=2"), ()),
+        ("wrapper.sh A=2", ("wrapper.sh", "A=2"), ()),
+    ],
+)
+def test_what_env_sets_is_set(before: str, program: tuple[str, ...], environment: tuple[tuple[str, str], ...]) -> None:
+    """As before the command; what options of `env` decide stays with them, and so do words of other wrappers."""
+    command = parse_command(f"{before} llama-server -ngl 9")
+
+    assert ((*program, "llama-server"), environment) == (command.program, command.environment)
+    assert f"{before} llama-server" in command.text.replace("''", "")
+    assert parse_command("env LLAMA_ARG_THREADS=2 llama-server").threads
 
 
 def test_a_context_that_is_no_number() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pytest_codeneedle.hashes import FileHashes
 from pytest_codeneedle.kvtypes import KVPair
-from pytest_codeneedle.made_with import added_args
+from pytest_codeneedle.made_with import added_args, ingredients
 from pytest_codeneedle.program import ServerArgs, ServerProgram
 
 PROGRAM = ServerProgram(("/bin/llama-server",), "llama-server", ())
@@ -24,6 +24,22 @@ def test_a_file_that_a_fixture_adds_counts_by_its_content(tmp_path: Path) -> Non
     lora.write_bytes(b"two")
     assert first.startswith(f"-ngl 9 --lora {lora} [--lora a.gguf: sha256 ")
     assert first != added_args(fixture, hashes)
+
+
+def test_files_that_a_wrappers_words_name(tmp_path: Path) -> None:
+    """Variables behind options of `env`, words that stand alone; the program itself is among the programs."""
+    script, lora, other = tmp_path / "pos.sh", tmp_path / "a.gguf", tmp_path / "b.gguf"
+    script.write_text("#!/bin/sh\nexit 1\n", encoding="ascii")
+    script.chmod(0o700)
+    for path in (lora, other):
+        path.touch()
+    words = ("/usr/bin/env", "-u", "X", f"LLAMA_ARG_LORA={lora}", str(script), str(other))
+    program = ServerProgram(words, "pos.sh", (), environment=(("LLAMA_ARG_MMPROJ", str(other)),))
+    made_of = ingredients(program, (), None)
+
+    assert {"-u b.gguf": other, "LLAMA_ARG_LORA a.gguf": lora, "LLAMA_ARG_MMPROJ b.gguf": other} == made_of.files
+    assert {"server pos.sh": script} == made_of.program
+    assert {"LLAMA_ARG_LORA": str(lora), "LLAMA_ARG_MMPROJ": str(other)} == program.variables
 
 
 def test_the_sessions_own_words_are_in_its_identity(tmp_path: Path) -> None:

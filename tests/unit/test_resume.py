@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pytest_codeneedle.given_args import without_threads
-from pytest_codeneedle.resume import _environment
+from pytest_codeneedle.program import ServerProgram
+from pytest_codeneedle.resume import _environment, _wrapping
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_arguments_from_the_environment_count() -> None:
@@ -18,6 +24,15 @@ def test_arguments_from_the_environment_count() -> None:
     }
 
     assert ["GGML_CUDA_FORCE_MMQ=1", "LLAMA_ARG_HF_TOKEN=***", "LLAMA_ARG_ROPE_SCALE=8"] == _environment(there)
+
+
+def test_words_of_a_wrapper_count(tmp_path: Path) -> None:
+    """They decide what the server is given; a file's folder does not, and secrets are not shown."""
+    server = tmp_path / "llama-server"
+    server.touch()
+    command = ("/bin/pos.sh", "la", "-u", "X", "A=b", "MY_TOKEN=hush", str(server))
+
+    assert ["la", "-u", "X", "A=b", "MY_TOKEN=***", "llama-server"] == _wrapping(ServerProgram(command, "x", ()))
 
 
 def test_threads_are_no_part_of_an_answer() -> None:
