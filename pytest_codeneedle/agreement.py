@@ -59,6 +59,8 @@ def agreed_unpaired(left_out: Verdict, stood_in: Verdict, unpaired: Mapping[KVPa
     return replace(
         left_out,
         cells=cells,
+        k=_side_unpaired(left_out.k, stood_in.k),
+        v=_side_unpaired(left_out.v, stood_in.v),
         mixed=_mixed_unpaired(left_out.mixed, stood_in.mixed),
         recommended=left_out.recommended and recommendation(cells, left_out.reference, left_out.low),
     )
@@ -71,6 +73,11 @@ def _unpaired(left_out: CellVerdict, stood_in: CellVerdict, reference: KVPair) -
     why = f"with what was left out held against {reference} of other sessions it is {figures}"
     why = why if left_out.reason is None else f"{left_out.reason}; {why}"
     return replace(left_out, verdict=INCONCLUSIVE, saturated=False, reason=why, withheld=True)
+
+
+def _side_unpaired(left_out: Side, stood_in: Side) -> Side:
+    mine, its = replace(left_out.trend, lost=None), stood_in.trend
+    return left_out if mine == its else replace(left_out, trend=replace(left_out.trend, stood_in=its))
 
 
 def _mixed_unpaired(left_out: Mixed | None, stood_in: Mixed | None) -> Mixed | None:

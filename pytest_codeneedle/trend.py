@@ -39,7 +39,8 @@ class Trend:
 
     `slope.mean` is positive where values fall as bits fall; its interval is that of `paired`. Where no trend can be
     tested, `p` is None and `reason` says why; `tied` blocks have the same value at every level, all of them.
-    `lost` is the same with missing answers counted as lost; None where none is missing.
+    `lost` is the same with missing answers counted as lost; None where none is missing. `stood_in` is the one with the
+    answers that were left out, other sessions' references in place of absent ones; None where that is the same.
     """
 
     n: int
@@ -48,13 +49,14 @@ class Trend:
     tied: bool = False
     reason: str | None = None
     lost: Trend | None = None
+    stood_in: Trend | None = None
 
     @property
     def verdict(self) -> Literal["trend", "no trend", "unsettled"] | None:
-        """At the level of `paired.ALPHA`; `unsettled` where missing answers decide, None where there is none."""
+        """At the level of `paired.ALPHA`; `unsettled` where the answers left out decide, None where there is none."""
         if self.p is None:
             return None
-        if self.lost is not None and self.lost.falls != self.falls:
+        if any(other.falls != self.falls for other in self._other_ways):
             return "unsettled"
         return "trend" if self.falls else "no trend"
 
@@ -67,7 +69,11 @@ class Trend:
     def rises(self) -> bool:
         """Whether values rise as bits fall, significantly so: the slope's 95 % interval lies below zero."""
         rises = self.slope is not None and self.slope.interval is not None and self.slope.interval.high < 0
-        return rises and (self.lost is None or self.lost.rises)
+        return rises and all(other.rises for other in self._other_ways)
+
+    @property
+    def _other_ways(self) -> list[Trend]:
+        return [other for other in (self.lost, self.stood_in) if other is not None]
 
     def facts(self) -> dict[str, Any]:
         """Plain, for JSON."""
@@ -80,6 +86,7 @@ class Trend:
             "tied": self.tied,
             "reason": self.reason,
             "counted_as_lost": self.lost.facts() if self.lost else None,
+            "stood_in": self.stood_in.facts() if self.stood_in else None,
         }
 
 

@@ -114,10 +114,10 @@ def trend_sentence(side: Side) -> str:
     """Whether recall falls with the bits of K (or V), or why that was not tested."""
     found = side.trend
     head = f"trend over {side.name}"
-    if found.lost is None:
-        return f"{head}: {_trend(side, found)}"
     settled = "not settled by its answers, " if found.verdict == "unsettled" else ""
-    return f"{head}: {settled}{_trend(side, found)}; with missing answers counted as lost {_trend(side, found.lost)}"
+    ways = (("missing answers counted as lost", found.lost), ("other sessions' references too", found.stood_in))
+    others = [f"; with {way} {_trend(side, other)}" for way, other in ways if other is not None]
+    return f"{head}: {settled}{_trend(side, found)}{''.join(others)}"
 
 
 def _trend(side: Side, found: Trend) -> str:

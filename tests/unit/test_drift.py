@@ -10,6 +10,7 @@ from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.grid import View
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.verdict import INCONCLUSIVE, NOT_WORSE, WORSE
+from pytest_codeneedle.verdict_lines import trend_sentence
 from pytest_codeneedle.verdicts import Judged, judged
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 BF16, Q8, Q4 = KVPair("bf16", "bf16"), KVPair("q8_0", "q8_0"), KVPair("q4_0", "q4_0")
 EIGHT = [20] * 8
+FOUR = (BF16, KVPair("bf16", "q4_0"), KVPair("q4_0", "bf16"), Q4)
 
 
 def rows(session: str, cells: Mapping[KVPair, Sequence[int | None]], replicate: int = 0) -> list[dict[str, Any]]:
@@ -163,6 +165,17 @@ def test_mixed_pairs_beside_answers_without_the_reference() -> None:
     (said,) = [one for one in told.said if one.startswith("Do mixed")]
     assert said.startswith("Do mixed pairs buy anything over q4_0/q4_0? Not settled: no line differs")
     assert "; with other sessions' references too: Yes, +9.50 lines" in said
+
+
+def test_trends_beside_answers_without_the_reference() -> None:
+    """No trend is said only where there is none with these either."""
+    first = rows("a", dict.fromkeys(FOUR, EIGHT))
+    told = found(first, rows("b", {KVPair("q4_0", "bf16"): [1] * 8, Q4: [1] * 8}, 1), repeat=2).verdict
+    assert ("unsettled", "no trend") == (told.k.trend.verdict, told.v.trend.verdict)
+    line = trend_sentence(told.k)
+    assert line.startswith("trend over K: not settled by its answers, no trend, p = 1.000, all types equal; with other")
+    assert "with other sessions' references too recall falls with its bits, p = 0.004; " in line
+    assert told.v.trend.stood_in is None
 
 
 def test_a_session_that_was_floored_floors_what_it_asked() -> None:
