@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from pytest_codeneedle.hashes import is_regular
 
@@ -14,17 +16,35 @@ if TYPE_CHECKING:
 #: Flags and variables whose files hold secrets, are written by the server, or are for people's eyes: no answer
 #: depends on them. Their names in words: `--api-key-file` has `key` in it, `--tokenizer` no `token`.
 _NOT_READ = re.compile(
-    r"(?:^|[-_])(?:key|keys|token|secret|password|cert|ssl|log|lcd|dynamic|mcp|ui|webui|output)(?:[-_]|$)",
+    r"(?:^|[-_ ])(?:key|keys|keyfile|token|secret|password|cert|ssl|log|logfile|pid|pidfile|lcd|dynamic|mcp|ui|webui"
+    r"|output|outfile|out|o)(?:[-_]|$)",
     re.IGNORECASE,
 )
 #: The last of them names a folder of models.
 _MODELS_DIR = re.compile(r"(?:--models-dir|LLAMA_ARG_MODELS_DIR)")
+#: Of a folder that is given to a flag, or to one of llama-server's variables, the files count;
+_TAKES_FOLDER = re.compile(r"--[A-Za-z]|LLAMA_ARG_")
+#: but for those that the server writes to, or serves to others;
+_OTHER_FOLDER = re.compile(r"(?:^|[-_])(?:cache|save|media|path|dynamic|tmp|temp|chdir|cwd)(?:[-_]|$)", re.IGNORECASE)
+#: nor what is hidden, nor more than these, by name.
+_MOST_OF_FOLDER = 300
+#: Files that are secrets, or are written meanwhile, by their own names.
+_OTHER_FILE = re.compile(
+    r"\.(?:key|pem|crt|log|out|pid|lock|tmp)(?:\.\w+)?$|(?:^|[\W_])(?:keys?|secrets?|passwords?)(?:[\W_]|$)",
+    re.IGNORECASE,
+)
 #: `adapter.gguf:0.5`
 _SCALE = re.compile(r":[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$")
+#: `file:///adapter.gguf`, `@arguments.txt`
+_BEFORE_PATH = re.compile(r"@|file:(?://(?:localhost)?(?=/))?")
+#: What may stand between files, and names, and numbers: `type=lora,path=a.gguf`, `a:b`, `{"f": "a.gguf"}`.
+_BETWEEN = re.compile(r"[,;:=|\s\"'{}\[\]()]+")
+#: `key-file=k.txt`, `"log": "l.txt"` within a value.
+_WITHIN = re.compile(r"(?<![\w./-])(?P<name>[\w-]+)[\"']?\s*[:=]\s*[^\s,;{}]+")
 #: How llama.cpp names the parts of a split model.
 _PART = re.compile(r"(?P<stem>.+)-\d{5}-of-(?P<count>\d{5})\.gguf")
-#: A line of a preset file: `mmproj = vision.gguf`.
-_SETTING = re.compile(r"^\s*(?P<name>[\w-]+)\s*=\s*(?P<value>.*?)\s*$", re.MULTILINE)
+#: A line of a preset file: `mmproj = vision.gguf ; it sees`.
+_SETTING = re.compile(r"^[ \t]*(?P<name>[\w-]+)[ \t]*=[ \t]*(?P<value>.*?)[ \t]*(?:[ \t][;#].*)?$", re.MULTILINE)
 #: A preset is a page of text.
 _LONGEST_PRESET = 1 << 20
 
@@ -32,11 +52,12 @@ _LONGEST_PRESET = 1 << 20
 def named_files(words: Sequence[str], environment: Iterable[tuple[str, str]] = ()) -> dict[str, Path]:
     """The regular files that exist among the values: label -> path, `--lora a.gguf` -> `/models/a.gguf`.
 
-    A value may be a list with commas, and each of it may end in a scale. All parts of a split model are there, what a
-    preset file names, and the models of `--models-dir`. Of several files with one label the later ones are numbered.
-    Sockets, pipes, devices, logs and files of keys are none of them.
+    A value may be a list, a file:// URL or JSON, with scales and names in it; of a folder that a flag names its files
+    count. All parts of a split model are there, what a preset file names, and the models of `--models-dir`. Of several
+    files with one label the later ones are numbered. Sockets, pipes, devices, logs and files of keys are none of them.
     """
-    given = list(_found([*_values(words), *environment]))
+    variables = list(environment)
+    given = [*_found([*_values(words), *variables]), *_in_folders([*_next_words(words), *variables])]
     preset = [setting for _, path in given for setting in _settings(path)]
     labelled: dict[str, Path] = {}
     for flag, path in (*given, *_found(preset)):
@@ -84,16 +105,51 @@ def _values(words: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield flag, word
 
 
+def _next_words(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """(flag, value) where the value is in the same word or in the next."""
+    for word, following in pairwise((*words, "")):
+        flag, equals, value = word.partition("=")
+        yield (flag, value) if equals else (word, following)
+
+
+def _in_folders(values: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Path]]:
+    """(flag, file) for the files of each folder that a flag names to be read from."""
+    for flag, value in values:
+        if not _TAKES_FOLDER.match(flag) or any(no.search(flag) for no in (_NOT_READ, _OTHER_FOLDER, _MODELS_DIR)):
+            continue
+        try:
+            paths = sorted(Path(plain).iterdir()) if (plain := _without_scheme(value)) else []
+        except (OSError, ValueError):  # no folder, or one of others
+            continue
+        files = [
+            path
+            for path in paths
+            if not path.name.startswith(".") and not _OTHER_FILE.search(path.name) and is_regular(path)
+        ]
+        yield from ((flag, path) for path in files[:_MOST_OF_FOLDER])
+
+
 def _files(value: str) -> list[Path]:
-    """The files that a value names: itself, or those of a list."""
-    whole = [path for path in _with_scale(value) if is_regular(path)][:1]
-    if whole or "," not in value:
+    """The files that a value names: itself, or those of its parts."""
+    whole = _file(value)
+    if whole:
         return whole
-    return [path for one in value.split(",") for path in [path for path in _with_scale(one) if is_regular(path)][:1]]
+    readable = _WITHIN.sub(lambda found: "" if _NOT_READ.search(found["name"]) else found[0], value)
+    parts = dict.fromkeys((*readable.split(","), *_BETWEEN.split(readable)))
+    found = dict.fromkeys(chain.from_iterable(map(_file, parts)))
+    return [path for path in found if not _OTHER_FILE.search(path.name)]
 
 
-def _with_scale(value: str) -> list[Path]:
-    return [Path(value), Path(_SCALE.sub("", value))]
+def _without_scheme(value: str) -> str:
+    found = _BEFORE_PATH.match(value)
+    return value[found.end() :] if found else value
+
+
+def _file(value: str) -> list[Path]:
+    """The file that this text names, as it is, without its scale, or as a URL has it."""
+    plain = _without_scheme(value)
+    spellings = (value, plain, _SCALE.sub("", plain), unquote(plain))
+    return [path for path in map(Path, filter(None, spellings)) if is_regular(path)][:1]
 
 
 def _settings(path: Path) -> list[tuple[str, str]]:

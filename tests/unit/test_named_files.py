@@ -15,7 +15,15 @@ from pytest_codeneedle.named_files import model_parts, named_files
 def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with files of these names, from where a server is started."""
     monkeypatch.chdir(tmp_path)
-    for name in ("a.gguf", "b.gguf", "t.jinja", "keys.txt", "big-00001-of-00002.gguf", "big-00002-of-00002.gguf"):
+    for name in (
+        "a.gguf",
+        "b.gguf",
+        "t.jinja",
+        "keys.txt",
+        "big-00001-of-00002.gguf",
+        "big-00002-of-00002.gguf",
+        "server.log",
+    ):
         (tmp_path / name).write_text(name, encoding="ascii")
     os.mkfifo(tmp_path / "pipe")
     return tmp_path
@@ -37,6 +45,21 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("--lora a.gguf --lora a.gguf", ["--lora a.gguf"]),
         ("--api-key-file keys.txt --ssl-cert-file=keys.txt --log-file keys.txt -lcd keys.txt", []),
         ("--mmproj pipe --lora none.gguf -c 4096", []),
+        ("--lora a.gguf=0.5", ["--lora a.gguf"]),
+        ("--lora=a.gguf=0.5", ["--lora a.gguf"]),
+        ("--adapter type=lora,path=./a.gguf", ["--adapter a.gguf"]),
+        ("--lora 'a.gguf;b.gguf'", ["--lora a.gguf", "--lora b.gguf"]),
+        ("--lora a.gguf:b.gguf", ["--lora a.gguf", "--lora b.gguf"]),
+        ("--lora 'a.gguf: 0.5, b.gguf: 2'", ["--lora a.gguf", "--lora b.gguf"]),
+        ('--extra \'{"f": "a.gguf", "g": ["t.jinja"]}\'', ["--extra a.gguf", "--extra t.jinja"]),
+        ("--config @t.jinja", ["--config t.jinja"]),
+        ("@t.jinja", ["t.jinja"]),
+        ("--config file:t.jinja", ["--config t.jinja"]),
+        ("--lora pipe:a.gguf", ["--lora a.gguf"]),
+        ("--set api-key-file=keys.txt,log:keys.txt,lora=a.gguf", ["--set a.gguf"]),
+        ('--set \'{"api_key_file": "keys.txt"}\'', []),
+        ("-o keys.txt", []),
+        ("LOGFILE=t.jinja x=server.log", []),
     ],
 )
 def test_named(there: Path, line: str, labels: list[str]) -> None:
@@ -67,6 +90,49 @@ def test_a_preset_names_files(there: Path) -> None:
     assert ["--models-preset p.ini", "p.ini: mmproj b.gguf", "p.ini: again p.ini"] == list(
         named_files(["--models-preset", "p.ini"])
     )
+
+
+def test_a_url_of_a_file(there: Path) -> None:
+    """With and without a host, its characters spelled as a URL has them; within a value too."""
+    spaced = there / "my lora.gguf"
+    spaced.touch()
+    found = named_files(
+        [f"file://{there}/a.gguf", f"--x=file://localhost{there}/my%20lora.gguf", f"p=file://{there}/b.gguf"]
+    )
+
+    assert [there / "a.gguf", spaced, there / "b.gguf"] == [path.resolve() for path in found.values()]
+
+
+def test_a_remark_behind_a_setting(there: Path) -> None:
+    """It is no part of the file's name, which may have spaces."""
+    (there / "my b.gguf").touch()
+    (there / "p.ini").write_text("mmproj = my b.gguf  ; sees\nlora = a.gguf # adapts\n", encoding="ascii")
+
+    assert ["p.ini: mmproj my b.gguf", "p.ini: lora a.gguf"] == list(named_files(["--models-preset", "p.ini"]))[1:]
+
+
+def test_the_files_of_a_folder(there: Path) -> None:
+    """Those that a long flag or a variable names, in bounds; what is written there, or is secret, is none of them."""
+    folder = there / "loras"
+    folder.mkdir()
+    os.mkfifo(folder / "pipe")
+    for name in (
+        "x.gguf",
+        "server.log",
+        "api_keys.txt",
+        "tls.key",
+        ".hidden",
+        *(f"y{number}" for number in range(400)),
+    ):
+        (folder / name).touch()
+    found = named_files(["--lora-dir", "loras", "-d", "loras", "--jinja", "--slot-save-path=loras"])
+
+    assert {"--lora-dir"} == {label.split()[0] for label in found}
+    assert "--lora-dir x.gguf" in found
+    assert 300 == len(found)
+    assert list(found.values()) == list(named_files(["--lora=loras"]).values())
+    assert ["LLAMA_ARG_LORA x.gguf"] == [*named_files([], [("LLAMA_ARG_LORA", "loras"), ("LLAMA_CACHE", "loras")])][:1]
+    assert {} == named_files([], [("LLAMA_CACHE", "loras"), ("HOME", "loras")])
 
 
 def test_the_models_of_a_folder(there: Path) -> None:
