@@ -53,8 +53,8 @@ def claims(verdict: Verdict) -> tuple[Claim, ...]:
         ways = [one for one in (verdict.mixed.contrast, verdict.mixed.lost, verdict.mixed.stood_in) if one is not None]
         made = all(one.p <= ALPHA and one.mean > 0 for one in ways)
         tested.append(Claim(f"mixed pairs over {verdict.low}", max(one.p for one in ways), made))
-    if verdict.again is not None and verdict.again.contrast.n:
-        tested.append(Claim("drift", verdict.again.contrast.p, verdict.again.drifted))
+    if verdict.again is not None and verdict.again.telling.n:
+        tested.append(Claim("drift", verdict.again.telling.p, verdict.again.drifted))
     shared = holm([claim.p for claim in tested])
     return tuple(Claim(claim.name, claim.p, claim.made, p) for claim, p in zip(tested, shared, strict=True))
 

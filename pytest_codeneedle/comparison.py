@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from pytest_codeneedle.cells import Place
     from pytest_codeneedle.kvtypes import KVPair
-    from pytest_codeneedle.stored_run import StoredRun
+    from pytest_codeneedle.stored_run import StoredCell, StoredRun
 
 _DIGITS = 4
 
@@ -214,11 +214,15 @@ def compare(old: StoredRun, new: StoredRun) -> Comparison:
         declared=tuple(_judged(declared, level)),
         cells=tuple(_judged(cells, level)),
         silent=silent,
-        cells_silent=tuple(cell for cell in silent if old.cells[cell].scored and not new.cells[cell].scored),
+        cells_silent=tuple(cell for cell in silent if old.cells[cell].scored and not _answers(new.cells[cell])),
         cells_mute=tuple(cell for cell in common if not old.cells[cell].scored and not new.cells[cell].scored),
         flips=tuple(_flips(old, new, scored)),
         margins={cell: both for cell in common if (both := run_margins(old.cells[cell], new.cells[cell], new.lines))},
     )
+
+
+def _answers(cell: StoredCell) -> bool:
+    return any(map(cell.answers, cell.matched))
 
 
 def _common(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[str, ...]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle.comparison_text import all_wrapped, cautions, grids, notes, verdict
-from pytest_codeneedle.figures import few
+from pytest_codeneedle.comparison_text import all_wrapped, cautions, grids, notes, silent_cells, verdict
 from pytest_codeneedle.printable import printable
 from pytest_codeneedle.redaction import redacted
 from pytest_codeneedle.shareable import last_name
@@ -34,8 +33,7 @@ def comparison_markdown(compared: Comparison) -> list[str]:
         *(["What differs between the runs:", "", *differing, ""] if differing else []),
         *_table([*compared.declared, *(one for one in compared.worse_changes if one not in compared.declared)]),
     ]
-    for cell, functions in compared.silent.items():
-        lines += [f"- no answer any more: {_plain(str(cell))}: {few([_plain(name) for name in functions])}"]
+    lines += [f"- {what}: {_plain(str(cell))}: {names}" for what, cell, names in silent_cells(compared, _plain)]
     lines += [""] if compared.silent else []
     folded = _folded(compared)
     if sum(len(line) + 1 for line in (*lines, *folded)) > _MOST_CHARACTERS:

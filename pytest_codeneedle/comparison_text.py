@@ -29,7 +29,7 @@ def comparison_lines(compared: Comparison) -> list[str]:
         all_wrapped(cautions(compared)),
         all_wrapped([*compared.differing] or ["nothing differs in what the runs were asked with"]),
         all_wrapped(f"not compared: {one}" for one in compared.missing),
-        all_wrapped(_silent(compared)),
+        all_wrapped(f"{what}: {cell}: {names}" for what, cell, names in silent_cells(compared, printable)),
         _table(compared),
         _grids(compared),
         all_wrapped(notes(compared)),
@@ -44,9 +44,12 @@ def verdict(compared: Comparison) -> str:
             f"{change.name} {change.difference:+.2f} lines ({p_is(change.adjusted)})"
             for change in compared.worse_changes
         ]
-        if compared.silent:
-            questions = sum(map(len, compared.silent.values()))
-            worse.append(f"{counted(questions, 'question')} gave an answer and give none now{_whole(compared)}")
+        if questions := sum(map(len, _silent(compared, answered=False).values())):
+            gives = "gives" if questions == 1 else "give"
+            worse.append(f"{counted(questions, 'question')} gave an answer and {gives} none now{_whole(compared)}")
+        if questions := sum(map(len, _silent(compared, answered=True).values())):
+            gives, its = ("gives", "its") if questions == 1 else ("give", "their")
+            worse.append(f"{counted(questions, 'question')} {gives} an answer in fewer of {its} passes")
         return f"worse: {few(worse, _NAMED, '; ')}"
     needed, _ = compared.functions_needed
     if compared.cells_mute:
@@ -86,10 +89,21 @@ def _blind(functions: int, needed: int) -> str:
     return f"{counted(functions, 'function')} cannot show a loss, {needed} are needed (--kv-functions)"
 
 
-def _silent(compared: Comparison) -> Iterable[str]:
-    for cell, functions in compared.silent.items():
-        every = "all of its questions" if cell in compared.cells_silent else few(list(map(printable, functions)))
-        yield f"no answer any more: {cell}: {every}"
+def _silent(compared: Comparison, *, answered: bool) -> dict[Place, list[str]]:
+    """The silent questions by cell: those that are answered still, in fewer of their passes, or those that are not."""
+    found = {
+        cell: [name for name in functions if compared.new.cells[cell].answers(name) == answered]
+        for cell, functions in compared.silent.items()
+    }
+    return {cell: functions for cell, functions in found.items() if functions}
+
+
+def silent_cells(compared: Comparison, shown: Callable[[str], str]) -> Iterable[tuple[str, Place, str]]:
+    """What became of questions that lost answers, the cell, and these questions, each as `shown`."""
+    for what, answered in (("no answer any more", False), ("in fewer passes", True)):
+        for cell, functions in _silent(compared, answered=answered).items():
+            every = cell in compared.cells_silent
+            yield what, cell, "all of its questions" if every else few(list(map(shown, functions)))
 
 
 def _table(compared: Comparison) -> list[str]:

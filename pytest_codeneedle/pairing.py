@@ -32,16 +32,22 @@ if TYPE_CHECKING:
 class AskedTwice:
     """The reference's first pass in a session and its last, function by function: lines, averaged over `sessions`.
 
+    `first` and `last` have what was answered both times. `silent` functions were answered in the first pass, and asked
+    in the last without an answer; `lost` are the two passes with each of these as a last answer that has no line.
+    `late` ones were answered in the last alone: of what the reference cannot do at first nothing is known.
+
     `outermost` says that in each of them no other cell was asked before the first or after the last: the order in
-    which the answers came, not the one that was planned. `once` are the functions, of all sessions, that were asked in
-    both passes and answered in one alone.
+    which the answers came, not the one that was planned. `lacking` of the sessions that asked other cells tell nothing.
     """
 
     first: Lines
     last: Lines
     sessions: int
     outermost: bool
-    once: int
+    lost: tuple[Lines, Lines]
+    silent: frozenset[str] = frozenset()
+    late: frozenset[str] = frozenset()
+    lacking: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ def paired(rows: Rows, pairs: Iterable[KVPair], reference: KVPair, view: View) -
         apart=apart,
         references=references,
         counted=counted,
-        twice=_twice(rows, reference, view),
+        twice=_twice(rows, reference, view, counted),
         unpaired={pair: answers for pair, answers in unpaired.items() if answers},
     )
 
@@ -226,27 +232,39 @@ def _of_reference(rows: Rows, reference: KVPair, view: View) -> dict[str, list[M
     return dict(sorted(found.items()))
 
 
-def _twice(rows: Rows, reference: KVPair, view: View) -> AskedTwice | None:
+def _twice(rows: Rows, reference: KVPair, view: View, counted: Iterable[str]) -> AskedTwice | None:
     turns = {id(row): (row.get(TURN) or 0, at) for at, row in enumerate(rows)}
-    first: list[tuple[str, float]] = []
-    last: list[tuple[str, float]] = []
-    outermost: list[bool] = []
-    once = 0
+    figures: list[tuple[str, float, float | None]] = []
+    late: set[str] = set()
+    outermost: dict[str, bool] = {}
     for session, items in _of_reference(rows, reference, view).items():
         passes: dict[int, list[Mapping[str, Any]]] = {}
         for row in items:
             passes.setdefault(place_of(row).replicate, []).append(row)
         in_order = sorted(passes.values(), key=lambda one: min(turns[id(row)] for row in one))
+        if len(in_order) < 2:  # noqa: PLR2004 - first and last
+            continue
         begun, ended = lines_of_rows(in_order[0]), lines_of_rows(in_order[-1])
-        common = begun.keys() & ended.keys()
-        asked = ({row["function"] for row in one} for one in (in_order[0], in_order[-1]))
-        once += len((begun.keys() ^ ended.keys()) & set.intersection(*asked))
-        if len(in_order) > 1 and common:
-            first += [(name, lines) for name, lines in begun.items() if name in common]
-            last += [(name, lines) for name, lines in ended.items() if name in common]
+        asked_first, asked_last = ({row["function"] for row in one} for one in (in_order[0], in_order[-1]))
+        late |= (ended.keys() & asked_first) - begun.keys()
+        both = [(name, lines, ended.get(name)) for name, lines in begun.items() if name in asked_last]
+        figures += both
+        if both:
             others = [turns[id(row)] for row in rows if session_of(row) == session and place_of(row).pair != reference]
             before, after = (max(turns[id(row)] for row in in_order[0]), min(turns[id(row)] for row in in_order[-1]))
-            outermost.append(all(before < turn < after for turn in others))
-    if not outermost and not once:
+            outermost[session] = all(before < turn < after for turn in others)
+    if not outermost and not late:
         return None
-    return AskedTwice(_means(first), _means(last), len(outermost), all(outermost), once)
+    return AskedTwice(
+        first=_means((name, lines) for name, lines, end in figures if end is not None),
+        last=_means((name, end) for name, _, end in figures if end is not None),
+        sessions=len(outermost),
+        outermost=all(outermost.values()),
+        lost=(
+            _means((name, lines) for name, lines, _ in figures),
+            _means((name, end or 0.0) for name, _, end in figures),
+        ),
+        silent=frozenset(name for name, _, end in figures if end is None),
+        late=frozenset(late),
+        lacking=sum(session not in outermost for session in counted),
+    )

@@ -61,7 +61,8 @@ def _drift(verdict: Verdict) -> str:
     again = verdict.again
     if again is None or not (again.drifted or verdict.unsteady):
         return ""
-    found = f"{verdict.reference} {again.when}: {_lines(again.contrast)}"
+    found = f"{verdict.reference} {again.when}: {_lines(again.telling)}"
+    found += f", {again.silent} missing answers counted as lost" if again.telling is again.lost else ""
     if again.drifted:
         return f"Distrust this grid: the server drifted, {found}."
     what = "by chance or not, that is as much as the loss that is looked for"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 import statistics
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -34,9 +35,9 @@ class StoredCell:
 
     `matched` has every function that was asked for: its mean primary_matched in lines, None where no answer could be
     scored. `failed` did not pass in every replicate, `silent` gave no answer in at least one; `passes` says of those
-    with a figure in how many of how many they did, where that is known. `margins` are mean margins in nats, of
-    functions that have one. `log_rotation` is the Hadamard rotation of (K, V) as the server's log has it, 0 for off,
-    None where it says nothing.
+    with an answer in how many of how many they did, where that is known. The reference's further pass has no figure
+    here, and counts in these two. `margins` are mean margins in nats, of functions that have one. `log_rotation` is the
+    Hadamard rotation of (K, V) as the server's log has it, 0 for off, None where it says nothing.
     """
 
     matched: Mapping[str, float | None]
@@ -56,6 +57,10 @@ class StoredCell:
         """Mean lines over the functions that have a figure."""
         return statistics.fmean(self.scored.values()) if self.scored else None
 
+    def answers(self, name: str) -> bool:
+        """Whether that function has an answer in any pass, be it one without a figure."""
+        return self.matched.get(name) is not None or name in self.passes
+
     def silent_since(self, before: StoredCell) -> tuple[str, ...]:
         """The functions that had an answer `before` and have none, or in fewer of their passes for want of more."""
         return tuple(sorted(name for name in self.silent if name in before.matched and self._lacks_more(name, before)))
@@ -63,8 +68,8 @@ class StoredCell:
     def _lacks_more(self, name: str, before: StoredCell) -> bool:
         if name not in before.silent:
             return True
-        if before.matched[name] is None or self.matched[name] is None:
-            return before.matched[name] is not None
+        if not before.answers(name) or not self.answers(name):
+            return before.answers(name)
         if name not in before.passes or name not in self.passes:
             return False
         (then, of_then), (now, of_now) = before.passes[name], self.passes[name]
@@ -125,7 +130,8 @@ def stored_run(
     repeat = int(about.get("repeat") or 1)
     identity = about.get("identity") or {}
     asked = about.get("asked") or [function["name"] for function in about["functions"]]
-    chosen = _chosen(rows, repeat)
+    reference = parse_pair(about["reference"])
+    chosen = _chosen(rows, repeat, reference)
     return StoredRun(
         name=name,
         corpus=str(about["corpus"]),
@@ -136,9 +142,9 @@ def stored_run(
         facts=_facts(about, identity, rows, gpus),
         lines=int(about["lines"]),
         repeat=repeat,
-        reference=parse_pair(about["reference"]),
+        reference=reference,
         functions=tuple(dict.fromkeys(asked)),
-        cells={cell: _cell(chosen[cell]) for cell in sorted(chosen)},
+        cells={cell: _cell(chosen[cell], repeat) for cell in sorted(chosen)},
     )
 
 
@@ -209,23 +215,31 @@ def _rotations(identity: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -
     return identity.get("rotation") if asked in ([], ["default"]) else " and ".join(asked)
 
 
-def _chosen(rows: Sequence[Mapping[str, Any]], repeat: int) -> dict[Place, dict[str, list[Mapping[str, Any]]]]:
+def _chosen(
+    rows: Sequence[Mapping[str, Any]], repeat: int, reference: KVPair
+) -> dict[Place, dict[str, list[Mapping[str, Any]]]]:
     """One row for each replicate of each function of each cell, and for each session that asked it.
 
+    Of the reference also those of its further pass, where it has others of that function.
     Of several an answer counts before an ERROR, the packaged test's before another's, and then the last; an ERROR that
     a later session made good does not.
     """
     best = sorted(rows, key=lambda row: (session_of(row), row["outcome"] != ERROR, is_packaged(row)))
     cells: dict[Place, dict[str, list[Mapping[str, Any]]]] = {}
     for rotation in sorted({place_of(row).rotation for row in best}):
-        for pair, items in rows_by_pair(best, (), View(repeat, rotation)).items():
+        every = rows_by_pair(best, (), View(sys.maxsize, rotation))
+        for pair, items in every.items():
+            shown = {row["function"] for row in items if place_of(row).replicate < repeat}
             for row in items:
-                cells.setdefault(Place(pair, rotation), {}).setdefault(row["function"], []).append(row)
+                counts = pair == reference or place_of(row).replicate < repeat
+                if counts and row["function"] in shown:
+                    cells.setdefault(Place(pair, rotation), {}).setdefault(row["function"], []).append(row)
     return cells
 
 
-def _cell(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> StoredCell:
-    scored = {name: [row for row in found if row["outcome"] != ERROR] for name, found in rows.items()}
+def _cell(rows: Mapping[str, Sequence[Mapping[str, Any]]], repeat: int) -> StoredCell:
+    answered = {name: [row for row in found if row["outcome"] != ERROR] for name, found in rows.items()}
+    scored = {name: [row for row in found if place_of(row).replicate < repeat] for name, found in answered.items()}
     margins = {
         name: round(statistics.fmean(known), _MARGIN_DIGITS)
         for name, found in scored.items()
@@ -237,8 +251,8 @@ def _cell(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> StoredCell:
             for name, found in scored.items()
         },
         failed=frozenset(name for name, found in scored.items() if any(row["outcome"] != PASSED for row in found)),
-        silent=frozenset(name for name, found in scored.items() if len(found) < len(rows[name])),
-        passes={name: (len(of), len(rows[name])) for name, of in scored.items() if 0 < len(of) < len(rows[name])},
+        silent=frozenset(name for name, found in answered.items() if len(found) < len(rows[name])),
+        passes={name: (len(of), len(rows[name])) for name, of in answered.items() if 0 < len(of) < len(rows[name])},
         margins=margins or None,
         log_rotation=_log_rotation([row for found in scored.values() for row in found]),
     )

@@ -26,11 +26,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_codeneedle.frame import DEFAULT_DELTA
-from pytest_codeneedle.headroom import Grounds, Headroom, little_to_lose, rooms
+from pytest_codeneedle.headroom import Grounds, little_to_lose, rooms
 from pytest_codeneedle.kvtypes import BITS, low_pair
 from pytest_codeneedle.marginals import Side, side
-from pytest_codeneedle.paired import ALPHA, Contrast, contrast, contrasts, holm
-from pytest_codeneedle.power import LEAST_ONE_WAY, Detectable, detectable, pooled_sd, too_few
+from pytest_codeneedle.noise_floor import Again, asked_again, detectable_in
+from pytest_codeneedle.paired import ALPHA, Contrast, contrasts, holm
+from pytest_codeneedle.power import LEAST_ONE_WAY, Detectable, pooled_sd, too_few
 from pytest_codeneedle.together import Mixed, differences, mixed, others, shared_with
 
 if TYPE_CHECKING:
@@ -83,37 +84,6 @@ class CellVerdict:
 
 
 @dataclass(frozen=True)
-class Again:
-    """The reference asked twice: its last pass minus its first, the mean over `sessions`; `drifted` where significant.
-
-    `outermost` says that no other cell was asked before the first or after the last of them. `detectable` is what drift
-    would have been. `once` functions were answered in one of the two alone.
-    """
-
-    contrast: Contrast
-    detectable: Detectable
-    outermost: bool = True
-    sessions: int = 1
-    once: int = 0
-
-    @property
-    def drifted(self) -> bool:
-        """Whether the server was another one at the end, as far as its answers tell."""
-        return self.contrast.p <= ALPHA
-
-    @property
-    def when(self) -> str:
-        """`again at the end` where it was so, else `asked again`."""
-        told = "again at the end" if self.outermost else "asked again"
-        return told if self.sessions == 1 else f"{told}, mean of {self.sessions} sessions"
-
-    def facts(self) -> dict[str, Any]:
-        """Flat and plain, for JSON."""
-        seen = {"detectable": self.detectable.facts(), "outermost": self.outermost, "sessions": self.sessions}
-        return {**self.contrast.facts(), "drifted": self.drifted, "once": self.once, **seen}
-
-
-@dataclass(frozen=True)
 class Recommendation:
     """The pair of fewest bits that is NOT WORSE; the reference where none is.
 
@@ -157,7 +127,7 @@ class Verdict:
     @property
     def unsteady(self) -> bool:
         """Whether the reference differs from itself by as much as the loss that is looked for, by chance or not."""
-        return self.again is not None and abs(self.again.contrast.mean) >= self.delta > 0
+        return self.again is not None and abs(self.again.size) >= self.delta > 0
 
     def cell(self, pair: KVPair) -> CellVerdict | None:
         """What is said of that pair; None of the reference and of what was not planned."""
@@ -184,7 +154,7 @@ class Verdict:
         }
 
 
-def judge(  # noqa: PLR0913 - the cells, what they are held against, and five facts of the run
+def judge(  # noqa: PLR0913 - the cells, what they are held against, and six facts of the run
     cells: Mapping[KVPair, Values],
     reference: KVPair,
     *,
@@ -192,19 +162,20 @@ def judge(  # noqa: PLR0913 - the cells, what they are held against, and five fa
     lines: float | None = None,
     again: Values | None = None,
     first: Values | None = None,
+    lost: tuple[Values, Values] | None = None,
     planned: Sequence[KVPair],
 ) -> Verdict:
     """The verdict on `cells`, each with the lines of its scored functions, against `reference`.
 
     `planned` pairs without an answer are named as such. `lines` were asked for of each function; without that nothing
     is known of what can be lost and gained. `again` is the reference's last pass and `first` its first; None where it
-    had but one before that.
+    had but one before that. `lost` are both with answers that are missing in the last as ones without a line.
     """
     pairs = list(dict.fromkeys((*planned, *cells)))
     low = low_pair(pairs, reference)
     base = cells.get(reference) or {}
-    aa = _again(again, first or base, lines) if again is not None and base else None
-    grounds = Grounds(delta, lines, little_to_lose(base, reference, lines), aa.contrast.mean if aa else 0.0)
+    aa = asked_again(again, first or base, lost, lines) if again is not None and base else None
+    grounds = Grounds(delta, lines, little_to_lose(base, reference, lines), aa.size if aa else 0.0)
     judged = _judge_cells(cells, reference, [pair for pair in pairs if pair != reference], low, grounds)
     functions = next((cell.contrast.n for cell in judged if cell.pair == low and cell.contrast.n), len(base))
     room = next(iter(rooms([cells.get(low) or base if low else base], base, lines)))
@@ -219,23 +190,12 @@ def judge(  # noqa: PLR0913 - the cells, what they are held against, and five fa
         v=side(known, "V", reference, lines),
         mixed=mixed(known, low, lines) if low else None,
         again=aa,
-        detectable=_detectable(functions, pooled_sd(cell.contrast for cell in judged), room),
+        detectable=detectable_in(functions, pooled_sd(cell.contrast for cell in judged), room),
         recommended=recommendation(judged, reference, low) if recommends else None,
         reason=None if base else f"the reference {reference} has no answer",
         others=others(cells, reference, lines),
         little_to_lose=grounds.little,
     )
-
-
-def _detectable(functions: int, sd: float | None, room: Headroom) -> Detectable:
-    known = room.lines is not None and len(room.base) == functions
-    return detectable(functions, sd, there=room.loss, losing=room.losing) if known else detectable(functions, sd)
-
-
-def _again(again: Values, first: Values, lines: float | None) -> Again:
-    (room,) = rooms([again], first, lines)
-    found = room.cut(contrast(differences(again, first)))
-    return Again(found, _detectable(found.n, found.sd, room))
 
 
 def _judge_cells(

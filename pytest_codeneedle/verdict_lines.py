@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_codeneedle.grid import Grid
     from pytest_codeneedle.marginals import Side
     from pytest_codeneedle.missing import Sensitivity
+    from pytest_codeneedle.noise_floor import Again
     from pytest_codeneedle.paired import Contrast
     from pytest_codeneedle.trend import Trend
     from pytest_codeneedle.verdict import CellVerdict, Verdict
@@ -178,26 +179,38 @@ def _marginals(side: Side) -> list[str]:
 def again_sentence(verdict: Verdict) -> str:
     """The noise floor: the same cell asked twice; nothing where it was asked once."""
     again = verdict.again
-    if again is None or not (again.contrast.n or again.once):
+    if again is None or not (again.telling.n or again.late):
         return ""
-    head = f"A/A: {verdict.reference} {again.when}"
-    told = _again(verdict, again.contrast, head) if again.contrast.n else f"{head}: no function was answered twice"
-    return f"{told}; {counted(again.once, 'function')} answered in one of the two alone" if again.once else told
+    told = f"A/A: {verdict.reference}: no function was answered twice"
+    if again.telling.n:
+        told = f"A/A: {verdict.reference} {again.when}: {_again(verdict, again)}"
+    return f"{told}; {counted(again.late, 'function')} answered in the last pass alone" if again.late else told
 
 
-def _again(verdict: Verdict, found: Contrast, head: str) -> str:
-    if found.tied:
-        return f"{head}: no line differs"
-    told = ", ".join(part for part in (span(found.interval), p_is(found.p)) if part)
-    head = f"{head}: {signed(found.mean)} lines ({told})"
-    if verdict.again is None or verdict.again.drifted:
-        return f"{head}: the server DRIFTED: distrust the grid"
+def _again(verdict: Verdict, again: Again) -> str:
+    """What differs, with missing answers left out and counted as lost, and what that says of the server."""
+    ways = [_differs(again.contrast)] if again.contrast.n else []
+    if again.lost is not None:
+        silent = f"no answer to {again.silent} of {counted(again.lost.n, 'function')} in the last pass"
+        ways.append(f"{silent}, counted as lost {_differs(again.lost)}")
+    told = "; ".join(ways)
+    if again.telling.tied:
+        return told
+    if again.drifted:
+        return f"{told}: the server DRIFTED: distrust the grid"
     if verdict.unsteady:
-        return f"{head}: not significant, and yet as much as the loss that is looked for: distrust the grid"
-    seen = verdict.again.detectable
+        return f"{told}: not significant, and yet as much as the loss that is looked for: distrust the grid"
+    seen = again.detectable
     if seen.loss is None:
-        return f"{head}: not significant, but no drift could have been: {seen.reason}"
-    return f"{head}: no significant drift; one of {_two_digits(seen.loss)} would have been seen"
+        return f"{told}: not significant, but no drift could have been: {seen.reason}"
+    return f"{told}: no significant drift; one of {_two_digits(seen.loss)} would have been seen"
+
+
+def _differs(found: Contrast) -> str:
+    if found.tied:
+        return "no line differs"
+    told = ", ".join(part for part in (span(found.interval), p_is(found.p)) if part)
+    return f"{signed(found.mean)} lines ({told})"
 
 
 def _two_digits(lines: float) -> str:

@@ -122,10 +122,18 @@ def _one_way(figures: Paired, frame: Frame) -> Verdict:
         lines=frame.lines,
         first=None if twice is None else twice.first,
         again=None if twice is None else twice.last,
+        lost=twice.lost if twice is not None and twice.silent else None,
         planned=frame.pairs,
     )
     if twice is not None and found.again is not None:
-        again = replace(found.again, outermost=twice.outermost, sessions=twice.sessions, once=twice.once)
+        again = replace(
+            found.again,
+            outermost=twice.outermost,
+            sessions=twice.sessions,
+            lacking=twice.lacking,
+            silent=len(twice.silent),
+            late=len(twice.late),
+        )
         found = replace(found, again=again)
     if figures.apart:
         apart = f"asked in a session without an answer of {frame.reference}"

@@ -99,7 +99,7 @@ def test_no_answer(lab: Lab, sweep: Path, base: Path) -> None:
     name = altered(lab, sweep, "silent", first(0, of=1))
     silent = session(lab, name, "--kv-baseline", "base.json")
     assert (1, {"passed": 15, "errors": 1}) == (silent.ret, silent.parseoutcomes())
-    assert "worse: 1 question gave an answer and give none now" in silent.outlines
+    assert "worse: 1 question gave an answer and gives none now" in silent.outlines
 
     lab.write("test_own.py", "def test_own():\n    assert False\n")
     own = session(

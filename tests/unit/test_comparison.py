@@ -184,6 +184,46 @@ def test_answers_in_some_passes(old: list[int | None], new: list[int | None], na
     assert found.facts() == compare(parse_baseline("old", baseline_text(before)), after).facts()
 
 
+def test_the_reference_falls_silent_at_the_end() -> None:
+    """Its further pass is in no grid, and its answers count; the old run may be a file of an earlier version."""
+
+    def run(name: str, further: int | None) -> StoredRun:
+        whole = [row(pair, f"f{at}", 20) for pair in (REF, LOW) for at in range(8)]
+        last = [row(REF, f"f{at}", further, replicate=1) for at in range(8)]
+        return stored_run(name, about(asked=[f"f{at}" for at in range(8)]), [*whole, *last])
+
+    old, new = run("old", 20), run("new", None)
+    for before in (old, parse_baseline("old", baseline_text(old)), run_of({REF: [20] * 8, LOW: [20] * 8})):
+        found = compare(before, new)
+        assert found.worse
+        assert "worse: 8 questions give an answer in fewer of their passes" == verdict(found)
+        assert f"in fewer passes: {REF}: f0, f1, f2, f3, f4, f5 and 2 more" in comparison_lines(found)
+        assert f"- in fewer passes: {REF.replace('_', chr(92) + '_')}: f0" in " ".join(comparison_markdown(found))
+    assert not compare(new, old).worse
+    assert not compare(new, parse_baseline("new", baseline_text(new))).worse
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        pytest.param([20, None, 20], "1 question gives an answer in fewer of its passes", id="some"),
+        pytest.param([None, None, None], "1 question gave an answer and gives none now", id="none"),
+    ],
+)
+def test_fewer_answers_and_none_are_told_apart(lines: list[int | None], told: str) -> None:
+    """By what is left of them."""
+
+    def run(name: str, of_first: list[int | None]) -> StoredRun:
+        rows = [
+            row(LOW, f"f{at}", figure, replicate=number)
+            for at in range(8)
+            for number, figure in enumerate(of_first if at == 0 else [20] * 3)
+        ]
+        return stored_run(name, about(asked=[f"f{at}" for at in range(8)], repeat=3), rows)
+
+    assert f"worse: {told}" == verdict(compare(run("old", [20] * 3), run("new", lines)))
+
+
 def test_a_cell_that_never_answered_is_not_settled() -> None:
     """Nothing is worse than nothing, and nothing was held against the baseline there."""
     found = compared({**WHOLE, LOW: [None] * 12}, {**WHOLE, LOW: [None] * 12})

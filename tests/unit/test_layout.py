@@ -81,6 +81,7 @@ FLOORS = {
         "packed",
         "paired",
         "pasted",
+        "noise_floor",
         "pairing",
         "drift",
         "sessions",

@@ -220,13 +220,30 @@ def test_a_rotation_is_held_against_the_other() -> None:
 
 
 def test_the_reference_that_answers_less_at_the_end() -> None:
-    """No line differs where it answered twice; what it answered once alone is said, also where that is all."""
-    again = without(flat((REFERENCE,), replicate=1), REFERENCE, (0, 1))
-    head = "A/A: bf16/bf16 again at the end: "
-    lines = block(flat() + again, (REFERENCE, LOW))
-    assert f"{head}no line differs; 2 functions answered in one of the two alone" in lines
-    lines = block(flat() + without(again, REFERENCE, range(8)), (REFERENCE, LOW))
-    assert "no function was answered twice; 8 functions answered in one of the two alone" in lines
+    """What it answers no more counts as lost: it differs from itself by as much, and nothing is NOT WORSE."""
+    again = flat((REFERENCE,), replicate=1)
+    head, silent = "A/A: bf16/bf16 again at the end:", "functions in the last pass, counted as lost"
+    pairs = (REFERENCE, LOW)
+    lines = block(flat() + without(again, REFERENCE, (0, 1, 2)), pairs)
+    assert f"{head} no line differs; no answer to 3 of 8 {silent} -7.50 lines (95 % -20.00 to 0.00, p = 0.250)" in lines
+    assert "Distrust this grid: the server may have drifted, bf16/bf16 again at the end: -7.50 lines" in lines
+    assert "Stay with bf16/bf16" in lines
+    lines = block(flat() + without(again, REFERENCE, range(8)), pairs)
+    assert f"{head} no answer to 8 of 8 {silent} -20.00 lines (95 % -20.00 to -20.00, p = 0.008): the server" in lines
+    assert "Distrust this grid: the server drifted, bf16/bf16 again at the end: -20.00 lines" in lines
+    for functions in ((0,), (0, 1, 2), range(8)):
+        verdict = found(flat() + without(again, REFERENCE, functions)).verdict
+        assert verdict.unsteady
+        assert [(INCONCLUSIVE, True)] == [(cell.verdict, cell.withheld) for cell in verdict.cells]
+
+
+def test_the_reference_that_answers_more_at_the_end() -> None:
+    """Of what it cannot do at first nothing is known, as in every cell: that is said, and decides nothing."""
+    again = flat((REFERENCE,), replicate=1)
+    lines = block(without(flat(), REFERENCE, (0, 1)) + again, (REFERENCE, LOW))
+    head = "A/A: bf16/bf16 again at the end: no line differs"
+    assert f"{head}; 2 functions answered in the last pass alone" in lines
+    assert "Distrust" not in lines
 
 
 def test_a_pair_of_cells_one_of_them_silent_is_judged() -> None:

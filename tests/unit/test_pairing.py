@@ -148,6 +148,30 @@ def test_again_is_said_of_each_session() -> None:
     assert ({"f": 15.0}, {"f": 15.0}, 2) == (twice.first, twice.last, twice.sessions)
 
 
+def test_an_answer_that_is_missing_in_the_last_pass() -> None:
+    """Left out, and counted as one without a line; what was not asked, or not answered at first, is neither."""
+    rows = [
+        *(row(BF16, "f", 20), row(BF16, "g", 10), row(BF16, "h", None), row(BF16, "i", 20), row(Q8, "f", 20)),
+        *(row(BF16, "f", 20, 1), row(BF16, "g", None, 1), row(BF16, "h", 20, 1)),
+    ]
+
+    twice = paired(rows, [BF16, Q8], BF16, View()).twice
+    assert twice is not None
+    assert ({"f": 20.0}, {"f": 20.0}) == (twice.first, twice.last)
+    assert ({"f": 20.0, "g": 10.0}, {"f": 20.0, "g": 0.0}) == twice.lost
+    assert ({"g"}, {"h"}, 1, 0) == (twice.silent, twice.late, twice.sessions, twice.lacking)
+
+
+def test_sessions_without_an_end_are_counted() -> None:
+    """What is known of one of two sessions is not said of both."""
+    first = [row(BF16, "f", 20, session="a"), row(Q8, "f", 20, session="a"), row(BF16, "f", 20, 1, session="a")]
+    second = [row(BF16, "f", 20, session="b"), row(Q4, "f", 20, session="b")]
+
+    twice = paired([*first, *second], [BF16, Q8, Q4], BF16, View()).twice
+    assert twice is not None
+    assert (1, 1) == (twice.sessions, twice.lacking)
+
+
 @pytest.mark.parametrize(
     ("turns", "outermost"),
     [

@@ -14,7 +14,7 @@ from pytest_codeneedle.cells import Place
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.stored_run import StoredCell, stored_run
 
-Q8, Q4 = "q8_0/q8_0", "q4_0/q4_0"
+REF, Q8, Q4 = "bf16/bf16", "q8_0/q8_0", "q4_0/q4_0"
 CELL = Place(KVPair("q4_0", "q4_0"))
 
 
@@ -46,6 +46,15 @@ def test_passes() -> None:
 def test_the_further_pass_over_the_reference_is_no_figure() -> None:
     """It tells drift: with one pass, replicate 1 is in no grid."""
     assert {"f": 20.0} == cell_of([row(Q4, "f", 20), row(Q4, "f", 3, replicate=1)]).matched
+
+
+def test_the_further_pass_may_lack_answers() -> None:
+    """An answer of the reference that is missing there is remembered; what it says is no figure."""
+    rows = [row(REF, "f", 20), row(REF, "g", 20), row(REF, "f", None, replicate=1), row(REF, "g", 3, replicate=1)]
+    cell = cell_of(rows)
+
+    assert {"f": 20.0, "g": 20.0} == cell.matched
+    assert ({"f"}, {"f": (1, 2)}, set()) == (cell.silent, cell.passes, cell.failed)
 
 
 def test_an_answer_counts_before_an_error_and_the_packaged_test_before_others() -> None:

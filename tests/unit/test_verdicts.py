@@ -56,6 +56,15 @@ def test_passes_are_averaged_and_the_last_tells_drift() -> None:
     assert -5.5 == verdict.cells[0].contrast.mean
 
 
+def test_in_how_many_sessions_the_reference_was_asked_again() -> None:
+    """One of two has an end: no more is said of the other."""
+    rows = [*rows_of(TWO, session="a"), *rows_of(TWO, session="b")]
+    rows += rows_of({REFERENCE: TWO[REFERENCE]}, session="a", replicate=1)
+    assert "A/A: bf16/bf16 again at the end in 1 of 2 sessions: no line differs" in lines(rows, frame_of(TWO))
+    rows += rows_of({REFERENCE: TWO[REFERENCE]}, session="b", replicate=1)
+    assert "A/A: bf16/bf16 again at the end, mean of 2 sessions: no line differs" in lines(rows, frame_of(TWO))
+
+
 def test_errors_are_no_answers() -> None:
     """A function without a score in one cell is left out there."""
     rows = rows_of(TWO)
