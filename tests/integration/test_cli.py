@@ -36,7 +36,8 @@ def done(capsys: Captured, *arguments: object) -> list[str]:
     """What a command that succeeds prints."""
     assert 0 == main([str(argument) for argument in arguments])
     captured = capsys.readouterr()
-    assert "" == captured.err
+    # On a busy machine parsing takes so long that it says how far it is.
+    assert [] == [line for line in captured.err.splitlines() if not line.startswith("codeneedle: corpus ")]
     return captured.out.splitlines()
 
 

@@ -388,10 +388,10 @@ def _server(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (_part_two, "model part m-00002-of-00002.gguf: sha256 was "),
+        pytest.param(_part_two, "model part m-00002-of-00002.gguf: sha256 was ", marks=pytest.mark.slow),
         (_template, "LLAMA_ARG_CHAT_TEMPLATE_FILE t.jinja: sha256 was "),
-        (_adapter, "--lora-scaled a.gguf: sha256 was "),
-        (_server, "server llama-server: sha256 was "),
+        pytest.param(_adapter, "--lora-scaled a.gguf: sha256 was ", marks=pytest.mark.slow),
+        pytest.param(_server, "server llama-server: sha256 was ", marks=pytest.mark.slow),
     ],
 )
 def test_other_content(lab: Lab, change: Callable[[Lab], None], named: str) -> None:

@@ -15,6 +15,7 @@ from .lab import matched, read_rows
 if TYPE_CHECKING:
     from .lab import Lab
 
+WORKERS = [pytest.param((), id="plain"), pytest.param(("-n", "2"), id="n2", marks=pytest.mark.slow)]
 PAIRS = ("--kv-pairs", "bf16/bf16,q4_0/q4_0", "--kv-out", "run")
 XFAIL = """
 import pytest
@@ -121,7 +122,7 @@ def losing(lab: Lab) -> tuple[str, ...]:
     return (*PAIRS, "--kv-server", str(lab.reciting()))
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["plain", "n2"])
+@pytest.mark.parametrize("workers", WORKERS)
 @pytest.mark.parametrize(
     "plugin",
     [
@@ -145,7 +146,7 @@ def test_nothing_is_lost(lab: Lab, losing: tuple[str, ...], plugin: str, workers
     assert {("bf16", "bf16"): "20.00", ("q4_0", "q4_0"): "10.00"}.items() <= matched(result).items()
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["plain", "n2"])
+@pytest.mark.parametrize("workers", WORKERS)
 @pytest.mark.parametrize("plugin", [RERUN, REPEATED], ids=["rerun", "repeated"])
 def test_the_first_answer_counts(lab: Lab, plugin: str, workers: tuple[str, ...]) -> None:
     """A question that would be answered right the second time is not asked again, which is said."""

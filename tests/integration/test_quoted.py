@@ -23,6 +23,8 @@ WAYS = [
     *("template", "counting", "validation", "page", "base64", "tokens", "redirect", "stream", "timings", "stop"),
     *("no-json", "log"),
 ]
+#: The kinds of them that every run of the tests sees: an HTTP error, the stream, a log.
+FIRST = ("base64", "stream", "log")
 REPORTS = ("--junitxml", "j.xml", "--html", "h.html", "--self-contained-html", "--kv-out", "run")
 #: What a user's own tests, and plugins, do with what they are given.
 OWN = """
@@ -123,7 +125,7 @@ def shown(lab: Lab, lines: list[str], result: pytest.RunResult, *, redacted: boo
     return [line for line in looked_for if line in plain or line.split('"')[1] in plain]
 
 
-@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("how", [pytest.param(how, marks=() if how in FIRST else pytest.mark.slow) for how in WAYS])
 def test_no_server_says_it(lab: Lab, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     """Errors over HTTP and in the stream, odd JSON, logs, pages of proxies, words that are no words of llama.cpp's."""
     lines, server = private(lab)
@@ -137,6 +139,7 @@ def test_no_server_says_it(lab: Lab, monkeypatch: pytest.MonkeyPatch, how: str) 
         assert any(lines[0] in str(row) for row in read_rows(lab.path / "run"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [("--kv-redact",), ("--kv-redact", "-n", "2"), ("--kv-redact", "--full-trace", "-vv")])
 def test_nor_is_it_with_other_options(lab: Lab, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]) -> None:
     """With --kv-redact not even the lines that were asked for; with workers; at length."""

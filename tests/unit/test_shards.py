@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_codeneedle.errors import ConfigurationError
@@ -32,6 +32,7 @@ def test_a_latin_square() -> None:
         assert sorted(DEFAULT_TYPES) == sorted(pair.ctk for pair in part) == sorted(pair.ctv for pair in part)
 
 
+@settings(max_examples=40)
 @given(PAIRS, st.integers(1, 70), st.randoms())
 def test_law_balanced_over_both_sides(pairs: list[KVPair], count: int, random: Random) -> None:
     """All pairs, none twice; parts, and a type's counts in them, differ by one at most; the order given is nothing."""
