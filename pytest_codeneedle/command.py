@@ -103,7 +103,7 @@ def parse_command(text: str) -> UserCommand:
     words = command_words(text)
     before = next((at for at, word in enumerate(words) if not _ASSIGNMENT.fullmatch(word)), len(words))
     rest = words[before:]
-    end = _program_end(rest)
+    end = program_end(rest)
     if end == 0:
         msg = f"--kv-server {_shown(words)!r} names no program to start; {_WAY_OUT}"
         raise ConfigurationError(msg)
@@ -136,7 +136,7 @@ def parse_command(text: str) -> UserCommand:
     )
 
 
-def _program_end(words: Sequence[str]) -> int:
+def program_end(words: Sequence[str]) -> int:
     """How many words start the server.
 
     They go on to the first flag after llama-server, `llama serve` or the embedded module, else to the first of all:

@@ -27,6 +27,7 @@ from pytest_codeneedle.program import HOST, ServerArgs
 from pytest_codeneedle.program_files import loaded_files
 from pytest_codeneedle.redaction import redacted
 from pytest_codeneedle.regular_files import read_ends
+from pytest_codeneedle.script_words import ScriptWords, script_words
 from pytest_codeneedle.server_flags import inherited
 from pytest_codeneedle.store import for_the_user_alone
 from pytest_codeneedle.validity import Validity, read_validity
@@ -87,6 +88,12 @@ class LlamaServer:
     def loaded_files(self) -> dict[str, Path]:
         """The files that it has loaded, by label, as far as they can be seen; wrappers' servers are seen too."""
         return loaded_files(self._traces.processes(), self.log_text)
+
+    def script_words(self) -> ScriptWords:
+        """What a script that starts it has changed of its command and its variables, as far as that can be seen."""
+        given, environment = self.args.argv(self._traces.port), _environment(self.args, self._traces)
+        process = self._traces.server(self._listening)
+        return script_words(process, given, len(self.args.program.command), environment)
 
     def alive(self) -> bool:
         """Whether the process runs."""
@@ -261,11 +268,7 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
     port = free_port()
     argv = args.argv(port)
     log.parent.mkdir(parents=True, exist_ok=True)
-    environment = inherited(os.environ)
-    environment.update(args.environment)
-    environment["PYTHONUNBUFFERED"] = "1"
     traces = Traces.new(port)
-    environment.update(traces.environment)
     with open(log, "xb", opener=for_the_user_alone) as output:
         try:
             process = subprocess.Popen(  # noqa: S603 - the user's own server, no shell
@@ -273,7 +276,7 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=environment,
+                env=_environment(args, traces),
                 start_new_session=True,  # a Ctrl-C in the terminal is pytest's to handle
                 preexec_fn=die_with_parent(),  # noqa: PLW1509 - only prctl is called between fork and exec
             )
@@ -288,6 +291,10 @@ def _spawn(args: ServerArgs, log: Path) -> LlamaServer:
             server.stop()
             raise
     return server
+
+
+def _environment(args: ServerArgs, traces: Traces) -> dict[str, str]:
+    return {**inherited(os.environ), **args.environment, "PYTHONUNBUFFERED": "1", **traces.environment}
 
 
 def free_port() -> int:

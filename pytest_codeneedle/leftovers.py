@@ -64,6 +64,12 @@ class Traces:
         """Those that carry the traces now, as their folders in /proc."""
         return [_PROC / str(pid) for pid in self._carriers({os.getpid()})]
 
+    def server(self, sockets: set[str]) -> Path | None:
+        """The process that listens, as its folder in /proc; `sockets` as `end` has them."""
+        held = sockets & listening(self.port)
+        carriers = (pid for pid in self._carriers({os.getpid()}) if held & _sockets(pid))
+        return next((_PROC / str(pid) for pid in (*carriers, *self._listeners(sockets))), None)
+
     def end(self, sockets: set[str], *, astray: bool = False) -> str:
         """Kill its processes until none is left; what cannot be ended, for a message, as it is another user's.
 

@@ -12,6 +12,7 @@ from pytest_codeneedle.machine import drivers, processor
 from pytest_codeneedle.named_files import model_parts, named_files
 from pytest_codeneedle.probe import ask_devices
 from pytest_codeneedle.program_files import package_files, program_files
+from pytest_codeneedle.script_words import SCRIPT
 from pytest_codeneedle.server_flags import inherited, read_by_llama
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ def fetched_model(props: Mapping[str, Any], hashes: FileHashes) -> dict[str, Any
 class Seen:
     """What a running server was seen to have loaded: `files` as label -> path, `loaded` as label -> hash.
 
-    `loaded` has the devices that the server's log names, too. `whole`: every file is there and is what it was.
+    `loaded` has the devices that the server's log names, too, and what a script changed of its command. `whole`: every
+    file is there and is what it was, and no script is to be asked again.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
@@ -116,10 +118,13 @@ class Seen:
     whole: bool = True
 
 
-def seen_now(files: Mapping[str, Path], devices: Sequence[str], hashes: FileHashes) -> Seen:
-    """What a server has loaded that has just run. Raises ConfigurationError for a file that keeps changing."""
+def seen_now(files: Mapping[str, Path], devices: Sequence[str], words: Mapping[str, Any], hashes: FileHashes) -> Seen:
+    """What a server has loaded that has just run, with `words` as `ScriptWords.parts` has them.
+
+    Raises ConfigurationError for a file that keeps changing.
+    """
     told = {"devices": list(devices)} if devices else {}
-    return Seen({label: str(path) for label, path in files.items()}, {**hashes.all(files), **told})
+    return Seen({label: str(path) for label, path in files.items()}, {**hashes.all(files), **told, **words})
 
 
 def seen_before(about: Mapping[str, Any], hashes: FileHashes) -> Seen:
@@ -127,4 +132,4 @@ def seen_before(about: Mapping[str, Any], hashes: FileHashes) -> Seen:
     files = {str(label): str(path) for label, path in (about.get("loaded_files") or {}).items()}
     before = (about.get("identity") or {}).get("loaded") or {}
     now = {**before, **hashes.all({label: Path(path) for label, path in files.items()})}
-    return Seen(files, now, whole=now == before)
+    return Seen(files, now, whole=now == before and not any(label.startswith(f"{SCRIPT} ") for label in before))

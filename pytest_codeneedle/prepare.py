@@ -129,6 +129,8 @@ class _Settling:
             with launched(args, log, deadline_seconds=deadline_seconds(self.model)) as server:
                 counted = count(plan, server, {name: about.get("n_ctx") or 0 for name, about in stored.items()})
                 loaded, devices = server.loaded_files(), used_devices(server.log_text)
+                words = server.script_words()
+                words.refuse_speculation()
         except CellError as error:
             problem = f"no cell was started: the server that counts tokens failed: {plan.outward(str(error))}"
             # A run that is gone on with stays what it is: what it has answered still counts.
@@ -144,8 +146,8 @@ class _Settling:
             if self.model is None:  # the server is gone: hashing a large file would compete with it
                 server_facts |= fetched_model(counted.props, self.hashes)
                 fetched = server_facts.get("model_file")
-            beside = self.made_of.beside(loaded, self.model if fetched is None else Path(fetched))
-            seen = dict.fromkeys(self.targets, seen_now(beside, devices, self.hashes))
+            beside = self.made_of.beside({**loaded, **words.files}, self.model if fetched is None else Path(fetched))
+            seen = dict.fromkeys(self.targets, seen_now(beside, devices, words.parts, self.hashes))
         facts |= server_facts
         of_all = dict.fromkeys(self.targets, server_facts)
         return plan, self._write(plan, facts, of_all, counts, seen), self.targets

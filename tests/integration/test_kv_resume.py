@@ -431,3 +431,22 @@ def test_run_of_a_version_that_knew_no_contents(lab: Lab) -> None:
 
     assert "2 recorded rows are not used again: program was not recorded; machine was not recorded" in said
     assert 4 == len(read_rows(lab.path / "run"))
+
+
+def test_what_a_script_adds(lab: Lab) -> None:
+    """What it reads from elsewhere counts as the server got it; speculation is an error before the first cell."""
+    lab.reciting("llama-server")
+    script, added = lab.write("start.sh", '#!/bin/sh\nexec ./llama-server "$@" $(cat added)\n'), lab.path / "added"
+    script.chmod(0o755)
+    run = (*ONE, "--kv-server", str(script), "--kv-out", "run", "--kv-resume")
+    said = []
+    for words in ("--top-k 1", "--top-k 1", "--top-k 2"):
+        added.write_text(words, encoding="ascii")
+        said.append(lab.grid(*run).stdout.str())
+    assert ["not used again" in text for text in said] == [False, False, True]
+    assert "script adds was --top-k 1, is --top-k 2" in " ".join(said[-1].split())
+
+    added.write_text("--spec-type ngram-mod", encoding="ascii")
+    refused = lab.grid(*run)
+    assert pytest.ExitCode.USAGE_ERROR == refused.ret
+    refused.stderr.fnmatch_lines(["*the server's own command has --spec-type ngram-mod: speculation has no part*"])

@@ -180,6 +180,7 @@ FLOORS = {
         "replies",
         "resume",
         "room",
+        "script_words",
         "run_checks",
         "served",
         "served_cell",

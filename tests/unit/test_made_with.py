@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pytest_codeneedle.hashes import FileHashes
 from pytest_codeneedle.kvtypes import KVPair
-from pytest_codeneedle.made_with import added_args, ingredients
+from pytest_codeneedle.made_with import added_args, ingredients, seen_before
 from pytest_codeneedle.program import ServerArgs, ServerProgram
 
 PROGRAM = ServerProgram(("/bin/llama-server",), "llama-server", ())
@@ -40,6 +40,15 @@ def test_files_that_a_wrappers_words_name(tmp_path: Path) -> None:
     assert {"-u b.gguf": other, "LLAMA_ARG_LORA a.gguf": lora, "LLAMA_ARG_MMPROJ b.gguf": other} == made_of.files
     assert {"server pos.sh": script} == made_of.program
     assert {"LLAMA_ARG_LORA": str(lora), "LLAMA_ARG_MMPROJ": str(other)} == program.variables
+
+
+def test_what_a_script_adds_is_asked_again(tmp_path: Path) -> None:
+    """The files that were loaded are what they were, and only a running server shows the words."""
+    devices = {"devices": ["GPU"]}
+    hashes = FileHashes(tmp_path)
+
+    assert seen_before({"identity": {"loaded": devices}}, hashes).whole
+    assert not seen_before({"identity": {"loaded": {**devices, "script adds": ["--top-p", "1"]}}}, hashes).whole
 
 
 def test_the_sessions_own_words_are_in_its_identity(tmp_path: Path) -> None:
