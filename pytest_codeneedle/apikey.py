@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import base64
 import os
 import re
 from typing import TYPE_CHECKING, NoReturn
-from urllib.parse import quote
 
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.machine import expanded
@@ -14,6 +13,7 @@ from pytest_codeneedle.redaction import MASKED
 from pytest_codeneedle.regular_files import read_given
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 #: What stands where a key was.
@@ -22,6 +22,11 @@ HIDDEN = "[key]"
 _MOST_BYTES = 8192
 #: What an HTTP header carries unharmed.
 _VISIBLE = re.compile(r"[!-~]+")
+#: A key of so many characters is known however it is written; of a longer one a server may leave these ends.
+_LONG, _END = 8, 16
+_ENTITIES = {"&": "|amp", "<": "|lt", ">": "|gt", '"': "|quot", "'": "|apos"}
+#: What stands for the rest of a key.
+_REST = r"(?:\[?(?:\.{2,}|…|[*•·#_xX-]{3,})\]?)"
 
 
 class ApiKey:
@@ -50,16 +55,49 @@ class ApiKey:
         return {"Authorization": f"Bearer {self._secret}"}
 
     def hide(self, text: str) -> str:
-        """The text without the key, plain or in the escapes of JSON and URLs."""
-        in_json = json.dumps(self._secret)[1:-1]
-        forms = {self._secret, in_json, in_json.replace("/", "\\/"), quote(self._secret, safe="")}
-        for form in sorted(forms, key=len, reverse=True):
-            text = text.replace(form, HIDDEN)
+        """The text without the key: plain, in the escapes of JSON, HTML and URLs, as base64 or hexadecimal digits."""
+        for form in self._forms():
+            text = form.sub(HIDDEN, text)
         return text
 
     def hide_echo(self, words: str) -> str:
-        """The words of a server without the key, and without what it masked itself."""
-        return MASKED.sub(HIDDEN, self.hide(words))
+        """The words of a server without the key, and without what it masked itself and left the ends of."""
+        words = self.hide(words)
+        if len(self._secret) >= _LONG:
+            words = self._masked().sub(HIDDEN, words)
+        return MASKED.sub(HIDDEN, words)
+
+    def _forms(self) -> Iterator[re.Pattern[str]]:
+        """The ways in which it may be written down; of a short one capitals count, as it may be a word."""
+        yield re.compile("".join(map(_escaped, self._secret)), re.IGNORECASE if len(self._secret) >= _LONG else 0)
+        if len(self._secret) < _LONG:
+            return
+        secret = self._secret.encode()
+        yield re.compile(secret.hex(), re.IGNORECASE)
+        for before in range(3):  # characters of the same blob
+            # The digits that are the key's alone; those at its ends have bits of what stands beside it.
+            digits = base64.b64encode(bytes(before) + secret).decode()[
+                -(-before * 4 // 3) : (before + len(secret)) * 4 // 3
+            ]
+            yield re.compile(r"[\w+/-]?" + re.sub(r"\\?[+/]", _either, re.escape(digits)) + r"[\w+/-]?={0,2}")
+
+    def _masked(self) -> re.Pattern[str]:
+        """Its beginning, its end, or both, around what stands for the rest: `Zx81...EYk9`."""
+        ends = range(min(_END, len(self._secret) // 2), 2, -1)
+        first = "|".join(re.escape(self._secret[:length]) for length in ends)
+        last = "|".join(re.escape(self._secret[-length:]) for length in ends)
+        return re.compile(rf"(?:{first}){_REST}(?:{last})?|{_REST}(?:{last})(?!\w)", re.IGNORECASE)
+
+
+def _escaped(char: str) -> str:
+    """A pattern for one visible ASCII character, itself or escaped."""
+    code = f"{ord(char):02x}"
+    entity = f"&(?:amp;)*?(?:#0*{ord(char)}|#x0*{code}{_ENTITIES.get(char, '')});"
+    return rf"(?:{entity}|%(?:25)*{code}|\\+(?:u00|x){code}|\\{{0,8}}{re.escape(char)})"
+
+
+def _either(found: re.Match[str]) -> str:
+    return "[+-]" if found[0].endswith("+") else "[/_]"
 
 
 def read_api_key(*, variable: str | None, file: Path | None) -> ApiKey | None:

@@ -74,7 +74,8 @@ def section(  # noqa: PLR0913 - a run as it is stored, and what is known of it b
 
 def page_title(corpora: Iterable[str], models: Iterable[str]) -> str:
     """`KV-cache recall: CORPUS and CORPUS, MODEL`, each named once."""
-    return f"KV-cache recall: {', '.join(' and '.join(dict.fromkeys(names)) for names in (corpora, models))}"
+    named = ", ".join(" and ".join(dict.fromkeys(names)) for names in (corpora, models))
+    return printable(f"KV-cache recall: {named}")
 
 
 def hidden_of(about: Mapping[str, Any]) -> tuple[Tag, ...] | None:

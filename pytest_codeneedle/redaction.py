@@ -18,25 +18,37 @@ if TYPE_CHECKING:
 #: What stands where a secret was.
 HIDDEN = "***"
 #: A server that masks a key itself leaves its beginning or its end: sk-proj-****cdef.
-MASKED = re.compile(r"[\w.-]*\*{3,}[\w.*-]*")
+#: An escape before it, as in `%3D***`, is none of it.
+MASKED = re.compile(
+    r"(?<!%)(?<!%[\da-fA-F])(?<!%25)(?<!%253)(?!(?<=\\)u00)(?<!\\u)(?<!\\u0)(?<!\\u00)(?<!\\u00[\da-fA-F])"
+    r"[\w.-]{0,200}\*{3,}[\w.*-]*"
+)
 
 #: A name with one of these words in it is that of a secret,
 _WORDS = frozenset(
     (
         *("token", "secret", "password", "passwd", "passphrase", "pwd", "apikey", "auth", "authorization", "bearer"),
         *("key", "credential", "credentials", "signature", "sig", "cookie", "hft"),
+        *("pass", "pw", "otp", "jwt", "csrf", "tok", "session"),
     )
 )
 _ENDINGS = ("token", "secret", "password", "passwd", "apikey", "signature")  # authtoken, clientsecret
 #: unless it ends in one of these: then it is that of a place, or of a kind.
 _NOT_ITSELF = frozenset(("file", "path", "dir", "env", "type", "name", "format", "mode", "length", "count", "size"))
 #: In running text and in JSON these alone are words like others: `token: <eos>`, `"key": "c1f2"`.
-_COMMON = frozenset(("key", "token", "auth", "sig", "signature", "cookie", "bearer", "secret"))
+_COMMON = frozenset(
+    ("key", "token", "auth", "sig", "signature", "cookie", "bearer", "secret", "pass", "tok", "session")
+)
 #: And these are never anything else.
 _STRONG = frozenset(("password", "passwd", "passphrase", "apikey", "api-key", "api_key", "authorization"))
 _RANDOM = re.compile(r"(?=\S*\d)[^\s/]{8,}$|[^\s/]{20,}$")
+_MIXED = re.compile(r"(?=\D*\d)(?=[^A-Za-z]*[A-Za-z]).{6,}|\S{20,}")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_PLAIN = re.compile(r"-?[\d.]*|true|false|on|off|yes|no|none|null|auto|bearer|basic|digest|\*{3}[:;,.]*", re.IGNORECASE)
+_SCHEMES = "bearer|basic|token|digest|api-?key|negotiate|ntlm|hmac|hawk|aws4-hmac-sha256"
+_PLAIN = re.compile(
+    rf"-?[\d.]*|true|false|on|off|yes|no|none|null|auto|{_SCHEMES}|(?:\\{{1,16}}u002[27])?\*{{3}}(?:[:;,.]|%.*)*",
+    re.IGNORECASE,
+)
 
 _IS_FLAG = re.compile(r"--?[A-Za-z]")
 _ASSIGNED = re.compile(r"(?P<name>-{0,2}[A-Za-z_][\w.-]*)=(?P<value>.*)", re.DOTALL)
@@ -48,21 +60,50 @@ _USER = re.compile(r"(?<=://)[^\s/?#'\"]+@")
 _LOGIN = re.compile(r"(?<![\w/@:.+-])[\w.%+-]{1,200}:[^\s/@'\"]{1,200}@(?=[\w\[])")
 _QUERY = re.compile(r"(?P<head>[?&;#](?P<name>[\w.~%-]+)=)(?P<value>[^\s&;#'\"<>\\]+)")
 _LONG_VALUE = 16  # of a URL's query: nobody types as much
+_ENCODED = re.compile(
+    r"(?P<head>(?<![\w.-])(?P<name>[\w.-]{1,100})%(?:25)*3[dD])(?P<value>(?:[^\s%&;#'\"<>\\]|%(?!(?:25)*26)(?:25)*[\da-fA-F]{2})+)"
+)
+_QUOTE = r"(?:\\{0,16}[\"']|&(?:amp;)*(?:quot|apos|#34|#39|#[xX]2[27]);|\\{1,16}u002[27])"
 _QUOTED = re.compile(
-    r"(?P<head>(?P<quote>\\*[\"'])(?P<name>[\w.-]+)(?P=quote)\s*[:=]\s*)(?P<open>\\*[\"'])(?P<value>.{1,2000}?)(?P=open)"
+    rf"(?P<head>(?P<quote>{_QUOTE})(?P<name>[\w.-]+)(?P=quote)\s*[:=]\s*)(?P<open>{_QUOTE})(?P<value>.{{1,2000}}?)(?P=open)"
+)
+#: `('x-api-key', '...')`
+_PAIR = re.compile(
+    rf"(?P<head>[(\[]\s*(?P<quote>{_QUOTE})(?P<name>[\w.-]+)(?P=quote)\s*,\s*)"
+    rf"(?P<open>{_QUOTE})(?P<value>.{{1,2000}}?)(?P=open)(?=\s*[)\]])"
+)
+_ELEMENT = re.compile(
+    r"(?P<head>(?:<|&lt;)(?P<name>[\w.:-]+)(?:\s[^<>&]{0,200})?(?:>|&gt;))(?P<value>[^<>&]{1,2000})(?=(?:<|&lt;)/(?P=name))"
 )
 _NAMED = re.compile(
-    r"(?P<head>(?<![\w./-])(?P<name>-{0,2}[A-Za-z_][\w.-]*)(?P<sign>\s?=\s?|:\s?)(?P<open>\\*[\"']?))"
+    r"(?P<head>(?<![\w./-])(?P<name>-{0,2}[A-Za-z_][\w.-]*)(?P<sign>\s?=\s?|:\s?)(?P<open>\\{0,16}[\"']?))"
     r"(?P<value>(?!//)[^\s\"'\\,;&()\[\]{}<>]+)"
 )
 _FLAG = re.compile(
-    r"(?P<head>(?<![\w-])(?P<name>--?[A-Za-z][\w.-]*)(?:\s+|\\*[\"']\s*,\s*)\\*[\"']?)"
+    r"(?P<head>(?<![\w-])(?P<name>--?[A-Za-z][\w.-]*)(?:\s+|\\{0,16}[\"']\s*,\s*)\\{0,16}[\"']?)"
     r"(?P<value>[^\s\"'\\\-][^\s\"'\\]*)"
+)
+#: A user and a password, as curl takes them.
+_USER_FLAGS = ("--user", "--proxy-user", "-u", "-U")
+_USER_FLAG = re.compile(
+    rf"(?P<head>(?<![\w-])(?:{'|'.join(_USER_FLAGS)})(?:\s+|=|\\{{0,16}}[\"']\s*,\s*)\\{{0,16}}[\"']?)"
+    r"(?P<value>[^\s:\"'\\]+:(?!\d+(?![^\s\"']))[^\s\"'\\]+)"
+)
+#: In a sentence: `Incorrect API key provided: ...`, `password is ...`.
+_SENTENCE = re.compile(
+    r"(?P<head>\b(?:api[ _-]?key|(?:access|auth|session|bearer|hf) token|password|passphrase|passwd|pass phrase)"
+    r"(?P<told>\s+(?:provided|supplied|given|received|used|is|was))*\s*(?P<sign>[:=]\s*|\s)[\"'`]?)"
+    r"(?P<value>[^\s\"'`,;<>()]+)",
+    re.IGNORECASE,
 )
 _HOSTS = re.compile(r"(?P<head>(?<![\w-])(?:--rpc|LLAMA_ARG_RPC)[ =][\"']?)(?P<hosts>[^\s\"']+)")
 _HEADER = re.compile(
-    r"(?P<head>\b(?:(?:proxy-)?authorization|x-api-key|api-key|(?:set-)?cookie)\\*[\"']?\s*[:=]\s*\\*[\"']?"
-    r"(?:(?:bearer|basic|token|digest)\s+)?)(?P<value>[^\s\"'\\,;}]+)",
+    r"(?P<head>\b(?:(?:proxy-)?authorization|x-api-key|api-key)\\{0,16}[\"']?\s*[:=]\s*\\{0,16}[\"']?"
+    rf"(?:(?:{_SCHEMES})\s+)?)"
+    r"(?P<value>(?:[a-z]+=\\{0,16}[\"'][^\"'\\\n]*\\{0,16}[\"'],\s*|[a-z]+=[^\s\"'\\,;}]+,\s*)*"
+    r"(?:[a-z]+=\\*\"[^\"'\\\n]*\\*\"|[^\s\"'\\,;}]+))"
+    r"|(?P<cookies>\b(?:set-)?cookie\\{0,16}[\"']?\s*[:=]\s*\\{0,16}[\"']?)"
+    r"(?:[^\s\"'\\,;}]+(?:;\s*[\w.-]+=[^\s\"'\\,;}]*)*)",
     re.IGNORECASE,
 )
 _SHAPES = re.compile(
@@ -71,6 +112,9 @@ _SHAPES = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
     r"|(?<![A-Za-z\d])(?:(?:hf|gh[opsur]|gsk|r8|(?:sk|pk|rk)_(?:live|test))_[A-Za-z\d]{10,}|github_pat_\w{10,})"
     r"|(?<![A-Za-z\d])(?:sk|glpat|nvapi|xox[abeoprs])-(?=\S*\d)[\w-]{8,}"
+    r"|(?<![A-Za-z\d])(?:sk-(?:proj|ant|svcacct|or)-[\w-]{8,}|(?:pypi|xai)-(?=[\w-]*\d)[\w-]{12,})"
+    r"|(?<![A-Za-z\d])(?:npm_(?=[A-Za-z]*\d)[A-Za-z\d]{10,}|do[opr]_v1_[A-Za-z\d]{8,})"
+    r"|(?<![A-Za-z\d])(?:SG\.(?=[\w.-]*\d)[\w-]{8,}\.[\w-]{8,}|ya29\.[\w-]{8,})"
     r"|(?<![A-Za-z\d])(?:AKIA|ASIA)[A-Z\d]{12,}|(?<![A-Za-z\d])AIza[\w-]{20,}"
     r"|(?<![A-Za-z\d])eyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)?",
     re.DOTALL,
@@ -82,10 +126,15 @@ def redacted(text: str) -> str:
     text = _SHAPES.sub(_shapeless, text)
     text = _USER.sub(f"{HIDDEN}@", text)
     text = _LOGIN.sub(f"{HIDDEN}@", text)
-    text = _HEADER.sub(lambda found: f"{found['head']}{HIDDEN}", text)
+    text = _HEADER.sub(lambda found: f"{found['head'] or found['cookies']}{HIDDEN}", text)
     text = _QUERY.sub(_without_parameter, text)
+    text = _ENCODED.sub(_without_value, text)
     text = _QUOTED.sub(_without_quoted, text)
+    text = _PAIR.sub(_without_quoted, text)
+    text = _ELEMENT.sub(_without_element, text)
     text = _NAMED.sub(_without_named, text)
+    text = _SENTENCE.sub(_without_told, text)
+    text = _USER_FLAG.sub(lambda found: found["head"] + HIDDEN, text)
     text = _FLAG.sub(_without_value, text)
     text = _HOSTS.sub(lambda found: found["head"] + _coded(found["hosts"]), text)
     return MASKED.sub(HIDDEN, text)
@@ -99,7 +148,7 @@ def redacted_words(words: Sequence[str]) -> list[str]:
         assigned = _ASSIGNED.fullmatch(word)
         if before in _RPC:
             hidden.append(_coded(word))
-        elif before.startswith("-") and not _IS_FLAG.match(word) and _is_secret(before, word):
+        elif before.startswith("-") and not _IS_FLAG.match(word) and _is_argument(before, word):
             hidden.append(HIDDEN)
         elif assigned and assigned["name"] in _RPC:
             hidden.append(f"{assigned['name']}={_coded(assigned['value'])}")
@@ -132,6 +181,11 @@ def _is_secret(name: str, value: str) -> bool:
     return any(part in _WORDS or part.endswith(_ENDINGS) for part in parts)
 
 
+def _is_argument(flag: str, value: str) -> bool:
+    """Whether a flag's value is a secret: by its name, or as one of curl's with a user and a password."""
+    return _is_secret(flag, value) or (flag in _USER_FLAGS and bool(_USER_FLAG.fullmatch(f"{flag} {value}")))
+
+
 def _shapeless(found: re.Match[str]) -> str:
     value = found["bearer"] or found["basic"]
     return found[0].removesuffix(value) + HIDDEN if value else HIDDEN
@@ -153,6 +207,18 @@ def _without_named(found: re.Match[str]) -> str:
     name, value = found["name"], found["value"]
     told = "=" in found["sign"] or name.lower() in _STRONG or (name.lower() not in _COMMON and _RANDOM.match(value))
     return found["head"] + HIDDEN if told and _is_secret(name, value) else found[0]
+
+
+def _without_element(found: re.Match[str]) -> str:
+    name, value = found["name"], found["value"]
+    hidden = _is_secret(name, value) and (name.lower() not in _COMMON or _RANDOM.match(value))
+    return found["head"] + HIDDEN if hidden else found[0]
+
+
+def _without_told(found: re.Match[str]) -> str:
+    """What a sentence calls a secret: behind `provided:` anything, else what has digits among letters."""
+    named = (found["told"] and found["sign"].strip()) or _MIXED.match(found["value"])
+    return found["head"] + HIDDEN if named and not _PLAIN.fullmatch(found["value"]) else found[0]
 
 
 def _without_value(found: re.Match[str]) -> str:

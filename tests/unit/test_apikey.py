@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import dataclasses
+import html
 import json
 import pickle
 import pprint
@@ -190,3 +192,53 @@ def test_a_file_in_the_home_folder(file: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("HOME", str(file.parent))
 
     assert read_api_key(variable=None, file=Path("~/key.txt")) is not None
+
+
+ENDPOINT = "Zx81QpLm+Tn/Wv20EYk9"
+
+
+@pytest.mark.parametrize(
+    "echoed",
+    [
+        ENDPOINT.upper(),
+        ENDPOINT.lower(),
+        "".join(f"%{ord(char):02x}" for char in ENDPOINT),
+        "".join(f"\\u{ord(char):04x}" for char in ENDPOINT),
+        "".join(f"&#{ord(char)};" for char in ENDPOINT),
+        quote(quote(ENDPOINT, safe="")),
+        base64.b64encode(ENDPOINT.encode()).decode(),
+        base64.urlsafe_b64encode(ENDPOINT.encode()).decode().rstrip("="),
+        ENDPOINT.encode().hex(),
+        "Zx81QpLm...EYk9",
+        "Zx81********EYk9",
+        "Zx8…",
+        "...EYk9",
+        "Zx81[...]EYk9",
+    ],
+)
+def test_a_key_that_a_server_echoes_in_another_form(echoed: str) -> None:
+    """Escaped, encoded, in capitals, or only its ends: none of it is shown, all around it is."""
+    assert "Invalid key [key] given" == ApiKey(ENDPOINT).hide_echo(f"Invalid key {echoed} given")
+
+
+@given(keys, st.sampled_from(["", "a", "me:", "Bearer "]), st.sampled_from(["", "!", "\n", ":x"]))
+def test_a_key_within_base64(secret: str, before: str, behind: str) -> None:
+    """Of a header or a login that has it."""
+    blob = base64.b64encode(f"{before}{secret}{behind}".encode()).decode()
+    shown = ApiKey(secret).hide(blob)
+    assert "[key]" in shown
+    assert len(shown) <= len("[key]") + 14
+
+
+@given(keys)
+def test_a_key_within_html(secret: str) -> None:
+    """Its escapes are read."""
+    assert "<[key]>" == ApiKey(secret).hide(f"<{html.escape(secret)}>")
+
+
+def test_a_short_key_is_one_as_it_is_written() -> None:
+    """In capitals it would be a word; what others shorten is theirs."""
+    assert "A KEY is [key] ..." == ApiKey("key").hide_echo("A KEY is key ...")
+    assert "loading model ... 9 of 10, retry...soon" == ApiKey(ENDPOINT).hide_echo(
+        "loading model ... 9 of 10, retry...soon"
+    )

@@ -84,6 +84,7 @@ def test_a_whole_run() -> None:
 def test_a_title_tells_corpora_from_models() -> None:
     """Several are joined by another word than the two kinds."""
     assert "KV-cache recall: a and b, model" == page_title(["a", "b", "a"], ["model", "model"])
+    assert r"KV-cache recall: a\x1b[31m, m\u202e" == page_title(["a\x1b[31m"], ["m\u202e"])
 
 
 def test_what_the_session_knows_besides() -> None:

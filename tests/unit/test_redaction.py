@@ -49,6 +49,37 @@ from pytest_codeneedle.redaction import redacted, redacted_value, redacted_words
         # what a server masked itself
         ("main: api_keys: ****cdef", "main: api_keys: ***"),
         ("provided: sk-proj-********cdef. See", "provided: *** See"),
+        ("sk-proj-abcdefghij", "***"),
+        ("npm_abcdefghijklmno1", "***"),
+        ("pypi-AgEIcHlwaS5vcmcCJDU2", "***"),
+        ("xai-abcdefghijklmnop1", "***"),
+        ("dop_v1_0123456789abcdef", "***"),
+        ("SG.abcdefgh12.abcdefghijkl", "***"),
+        ("ya29.abcdefghijkl", "***"),
+        # other names
+        ("env DB_PASS=hush API_PASS=hush SESSION=hush", "env DB_PASS=*** API_PASS=*** SESSION=***"),
+        ("DB_PW=hush OTP=hush JWT=hush X_CSRF=hush", "DB_PW=*** OTP=*** JWT=*** X_CSRF=***"),
+        ("https://h/x?tok=hush&a=b", "https://h/x?tok=***&a=b"),
+        ("--proxy-user me:hush -ngl 9", "--proxy-user *** -ngl 9"),
+        ("curl -u me:hush x", "curl -u *** x"),
+        # headers of other schemes
+        ("--header 'Cookie: a=b; session=hush' -v", "--header 'Cookie: ***' -v"),
+        ("Set-Cookie: sid=hush; Path=/; csrf=hush", "Set-Cookie: ***"),
+        ("Authorization: ApiKey hush", "Authorization: ApiKey ***"),
+        ("Authorization: Negotiate hush", "Authorization: Negotiate ***"),
+        ('Authorization: Digest username="me", qop=auth, response="hush"', "Authorization: Digest ***"),
+        ("('x-api-key', 'hush')", "('x-api-key', '***')"),
+        ("[['Api-Key', 'hush']]", "[['Api-Key', '***']]"),
+        # a sentence
+        ("Incorrect API key provided: hush", "Incorrect API key provided: ***"),
+        ("API key Zx81QpLm is invalid", "API key *** is invalid"),
+        ("the password is hunter2", "the password is ***"),
+        # other ways to write it down
+        ("<password>hush</password>", "<password>***</password>"),
+        ("&lt;api-key&gt;hush&lt;/api-key&gt;", "&lt;api-key&gt;***&lt;/api-key&gt;"),
+        ("{&quot;api_key&quot;:&quot;hush&quot;}", "{&quot;api_key&quot;:&quot;***&quot;}"),
+        (r"\u0022api_key\u0022:\u0022hush\u0022", r"\u0022api_key\u0022:\u0022***\u0022"),
+        ("next=%2Fx%3Ftoken%3Dhush%26a%3Db", "next=%2Fx%3Ftoken%3D***%26a%3Db"),
         # other machines
         ("--rpc 127.0.0.1:50052 -ngl 9", "--rpc 127.0.0.1:50052 -ngl 9"),
     ],
@@ -78,6 +109,16 @@ def test_what_is_hidden(text: str, expected: str) -> None:
         "--api-key ***: servers listen on 127.0.0.1 only",
         "hf_download_model reads like sk_build_table",
         "https://host/m.gguf?download=true",
+        "Invalid API key",
+        "API key is missing",
+        "error: password is required; the API key was rejected: give another",
+        "session: 3 of 9, session 2; pass: no, first pass: good, tok: x",
+        "<token>int</token>, max_tokens%3D9, tokenizer%3Dgpt2",
+        "docker run -u 1000:1000 image",
+        '("token", "id")',
+        "n_tokens=512, passes=4, passed=some, tokens=words, tokenizer=gpt2, compass=north",
+        "pypi-publish-of-a-package npm_config_registry",
+        "slot update_slots: id  0 | task 0 | new prompt, n_ctx_slot = 4096, n_keep = 0, task.n_tokens = 12",
     ],
 )
 def test_what_is_none(text: str) -> None:
@@ -115,3 +156,11 @@ def test_json() -> None:
     expected = {"key": "c1", "extra": {"api_key": "***", "n": [1, None, "***"]}, "a": ["--hf-token", "***"]}
     assert expected == redacted_value(value)
     assert "hush" not in redacted(json.dumps(json.dumps(value)))
+
+
+def test_rows_keep_their_session() -> None:
+    """Its id is no secret; that of a cookie is."""
+    row = {"session": "8c1f2a9e77", "tokens": [{"token": "return"}], "pass": "first"}
+    assert row == redacted_value(row)
+    assert ["--session", "***"] == redacted_words(["--session", "8c1f2a9e77"])
+    assert ["--proxy-user", "***", "-u", "1:1"] == redacted_words(["--proxy-user", "me:hush", "-u", "1:1"])
