@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import html
 import json
+import quopri
+import re
+import unicodedata
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -48,6 +51,61 @@ WRITTEN: dict[str, Callable[[str], str]] = {
 }
 
 
+def tokens(text: str) -> list[str]:
+    """As a tokenizer may cut it."""
+    return re.findall(r"\s?\w{1,6}|.", text, re.DOTALL)
+
+
+def sixteen(data: bytes) -> list[tuple[int, bytes]]:
+    """The data in pieces of 16 bytes, with where they begin."""
+    return [(at, data[at : at + 16]) for at in range(0, len(data), 16)]
+
+
+def seen(byte: int) -> str:
+    """As dumps show it."""
+    return chr(byte) if 32 <= byte < 127 else "."
+
+
+def dumped(data: bytes) -> list[str]:
+    """The lines of `hexdump -C`."""
+    return [f"{at:08x}  {part.hex(' '):<48}  |{''.join(map(seen, part))}|" for at, part in sixteen(data)]
+
+
+#: With more between the parts of a quotation than of the quotation itself.
+SPREAD: dict[str, Callable[[str], str]] = {
+    "one token a line": lambda text: "".join(f"\ntoken {at}: {one!r}" for at, one in enumerate(tokens(text))),
+    "one token a line, as it is": lambda text: "".join(f"\ntoken {at}: '{one}'" for at, one in enumerate(tokens(text))),
+    "with names": lambda text: " ".join(f"w{at}={one}" for at, one in enumerate(text.split())),
+    "in elements": lambda text: "".join(f'<t i="{at}">{html.escape(one)}</t>' for at, one in enumerate(tokens(text))),
+    "elements in HTML": lambda text: html.escape("".join(f"<t>{html.escape(one)}</t>" for one in tokens(text))),
+    "counted": lambda text: ", ".join(f"{json.dumps(one)}: {at}" for at, one in enumerate(tokens(text))),
+    "in colours": lambda text: "".join(f"\x1b[1;31m{one}\x1b[0m" for one in tokens(text)),
+    "in colours, escaped": lambda text: "".join(f"\\x1b[31m{one}\\u001b[0m\\033[K" for one in tokens(text)),
+    "in colours, JSON": lambda text: json.dumps("".join(f"\x1b[31m{one}\x1b[0m" for one in tokens(text))),
+    "byte pairs": lambda text: text.translate({32: "\u0120", 10: "\u010a", 9: "\u0109"}),
+    "byte pairs, JSON": lambda text: json.dumps(tokens(text.replace(" ", "\u0120").replace("\n", "\u010a"))),
+    "pieces": lambda text: text.replace(" ", "\u2581").replace("\n", "<0x0A>"),
+    "as a dump": lambda text: "\n" + "\n".join(dumped(text.encode())),
+    "as the text of a dump": lambda text: "\n" + "\n".join(f"{line[:8]} {line[58:]}" for line in dumped(text.encode())),
+    "as a dump in pairs": lambda text: "".join(
+        f"\n{at:08x}: {part.hex(' ', 2)}  {''.join(map(seen, part))}" for at, part in sixteen(text.encode())
+    ),
+    "in spaced digits": lambda text: text.encode().hex(" "),
+    "in digits with colons": lambda text: text.encode().hex(":").upper(),
+    "as bytes of C": lambda text: ", ".join(f"0x{byte:02x}" for byte in text.encode()),
+    "in octal": lambda text: "".join(f"\\{byte:03o}" for byte in text.encode()),
+    "in long escapes": lambda text: "".join(f"\\U{ord(char):08x}" for char in text),
+    "in braces": lambda text: "".join(f"\\u{{{ord(char):x}}}" for char in text),
+    "in escapes of URLs": lambda text: "".join(f"%u{ord(char):04x}" for char in text),
+    "as code points": lambda text: " ".join(f"U+{ord(char):04X}" for char in text),
+    "quoted-printable": lambda text: quopri.encodestring(text.encode()).decode(),
+    "all quoted-printable": lambda text: "".join(f"={byte:02X}" for byte in text.encode()),
+    "in base32": lambda text: base64.b32encode(text.encode()).decode(),
+    "in full width": lambda text: "".join(chr(ord(char) + 0xFEE0) if "!" <= char <= "~" else char for char in text),
+    "decomposed": lambda text: unicodedata.normalize("NFD", text),
+}
+
+
 def left(shown: str) -> list[str]:
     """The lines of the corpus that are still shown."""
     return [line for line in map(str.strip, LINES) if len(line) >= 2 * LEAST and line in shown]
@@ -63,6 +121,17 @@ def test_however_it_is_written(written: Callable[[str], str]) -> None:
     assert " characters of the corpus]" in shown
     assert len(shown) < 160 + 6 * LEAST
     assert "stra" not in shown.lower()
+
+
+@pytest.mark.parametrize("written", SPREAD.values(), ids=SPREAD)
+def test_whatever_stands_between_its_parts(written: Callable[[str], str]) -> None:
+    """But for the ends, which have too little of it, all of that goes as well."""
+    quoted = written("\n".join(CODE[30:-1]))
+    shown = CORPUS.taken_out(f"HTTP 500: cannot parse, messages = {quoted}; give a shorter one")
+    assert shown.startswith("HTTP 500: cannot parse, messages = ")
+    assert shown.endswith("; give a shorter one")
+    assert " characters of the corpus]" in shown
+    assert len(shown) < 160 + len(quoted) // 12
 
 
 @given(st.integers(0, len(TEXT) - 60), st.integers(40, 2000), st.sampled_from(sorted(WRITTEN)))
@@ -87,6 +156,23 @@ def test_how_long_it_was_is_said() -> None:
         "return",
         "20.00 20.00 19.50 20.00 18.25 20.00 20.00 20.00",
         "ab",
+        (
+            '{"error":{"code":400,"message":"request (5120 tokens) exceeds the available context size (4096 tokens), '
+            'try increasing it","type":"exceed_context_size_error","n_prompt_tokens":5120,"n_ctx":4096}}'
+        ),
+        '{"error":{"code":500,"message":"Failed to parse input at pos 12: <|im_end|>","type":"server_error"}}',
+        '{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}',
+        (
+            "ggml_backend_cuda_buffer_type_alloc_buffer: allocating 8192.00 MiB on device 0: cudaMalloc failed: out of "
+            "memory\nllama_init_from_model: failed to initialize the context: failed to allocate buffer for kv cache"
+        ),
+        (
+            "CUDA error: an illegal memory access was encountered\n  current device: 0, in function "
+            "ggml_backend_cuda_synchronize at ggml/src/ggml-cuda/ggml-cuda.cu:2924\n  cudaStreamSynchronize(stream())"
+        ),
+        "slot launch_slot_: id  0 | task 3 | processing task\nslot release: id  0 | task 3 | stop: n_tokens = 96",
+        "GET /health: unknown key 'return' or 'else', name: \"echo\" <b>if</b> return=3",
+        "00000000  00 01 02 03 ff fe fd fc 10 11 12 13 14 15 16 17  |................|",
     ],
 )
 def test_what_is_no_quotation(text: str) -> None:
@@ -114,3 +200,13 @@ def test_long_texts_are_cut() -> None:
 def test_any_text_goes_through(text: str) -> None:
     """Half an escape is text."""
     assert len(CORPUS.taken_out(text)) <= len(text) + 40
+
+
+def test_names_of_the_corpus_in_sentences() -> None:
+    """Several words that only code has are a list of them; fewer may be chance."""
+    code = ["vault_magane", "readPort", "wire_mask", "tidyLamp", "old_kiosk"]
+    corpus = Withheld("\n".join(f"{one} = [0]" for one in code))
+    shown = corpus.taken_out("; ".join(f"{one} at offset {at} of what this user asked" for at, one in enumerate(code)))
+    assert not [one for one in code if one in shown]
+    few = "; ".join(f"{one} at offset 3" for one in code[:3])
+    assert few == corpus.taken_out(few)
