@@ -32,6 +32,8 @@ _WORDS = frozenset(
         *("pass", "pw", "otp", "jwt", "csrf", "tok", "session"),
     )
 )
+#: `--kv-pass` is how many lines pass.
+_OWN_OPTION = ["kv", "pass"]
 _ENDINGS = ("token", "secret", "password", "passwd", "apikey", "signature")  # authtoken, clientsecret
 #: unless it ends in one of these: then it is that of a place, or of a kind.
 _NOT_ITSELF = frozenset(("file", "path", "dir", "env", "type", "name", "format", "mode", "length", "count", "size"))
@@ -176,7 +178,7 @@ def redacted_value(value: Any, name: str = "") -> Any:  # noqa: ANN401 - a value
 def _is_secret(name: str, value: str) -> bool:
     """Whether a name says that its value is a secret. Numbers and switches are none."""
     parts = [part.lower() for part in _PART.findall(name)]
-    if not parts or parts[-1] in _NOT_ITSELF or _PLAIN.fullmatch(value):
+    if not parts or parts == _OWN_OPTION or parts[-1] in _NOT_ITSELF or _PLAIN.fullmatch(value):
         return False
     return any(part in _WORDS or part.endswith(_ENDINGS) for part in parts)
 

@@ -117,6 +117,7 @@ def test_what_is_hidden(text: str, expected: str) -> None:
         "docker run -u 1000:1000 image",
         '("token", "id")',
         "n_tokens=512, passes=4, passed=some, tokens=words, tokenizer=gpt2, compass=north",
+        "--kv-pass (ini: kv_pass) = 'many' is not a whole number",
         "pypi-publish-of-a-package npm_config_registry",
         "slot update_slots: id  0 | task 0 | new prompt, n_ctx_slot = 4096, n_keep = 0, task.n_tokens = 12",
     ],
