@@ -17,7 +17,7 @@ from pytest_codeneedle.missing import Sensitivity
 from pytest_codeneedle.verdict import INCONCLUSIVE, recommendation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pytest_codeneedle.kvtypes import KVPair
     from pytest_codeneedle.marginals import Marginal, Side
@@ -29,20 +29,11 @@ if TYPE_CHECKING:
 
 def agreed(left_out: Verdict, lost: Verdict, found: Missing) -> Verdict:
     """`left_out` as far as `lost` says the same; they are of the same pairs, `found` is what is missing."""
-    if left_out.reason is not None:
-        return left_out
-    cells = tuple(
-        _cell(mine, its, len(found.functions.get(mine.pair, ())))
-        for mine, its in zip(left_out.cells, lost.cells, strict=True)
-    )
-    return replace(
-        left_out,
-        cells=cells,
-        k=_side(left_out.k, lost.k),
-        v=_side(left_out.v, lost.v),
-        mixed=_mixed(left_out.mixed, lost.mixed),
-        recommended=left_out.recommended and recommendation(cells, left_out.reference, left_out.low),
-    )
+
+    def cell(mine: CellVerdict, its: CellVerdict) -> CellVerdict:
+        return _cell(mine, its, len(found.functions.get(mine.pair, ())))
+
+    return _agreed(left_out, lost, cell, _side, _mixed)
 
 
 def agreed_unpaired(left_out: Verdict, stood_in: Verdict, unpaired: Mapping[KVPair, int]) -> Verdict:
@@ -50,19 +41,31 @@ def agreed_unpaired(left_out: Verdict, stood_in: Verdict, unpaired: Mapping[KVPa
 
     They are of the same pairs; of `unpaired` ones so many answers were left out.
     """
-    if left_out.reason is not None:
-        return left_out
-    cells = tuple(
-        _unpaired(mine, its, left_out.reference) if mine.pair in unpaired else mine
-        for mine, its in zip(left_out.cells, stood_in.cells, strict=True)
-    )
+
+    def cell(mine: CellVerdict, its: CellVerdict) -> CellVerdict:
+        return _unpaired(mine, its, left_out.reference) if mine.pair in unpaired else mine
+
+    return _agreed(left_out, stood_in, cell, _side_unpaired, _mixed_unpaired)
+
+
+def _agreed(
+    first: Verdict,
+    second: Verdict,
+    cell: Callable[[CellVerdict, CellVerdict], CellVerdict],
+    side: Callable[[Side, Side], Side],
+    mixed: Callable[[Mixed | None, Mixed | None], Mixed | None],
+) -> Verdict:
+    """What both say, part by part; nothing is recommended that one of them does not let stand."""
+    if first.reason is not None:
+        return first
+    cells = tuple(cell(mine, its) for mine, its in zip(first.cells, second.cells, strict=True))
     return replace(
-        left_out,
+        first,
         cells=cells,
-        k=_side_unpaired(left_out.k, stood_in.k),
-        v=_side_unpaired(left_out.v, stood_in.v),
-        mixed=_mixed_unpaired(left_out.mixed, stood_in.mixed),
-        recommended=left_out.recommended and recommendation(cells, left_out.reference, left_out.low),
+        k=side(first.k, second.k),
+        v=side(first.v, second.v),
+        mixed=mixed(first.mixed, second.mixed),
+        recommended=first.recommended and recommendation(cells, first.reference, first.low),
     )
 
 

@@ -12,13 +12,16 @@ that no later stage adds to, and a trend once, on its whole row or column:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_codeneedle.kvtypes import BITS, low_pair
+from pytest_codeneedle.missing import missing
+from pytest_codeneedle.pairing import paired, with_unpaired
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from pytest_codeneedle.grid import View
     from pytest_codeneedle.kvtypes import KVPair
     from pytest_codeneedle.marginals import Cells, Name
 
@@ -51,6 +54,31 @@ def stages(pairs: Sequence[KVPair], reference: KVPair) -> Stages:
         before = {pair for earlier in found for pair in earlier}
         found.append(tuple(pair for pair in dict.fromkeys(stage) if pair not in before))
     return Stages(*found)
+
+
+def settled_by_rows(  # noqa: PLR0913 - as of `settled`, and which of the rows
+    rows: Sequence[Mapping[str, Any]],
+    pairs: Sequence[KVPair],
+    reference: KVPair,
+    stage: int,
+    *,
+    view: View,
+    delta: float,
+    lines: float | None = None,
+) -> str | None:
+    """What settles it in every way that a verdict takes; None where more has to be asked, or two ways differ.
+
+    Missing answers are left out, and counted as lost; answers of a session without the reference's are left out, and
+    held against other sessions' references.
+    """
+    figures, lacking = paired(rows, pairs, reference, view), missing(rows, reference, view)
+    ways = [figures]
+    if lacking.functions:
+        ways.append(paired(lacking.counted_as_lost(rows), pairs, reference, view))
+    if figures.unpaired:
+        ways.append(with_unpaired(figures, rows, pairs, reference, view))
+    reasons = {settled(way.cells, pairs, reference, stage, delta=delta, lines=lines) for way in ways}
+    return reasons.pop() if len(reasons) == 1 else None
 
 
 def settled(  # noqa: PLR0913 - a grid, a stage, and what its verdicts are held to

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.grid import View
-from pytest_codeneedle.missing import missing
-from pytest_codeneedle.pairing import paired
-from pytest_codeneedle.quick import LOOKS, settled, stages
+from pytest_codeneedle.quick import LOOKS, settled_by_rows, stages
 from pytest_codeneedle.rows import REPORT_FIELD, cell_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from pytest_codeneedle.kvtypes import KVPair
     from pytest_codeneedle.plan import Cell
     from pytest_codeneedle.session import GridSession
@@ -88,26 +84,19 @@ class _Staged:
             return None  # nothing is left that could be spared
         for rotation in settings.rotations:
             view = View(settings.repeat, rotation)
-            reason = self._both_ways(view, stage)
+            reason = settled_by_rows(
+                self._grid.rows(self._name),
+                settings.pairs,
+                settings.reference,
+                stage,
+                view=view,
+                delta=settings.delta,
+                lines=settings.lines,
+            )
             if reason is None:
                 return None
             told.append(reason if rotation == "default" else f"rotation {rotation}: {reason}")
         return "; ".join(told)
-
-    def _both_ways(self, view: View, stage: int) -> str | None:
-        """What settles it, with missing answers left out and counted as lost; nothing where the two differ."""
-        rows, reference = self._grid.rows(self._name), self._settings.reference
-        found = self._one_way(rows, view, stage)
-        lacking = missing(rows, reference, view)
-        if found is None or not lacking.functions:
-            return found
-        return found if self._one_way(lacking.counted_as_lost(rows), view, stage) == found else None
-
-    def _one_way(self, rows: Sequence[Mapping[str, Any]], view: View, stage: int) -> str | None:
-        settings = self._settings
-        cells = paired(rows, settings.pairs, settings.reference, view).cells
-        limits = {"delta": settings.delta, "lines": settings.lines}
-        return settled(cells, settings.pairs, settings.reference, stage, **limits)
 
 
 class QuickStop:

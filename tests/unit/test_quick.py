@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_codeneedle.grid import View
 from pytest_codeneedle.kvtypes import BITS, DEFAULT_TYPES, KVPair, grid_pairs, low_pair, parse_pair
-from pytest_codeneedle.quick import settled, stages
+from pytest_codeneedle.quick import settled, settled_by_rows, stages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,3 +126,36 @@ def test_later_cells_are_not_looked_at(stage: int) -> None:
     beyond = {str(pair): 15.0 for later in stages(GRID, REFERENCE)[stage:] for pair in later}
     assert judged({}, stage) == judged(beyond, stage)
     assert judged({}, stage) is not None
+
+
+def rows_of(session: str, replicate: int, matched: Mapping[str, float | None]) -> list[dict[str, Any]]:
+    """One pass over the first stage: all lines, but where `matched` says otherwise by pair (None is no answer)."""
+    found = []
+    for pair in stages(GRID, REFERENCE).first:
+        lines = matched.get(str(pair), LINES)
+        outcome = "error" if lines is None else "passed"
+        common = {"ctk": pair.ctk, "ctv": pair.ctv, "session": session, "replicate": replicate, "outcome": outcome}
+        found += [{**common, "function": f"f{n}", "primary_matched": lines} for n in range(FUNCTIONS)]
+    return found
+
+
+def by_rows(rows: list[dict[str, Any]]) -> str | None:
+    """What settles it after the first stage."""
+    return settled_by_rows(rows, GRID, REFERENCE, 1, view=View(2), delta=1.0)
+
+
+def test_answers_without_their_sessions_reference_settle_nothing_alone() -> None:
+    """The second session's reference was silent: what q4_0/q4_0 lost there is left out, and may be its loss."""
+    first = rows_of("a", 0, {})
+    settles = "q4_0/q4_0, q4_0/bf16, bf16/q4_0 NOT WORSE"
+    assert by_rows(first) == settles
+    assert by_rows([*first, *rows_of("b", 1, {"bf16/bf16": None})]) == settles
+    assert by_rows([*first, *rows_of("b", 1, {"bf16/bf16": None, "q4_0/q4_0": 10.0})]) is None
+
+
+def test_missing_answers_settle_nothing_alone() -> None:
+    """What q4_0/q4_0 did not answer may be lost, whatever its other answers say."""
+    rows = rows_of("a", 0, {})
+    silent = [dict(row) for row in rows if row["ctk"] == row["ctv"] == "q4_0"][:4]
+    rows = [row for row in rows if row not in silent]
+    assert by_rows([*rows, *({**row, "outcome": "error", "primary_matched": None} for row in silent)]) is None
