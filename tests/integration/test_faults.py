@@ -146,6 +146,7 @@ def test_server_refuses_its_arguments(lab: Lab) -> None:
         assert re.search(r"(unrecognized arguments|invalid argument): --no-such-flag", error)
 
 
+@pytest.mark.slow
 def test_other_types_than_asked(lab: Lab, liar: str) -> None:
     """A server whose log shows other types than asked is an ERROR of its cell; the other cells count."""
     result = lab.grid(*PAIRS, "--kv-server", liar)
@@ -308,6 +309,7 @@ def test_sigkill_behind_a_script(lab: Lab, started: list[subprocess.Popen[str]])
     wait_until(lambda: not runs(child))
 
 
+@pytest.mark.slow
 def test_server_that_left_its_group(lab: Lab) -> None:
     """A wrapper may start a session of its own: its server ends with its cell all the same."""
     script = lab.write("apart.sh", f'#!/bin/sh\nsetsid {beside(lab.path)} {COMMAND} "$@"\n')
@@ -317,6 +319,7 @@ def test_server_that_left_its_group(lab: Lab) -> None:
     assert not runs(int((lab.path / "beside.pid").read_text(encoding="ascii")))
 
 
+@pytest.mark.slow
 def test_server_whose_environment_was_cleared(lab: Lab) -> None:
     """It has neither mark nor key then, and is known by the port that it listens on."""
     kept = 'PATH="$PATH" HOME="$HOME"'

@@ -74,6 +74,7 @@ def test_worse(lab: Lab, sweep: Path, base: Path) -> None:
     assert (True, "base.json", "this run") == (facts["worse"], facts["old"], facts["new"])
 
 
+@pytest.mark.slow
 def test_flips_and_expected_failures(lab: Lab, sweep: Path, base: Path) -> None:
     """Two functions that fail decide nothing; where they failed then, they are expected to, here and in JUnit."""
     name = altered(lab, sweep, "flips", first(3, of=2))

@@ -66,6 +66,7 @@ def starts(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / "servers").iterdir())
 
 
+@pytest.mark.slow
 def test_floored(floored: Lab) -> None:
     """Nothing but the reference is asked, and the run is kept; who resumes asks it again, and ends or goes on."""
     first = floored.grid(*FLOORED, corpus="real")

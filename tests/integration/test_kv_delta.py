@@ -6,16 +6,17 @@ import json
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+import pytest
+
 from pytest_codeneedle.cli import main
 
 if TYPE_CHECKING:
-    import pytest
-
     from .lab import Lab
 
 NO = "Does q4_0 cost recall here? No: q4_0/q4_0 is NOT WORSE than bf16/bf16 by 0.5 lines or more, no line differs "
 
 
+@pytest.mark.slow
 def test_one_verdict_everywhere(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     """The reference is asked once more at the end; what is said stands wherever a run is told of."""
     lab.corpus("six", functions=6)
@@ -49,6 +50,7 @@ def test_no_loss_of_lines(lab: Lab) -> None:
         )
 
 
+@pytest.mark.slow
 def test_few_functions_are_no_verdict(lab: Lab) -> None:
     """Two functions settle nothing, and no test of theirs is made."""
     result = lab.grid("--kv-pairs", "bf16/bf16,q4_0/q4_0")

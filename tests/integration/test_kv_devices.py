@@ -47,6 +47,7 @@ def seen(lab: Lab) -> list[dict[str, str]]:
     return [json.loads(file.read_text(encoding="utf-8")) for file in lab.path.glob("q*_0-q*_0.json")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "expected"),
     [

@@ -235,6 +235,7 @@ def test_help(pytester: pytest.Pytester) -> None:
     assert set(OPTIONS.values()) <= inis
 
 
+@pytest.mark.slow
 def test_ini_keys(lab: Lab) -> None:
     """A project can keep the whole of its grid in its ini file, the switch included."""
     lab.corpus("three", functions=3, body_lines=22)

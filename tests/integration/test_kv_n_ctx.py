@@ -31,6 +31,7 @@ def refused(lab: Lab, *arguments: str) -> set[str]:
     return {" ".join(line for line in result.errlines if line).removeprefix("ERROR: ") for result in results}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_ctx", [256, 768])
 def test_too_small(lab: Lab, n_ctx: int) -> None:
     """A context that prompt and answer cannot fit is refused with all numbers before the first cell."""
@@ -40,6 +41,7 @@ def test_too_small(lab: Lab, n_ctx: int) -> None:
     assert n_ctx == int(found[2]) < int(found[1].replace(",", ""))
 
 
+@pytest.mark.slow
 def test_longer_than_the_model_is_trained_for(lab: Lab) -> None:
     """A larger context does not help: the server would cap it, or run on past what the model knows."""
     model = lab.path / "short.gguf"

@@ -34,6 +34,7 @@ def said(result: pytest.RunResult) -> str:
     return " ".join(line.strip() for line in lines[start:end])
 
 
+@pytest.mark.slow
 def test_settled(six: Lab) -> None:
     """Four cells say it, and what is left is skipped, but for the reference's last pass; the run is complete so."""
     result = six.grid(*THREE, *ON, corpus="six")
@@ -106,6 +107,7 @@ def test_contradictions(lab: Lab, other: tuple[str, ...], told: str) -> None:
     assert told in lab.refused("--kv-quick", *other)
 
 
+@pytest.mark.slow
 def test_a_missing_answer_settles_nothing(six: Lab) -> None:
     """What was answered is NOT WORSE, and one question was not."""
     six.faults({"q4_0/bf16": ["http400"]})

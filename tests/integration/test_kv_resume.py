@@ -89,6 +89,7 @@ def test_goes_on(lab: Lab) -> None:
     assert "answers  4/4" in command(lab, "status", "run").outlines
 
 
+@pytest.mark.slow
 def test_judged_anew(lab: Lab) -> None:
     """A recorded answer passes or fails by the options of now, without a server; what changed is recorded."""
     lab.grid(*ONE, "--kv-out", "run")
@@ -295,6 +296,7 @@ def test_run_of_an_older_version(lab: Lab) -> None:
     assert 4 == len(read_rows(folder))
 
 
+@pytest.mark.slow
 def test_another_day(lab: Lab) -> None:
     """What all cells of the first day lost, the reference too, makes none WORSE: each day has its own reference.
 
@@ -417,6 +419,7 @@ def test_other_content(lab: Lab, change: Callable[[Lab], None], named: str) -> N
     assert 4 == len(read_rows(lab.path / "run"))
 
 
+@pytest.mark.slow
 def test_run_of_a_version_that_knew_no_contents(lab: Lab) -> None:
     """Its answers stay and are not believed, which is said."""
     command = (*ONE, "--kv-server", str(lab.reciting()), "--kv-out", "run", "--kv-resume")
@@ -433,6 +436,7 @@ def test_run_of_a_version_that_knew_no_contents(lab: Lab) -> None:
     assert 4 == len(read_rows(lab.path / "run"))
 
 
+@pytest.mark.slow
 def test_what_a_script_adds(lab: Lab) -> None:
     """What it reads from elsewhere counts as the server got it; speculation is an error before the first cell."""
     lab.reciting("llama-server")

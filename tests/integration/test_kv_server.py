@@ -103,6 +103,7 @@ def test_other_program(lab: Lab) -> None:
     assert f"{other} is not a llama-server" in lab.refused(*PAIR, "--kv-server", str(other))
 
 
+@pytest.mark.slow
 def test_command(lab: Lab) -> None:
     """The command that a user runs is run for every cell, but for what the grid sets, and that is said."""
     command = f"LLAMA_ATTN_ROT_DISABLE=1 {COMMAND} --port 9999 -ctk f16 -b 256 -ngl 0 -c 2048 --api-key hush"
@@ -127,6 +128,7 @@ def test_command(lab: Lab) -> None:
     assert (0, 0) == (row["attn_rot_k"], row["attn_rot_v"])  # the variable reached the server
 
 
+@pytest.mark.slow
 def test_command_with_a_model(lab: Lab) -> None:
     """-m of the command stands for --kv-model; both are a usage error that names both."""
     Control().write(lab.path / "own.gguf")
@@ -151,6 +153,7 @@ def test_command_of_a_router(lab: Lab) -> None:
     ) in lab.refused(*PAIR, "--corpus", "tiny", "--kv-server", f"{COMMAND} --models-preset presets.ini")
 
 
+@pytest.mark.slow
 def test_command_that_fetches_its_model(lab: Lab) -> None:
     """The model is known by its name, and its file and hash once a server has fetched it."""
     fetcher = lab.write("fetcher", FETCHER)

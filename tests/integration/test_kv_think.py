@@ -73,6 +73,7 @@ def test_a_block_that_the_template_opens_is_closed(lab: Lab) -> None:
     assert "close-only" == lab.about()["thinking"]
 
 
+@pytest.mark.slow
 def test_what_a_family_without_a_switch_needs(lab: Lab) -> None:
     """The prompt asks for thoughts: the answer is begun behind them; that is said, also in the dry run."""
     said_of_it = "kv-grid: thinking: off, by <|channel|>final<|message|> at the end of the prompt"

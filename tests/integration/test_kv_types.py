@@ -30,6 +30,7 @@ def test_plus_adds_to_the_default(lab: Lab) -> None:
     assert "only --kv-types has" in lab.refused("--corpus", "tiny", "--ctk", "+f16")
 
 
+@pytest.mark.slow
 def test_order_of_rows(lab: Lab) -> None:
     """Rows and columns stand in the order of precision, however they are named; f16 and f32 are taken too."""
     result = lab.grid("--kv-types", "f16,f32", "--kv-functions", "1")

@@ -122,6 +122,7 @@ def losing(lab: Lab) -> tuple[str, ...]:
     return (*PAIRS, "--kv-server", str(lab.reciting()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", WORKERS)
 @pytest.mark.parametrize(
     "plugin",
@@ -165,6 +166,7 @@ def test_the_first_answer_counts(lab: Lab, plugin: str, workers: tuple[str, ...]
     assert f"run again by another plugin: {many}; the first answer to each counts, and none was asked twice" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["tryfirst", "trylast"])
 def test_the_order_is_the_grids_own(lab: Lab, losing: tuple[str, ...], when: str) -> None:
     """Whenever the other plugin has its turn; that its order is set aside is said."""
@@ -177,6 +179,7 @@ def test_the_order_is_the_grids_own(lab: Lab, losing: tuple[str, ...], when: str
     assert any("another plugin's order of the cells is set aside" in line for line in result.outlines)
 
 
+@pytest.mark.slow
 def test_tests_of_the_users_own(lab: Lab, losing: tuple[str, ...]) -> None:
     """Their outcome is theirs: of an answer that passed and did not please them, and the other way round."""
     lab.pytester.makepyfile(

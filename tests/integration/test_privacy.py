@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_codeneedle.generate import RandomBodies
 from pytest_codeneedle.page_parts import hidden_of
 
 if TYPE_CHECKING:
-    import pytest
-
     from .lab import Lab
 
 #: With so many lines to pass, an answer that lost one fails, and its message shows the diff.
@@ -52,6 +52,7 @@ def run(lab: Lab, *arguments: str) -> pytest.RunResult:
     return result
 
 
+@pytest.mark.slow
 def test_by_default_only_the_lines_asked_for_are_shown(lab: Lab) -> None:
     """The diff counts what else the model wrote: it may be other private code. The run folder has the answer."""
     asked, other = private(lab)

@@ -150,6 +150,7 @@ def test_nor_is_it_with_other_options(lab: Lab, monkeypatch: pytest.MonkeyPatch,
     assert [] == shown(lab, lines, result, redacted=True)
 
 
+@pytest.mark.slow
 def test_no_plugin_says_it(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """A plugin that ends an item within a request: a traceback through httpx, with variables."""
     lines, server = private(lab)
@@ -160,6 +161,7 @@ def test_no_plugin_says_it(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [] == shown(lab, lines, result)
 
 
+@pytest.mark.slow
 def test_no_test_of_the_users_says_it(lab: Lab) -> None:
     """Rewritten assertions, chained exceptions, what was printed, warnings, errors of fixtures, reasons."""
     lines, server = private(lab)
@@ -171,6 +173,7 @@ def test_no_test_of_the_users_says_it(lab: Lab) -> None:
     assert [] == shown(lab, lines, result)
 
 
+@pytest.mark.slow
 def test_no_error_of_pytests_says_it(lab: Lab) -> None:
     """An INTERNALERROR shows variables too."""
     lines, server = private(lab)

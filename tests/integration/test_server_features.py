@@ -45,6 +45,7 @@ def llama_server_args(llama_server_args):
 """
 
 
+@pytest.mark.slow
 def test_no_server_speculates(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asks for it: it is said once, by where it was, and recorded; of a fixture below the grid."""
     script = lab.write("serve", UNASKED)
@@ -106,6 +107,7 @@ def test_control_tokens_stay_text(server: LlamaServer) -> None:
     assert 0 < server.client.ingest(prompt.sent).prompt_n == len(prompt.tokens)
 
 
+@pytest.mark.slow
 def test_code_that_is_called_like_a_control_token(lab: Lab) -> None:
     """Its lines are recalled, it is said before, and goes on with --kv-resume; other corpora are sent as ever."""
     code = RandomBodies(functions=2, body_lines=20).text()

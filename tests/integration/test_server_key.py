@@ -54,6 +54,7 @@ def test_only_the_key_opens(program: str, tmp_path: Path, monkeypatch: pytest.Mo
         assert key not in shown
 
 
+@pytest.mark.slow
 def test_no_record_holds_a_key(lab: Lab) -> None:
     """Not the run folder with its logs, not JUnit, not the output; and no two servers have the same."""
     test = lab.pytester.makepyfile(test_own=OWN)

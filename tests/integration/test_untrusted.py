@@ -57,6 +57,7 @@ def spoil(folder: Path, build: str) -> None:
     (folder / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in spoilt_rows), encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_no_command_prints_a_code(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     """Standard output and standard error, of commands that can and that cannot be done."""
     reciting = Path(__file__).parent / "reciting.py"

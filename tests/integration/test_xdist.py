@@ -86,6 +86,7 @@ def test_unit_of_work(nodeid: str, cell: str | None) -> None:
     assert (own if cell is None else cell) == scheduling._split_scope(nodeid)
 
 
+@pytest.mark.slow
 def test_worker_killed(lab: Lab) -> None:
     """Its server goes with it, the item that it was at is an ERROR, and another worker takes up what is left."""
     lab.faults({"q8_0/q4_0": ["worker-killed"]})
