@@ -92,12 +92,18 @@ def llama_server_args(kv_cell: Cell, pytestconfig: pytest.Config) -> ServerArgs:
 def launch_llama_server(kv_cell: Cell, pytestconfig: pytest.Config) -> Iterator[Callable[[ServerArgs], LlamaServer]]:
     """Starts a server and stops it when the cell is done. A server that does not come up is an ERROR."""
     from pytest_codeneedle.errors import CellError  # noqa: PLC0415 - as above
+    from pytest_codeneedle.hashes import FileHashes  # noqa: PLC0415 - as above
     from pytest_codeneedle.launch import stop_all  # noqa: PLC0415 - as above
+    from pytest_codeneedle.machine import cache_folder  # noqa: PLC0415 - as above
+    from pytest_codeneedle.watched import changed  # noqa: PLC0415 - as above
 
     session = _session(pytestconfig)
-    run = session.prepared[kv_cell.corpus].run
+    prepared = session.prepared[kv_cell.corpus]
+    run = prepared.run
 
     def launch(args: ServerArgs) -> LlamaServer:
+        if prepared.host is None and (other := changed(prepared.watched, FileHashes(cache_folder()))):
+            raise _item_error(session.plan.outward(other))
         try:
             server = session.look_ahead.servers.start(args, run.server_log(args.pair, kv_cell.place.suffix))
         except CellError as error:

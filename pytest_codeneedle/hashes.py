@@ -11,7 +11,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.long_work import silent
@@ -44,6 +44,9 @@ class FileHashes:
     another of the same name, size and time is read again. So is one whose note is empty, torn or altered.
     """
 
+    #: What stands for the hash of a file that cannot be read.
+    UNREADABLE: ClassVar[str] = "unreadable"
+
     cache: Path
     progress: Progress = silent
 
@@ -61,7 +64,7 @@ class FileHashes:
                     return known
                 digest = self._digest(path, file, before["size"])
                 after = _state(file)
-            if before == after == _state_of(path):
+            if before == after == state_of(path):
                 if began - max(before["mtime_ns"], before["ctime_ns"]) > _COARSEST_NS:
                     _write(note, {**before, "sha256": digest})
                 return digest
@@ -75,7 +78,7 @@ class FileHashes:
             try:
                 hashes[label] = self.sha256(path)
             except OSError:
-                hashes[label] = "unreadable"
+                hashes[label] = self.UNREADABLE
         return hashes
 
     def _note(self, path: Path) -> Path:
@@ -107,8 +110,8 @@ def _state(file: BinaryIO) -> dict[str, int]:
     return _facts(os.fstat(file.fileno()))
 
 
-def _state_of(path: Path) -> dict[str, int] | None:
-    """That of the file which the name leads to now; None where it is gone."""
+def state_of(path: Path) -> dict[str, int] | None:
+    """Where the file lies that the name leads to, its size, and when it was changed; None where it is gone."""
     try:
         return _facts(path.stat())
     except OSError:

@@ -13,7 +13,7 @@ from pytest_codeneedle.named_files import model_parts, named_files
 from pytest_codeneedle.probe import ask_devices
 from pytest_codeneedle.program_files import package_files, program_files
 from pytest_codeneedle.script_words import SCRIPT
-from pytest_codeneedle.server_flags import inherited, read_by_llama
+from pytest_codeneedle.server_flags import LOADED_FIRST, inherited, read_by_llama
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,14 +53,17 @@ class Ingredients:
     program: Mapping[str, Path]
     machine: Mapping[str, Any]
 
+    def paths(self, model: Path | None) -> list[Path]:
+        """All of them, and that model."""
+        return [*self.files.values(), *self.program.values(), *(() if model is None else (model,))]
+
     def hashed(self, hashes: FileHashes) -> MadeWith:
         """Their contents. Raises ConfigurationError for a file that keeps changing."""
         return MadeWith(hashes.all(self.files), hashes.all(self.program), self.machine)
 
     def beside(self, loaded: Mapping[str, Path], model: Path | None) -> dict[str, Path]:
         """Those of `loaded` that are not known already."""
-        known = [*self.files.values(), *self.program.values(), *(() if model is None else (model,))]
-        resolved = {path.resolve() for path in known}
+        resolved = {path.resolve() for path in self.paths(model)}
         return {label: path for label, path in loaded.items() if path.resolve() not in resolved}
 
 
@@ -79,7 +82,8 @@ def ingredients(program: ServerProgram, extra: Sequence[str], model: Path | None
     Asks the program for its devices.
     """
     environment = {**os.environ, **program.variables}
-    read = {**read_by_llama(inherited(environment)), **program.variables}
+    first = {name: environment[name] for name in LOADED_FIRST if name in environment}
+    read = {**read_by_llama(inherited(environment)), **first, **program.variables}
     own = package_files(EMBEDDED_PACKAGE) if program.embedded else program_files(program.command, environment)
     # A wrapper reads what its words name. The last of them may be the server, which is among the programs.
     wrapper = named_files([word for word in program.command[1:] if "=" not in word])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from itertools import chain, pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -13,21 +14,28 @@ from pytest_codeneedle.hashes import is_regular
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-#: Flags and variables whose files hold secrets, are written by the server, or are for people's eyes: no answer
-#: depends on them. Their names in words: `--api-key-file` has `key` in it, `--tokenizer` no `token`.
-_NOT_READ = re.compile(
-    r"(?:^|[-_ ])(?:key|keys|keyfile|token|secret|password|cert|ssl|log|logfile|pid|pidfile|lcd|dynamic|mcp|ui|webui"
-    r"|output|outfile|out|o)(?:[-_]|$)",
-    re.IGNORECASE,
+#: Flags and variables whose files hold secrets, or are for people's eyes: no answer depends on them. Their names in
+#: words: `--api-key-file` has `key` in it, `--tokenizer` no `token`.
+_SECRET = re.compile(
+    r"(?:^|[-_ ])(?:key|keys|keyfile|token|secret|password|cert|ssl|mcp|ui|webui)(?:[-_]|$)", re.IGNORECASE
 )
+#: And those whose files the server writes.
+_WRITTEN = re.compile(
+    r"(?:^|[-_ ])(?:log|logfile|pid|pidfile|lcd|dynamic|output|outfile|out|o)(?:[-_]|$)", re.IGNORECASE
+)
+#: What a server computes with is no secret, whatever it or its flag is called: `--key-scales secret-sauce.gguf`.
+_COMPUTED_WITH = re.compile(r"\.(?:gguf|ggml|safetensors|imatrix|npy|npz|jinja2?|gbnf)$", re.IGNORECASE)
 #: The last of them names a folder of models.
 _MODELS_DIR = re.compile(r"(?:--models-dir|LLAMA_ARG_MODELS_DIR)")
 #: Of a folder that is given to a flag, or to one of llama-server's variables, the files count;
-_TAKES_FOLDER = re.compile(r"--[A-Za-z]|LLAMA_ARG_")
+_TAKES_FOLDER = re.compile(r"--[A-Za-z]|LLAMA_ARG_|GGML_")
 #: but for those that the server writes to, or serves to others;
-_OTHER_FOLDER = re.compile(r"(?:^|[-_])(?:cache|save|media|path|dynamic|tmp|temp|chdir|cwd)(?:[-_]|$)", re.IGNORECASE)
+_OTHER_FOLDER = re.compile(
+    r"(?:^|[-_])(?:cache|save|media|static|dynamic|tmp|temp|chdir|cwd)(?:[-_]|$)|^--path$", re.IGNORECASE
+)
 #: nor what is hidden, nor more than these, by name.
 _MOST_OF_FOLDER = 300
+_MOST_LOOKED_AT = 10_000
 #: Files that are secrets, or are written meanwhile, by their own names.
 _OTHER_FILE = re.compile(
     r"\.(?:key|pem|crt|log|out|pid|lock|tmp)(?:\.\w+)?$|(?:^|[\W_])(?:keys?|secrets?|passwords?)(?:[\W_]|$)",
@@ -47,20 +55,28 @@ _PART = re.compile(r"(?P<stem>.+)-\d{5}-of-(?P<count>\d{5})\.gguf")
 _SETTING = re.compile(r"^[ \t]*(?P<name>[\w-]+)[ \t]*=[ \t]*(?P<value>.*?)[ \t]*(?:[ \t][;#].*)?$", re.MULTILINE)
 #: A preset is a page of text.
 _LONGEST_PRESET = 1 << 20
+#: The folder that this process is in.
+_HERE = Path()
 
 
-def named_files(words: Sequence[str], environment: Iterable[tuple[str, str]] = ()) -> dict[str, Path]:
+def named_files(
+    words: Sequence[str], environment: Iterable[tuple[str, str]] = (), start: Path = _HERE
+) -> dict[str, Path]:
     """The regular files that exist among the values: label -> path, `--lora a.gguf` -> `/models/a.gguf`.
 
-    A value may be a list, a file:// URL or JSON, with scales and names in it; of a folder that a flag names its files
-    count. All parts of a split model are there, what a preset file names, and the models of `--models-dir`. Of several
-    files with one label the later ones are numbered. Sockets, pipes, devices, logs and files of keys are none of them.
+    `start` is the folder from which they are named. A value may be a list, a file:// URL or JSON, with scales and names
+    in it; of a folder that a flag names its files count. All parts of a split model are there, what a preset file
+    names, and the models of `--models-dir`. Of several files with one label the later ones are numbered. Sockets,
+    pipes, devices, logs and files of keys are none of them.
     """
     variables = list(environment)
-    given = [*_found([*_values(words), *variables]), *_in_folders([*_next_words(words), *variables])]
+    given = [
+        *_found([*_values(words), *variables], start),
+        *_in_folders([*_next_words(words), *variables], start),
+    ]
     preset = [setting for _, path in given for setting in _settings(path)]
     labelled: dict[str, Path] = {}
-    for flag, path in (*given, *_found(preset)):
+    for flag, path in (*given, *_found(preset, start)):
         label = f"{flag} {path.name}".strip()
         names = [label, *(f"{label} ({number})" for number in range(2, len(labelled) + 3))]
         if path not in [labelled.get(name) for name in names]:
@@ -83,13 +99,26 @@ def _parts(path: Path) -> list[Path]:
     return [part for name in names if is_regular(part := path.with_name(name))]
 
 
-def _found(values: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Path]]:
+def _found(values: Iterable[tuple[str, str]], start: Path) -> Iterator[tuple[str, Path]]:
     """(flag, file) for each value of a flag that is one."""
     for flag, value in values:
-        if _MODELS_DIR.fullmatch(flag) and Path(value).is_dir():
-            yield from ((flag, path) for path in sorted(Path(value).rglob("*.gguf")) if is_regular(path))
-        elif not _NOT_READ.search(flag):
-            yield from ((flag, part) for path in _files(value) for part in _parts(path))
+        if _MODELS_DIR.fullmatch(flag) and (start / value).is_dir():
+            yield from ((flag, path) for path in sorted((start / value).rglob("*.gguf")) if is_regular(path))
+        else:
+            read = (path for path in _files(value, start) if _is_read(flag, path))
+            yield from ((flag, part) for path in read for part in _parts(path))
+
+
+def _is_read(flag: str, path: Path) -> bool:
+    """Whether an answer may depend on a file of this flag's."""
+    if _WRITTEN.search(flag):
+        return False
+    return _COMPUTED_WITH.search(path.name) is not None or not _SECRET.search(flag)
+
+
+def _is_others(path: Path) -> bool:
+    """Whether a file that is one of several is a secret, or written meanwhile."""
+    return _OTHER_FILE.search(path.name) is not None and not _COMPUTED_WITH.search(path.name)
 
 
 def _values(words: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -112,32 +141,38 @@ def _next_words(words: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield (flag, value) if equals else (word, following)
 
 
-def _in_folders(values: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Path]]:
+def _in_folders(values: Iterable[tuple[str, str]], start: Path) -> Iterator[tuple[str, Path]]:
     """(flag, file) for the files of each folder that a flag names to be read from."""
     for flag, value in values:
-        if not _TAKES_FOLDER.match(flag) or any(no.search(flag) for no in (_NOT_READ, _OTHER_FOLDER, _MODELS_DIR)):
+        others = any(no.search(flag) for no in (_WRITTEN, _OTHER_FOLDER, _MODELS_DIR))
+        if others or not _TAKES_FOLDER.match(flag):
             continue
-        try:
-            paths = sorted(Path(plain).iterdir()) if (plain := _without_scheme(value)) else []
-        except (OSError, ValueError):  # no folder, or one of others
-            continue
-        files = [
-            path
-            for path in paths
-            if not path.name.startswith(".") and not _OTHER_FILE.search(path.name) and is_regular(path)
-        ]
-        yield from ((flag, path) for path in files[:_MOST_OF_FOLDER])
+        plain = _without_scheme(value)
+        below = islice(_below(start / plain), _MOST_LOOKED_AT) if plain else iter(())
+        files = (path for path in below if _is_read(flag, path) and not _is_others(path) and is_regular(path))
+        yield from ((flag, path) for path in islice(files, _MOST_OF_FOLDER))
 
 
-def _files(value: str) -> list[Path]:
+def _below(folder: Path) -> Iterator[Path]:
+    """What is in a folder and in those below it, by name; nothing hidden, and no link to a folder is followed."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _files(value: str, start: Path) -> list[Path]:
     """The files that a value names: itself, or those of its parts."""
-    whole = _file(value)
+    whole = _file(value, start)
     if whole:
         return whole
-    readable = _WITHIN.sub(lambda found: "" if _NOT_READ.search(found["name"]) else found[0], value)
+    readable = _WITHIN.sub(lambda found: "" if _is_hidden(found["name"]) else found[0], value)
     parts = dict.fromkeys((*readable.split(","), *_BETWEEN.split(readable)))
-    found = dict.fromkeys(chain.from_iterable(map(_file, parts)))
-    return [path for path in found if not _OTHER_FILE.search(path.name)]
+    found = dict.fromkeys(path for part in parts for path in _file(part, start))
+    return [path for path in found if not _is_others(path)]
+
+
+def _is_hidden(name: str) -> bool:
+    return any(no.search(name) for no in (_SECRET, _WRITTEN))
 
 
 def _without_scheme(value: str) -> str:
@@ -145,11 +180,11 @@ def _without_scheme(value: str) -> str:
     return value[found.end() :] if found else value
 
 
-def _file(value: str) -> list[Path]:
+def _file(value: str, start: Path) -> list[Path]:
     """The file that this text names, as it is, without its scale, or as a URL has it."""
     plain = _without_scheme(value)
     spellings = (value, plain, _SCALE.sub("", plain), unquote(plain))
-    return [path for path in map(Path, filter(None, spellings)) if is_regular(path)][:1]
+    return [path for spelling in spellings if spelling and is_regular(path := start / spelling)][:1]
 
 
 def _settings(path: Path) -> list[tuple[str, str]]:

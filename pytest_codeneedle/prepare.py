@@ -23,6 +23,7 @@ from pytest_codeneedle.prepared import (
 )
 from pytest_codeneedle.resume import Target, begun_as, identity_of, open_targets, release
 from pytest_codeneedle.server_logs import passing_folder
+from pytest_codeneedle.watched import watched
 from pytest_codeneedle.workers import threads_each
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def prepare(plan: Plan, workers: int) -> tuple[Plan, dict[str, Prepared], dict[s
     hashes = FileHashes(cache, plan.progress)
     sha256 = None if model is None else hashes.sha256(model)
     made_of = ingredients(plan.program, plan.settings.server_args, model)
+    files = watched(made_of.paths(model), hashes)
     made = made_of.hashed(hashes)
     given_n_ctx = plan.settings.n_ctx or plan.program.n_ctx
     early = {name: identity_of(plan, name, sha256, given_n_ctx, made) for name in plan.corpora}
@@ -56,7 +58,7 @@ def prepare(plan: Plan, workers: int) -> tuple[Plan, dict[str, Prepared], dict[s
     stored = {name: target.stored_as(early[name], but=unknown) for name, target in targets.items()}
     try:
         threads = _threads(plan, cores() // workers)
-        settling = _Settling(plan, model, workers, threads, targets, moment, hashes, made_of, made)
+        settling = _Settling(plan, model, workers, threads, targets, moment, hashes, made_of, made, files)
         settled_before = model is not None and all(
             _says_all(plan, name, about) and seen_before(about, hashes).whole for name, about in stored.items()
         )
@@ -98,6 +100,7 @@ class _Settling:
     hashes: FileHashes
     made_of: Ingredients
     made: MadeWith
+    files: Mapping[str, tuple[str, str]]
 
     def from_record(
         self, stored: Mapping[str, Mapping[str, Any]], sha256: str | None
@@ -174,6 +177,7 @@ class _Settling:
                 len(corpus.parts),
                 **counts[name],
                 device=devices_together(plan),
+                watched=self.files,
             )
             made = replace(self.made, loaded=seen[name].loaded)
             n_ctx = one.n_ctx or plan.settings.n_ctx or plan.program.n_ctx

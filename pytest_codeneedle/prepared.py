@@ -37,7 +37,7 @@ class Prepared:
     the log of the counting server did not show it. `base_model`: the model's file has no chat template, and no other is
     given. `control` has the fields of a `ControlText`. `device` is the GPU that a server sees (several with commas,
     None for all), `servers_on_device` how many of this session's servers share it at most, `host` another host that
-    they run on; `folder` is a temporary one there.
+    they run on; `folder` is a temporary one there. `watched` are this machine's files as `watched` has them.
     """
 
     folder: str
@@ -61,6 +61,7 @@ class Prepared:
     device: str | None = None
     servers_on_device: int = 1
     host: str | None = None
+    watched: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def model_path(self) -> Path | None:

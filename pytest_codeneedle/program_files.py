@@ -49,12 +49,18 @@ def program_files(command: Sequence[str], environment: Mapping[str, str]) -> dic
     """
     programs = list(dict.fromkeys(_programs(command, 0)))
     libraries = [path for program in programs for path in _libraries(program, environment)]
-    named = [file for program in programs for file in named_files(_words(_script(program) or "")).items()]
+    named = [file for program in programs for file in _named_by(program).items()]
     return {
         **{f"server {path.name}": path for path in programs},
         **{f"server library {path.name}": path for path in dict.fromkeys(libraries)},
         **{label: path for label, path in named if path.resolve() not in programs},
     }
+
+
+def _named_by(program: Path) -> dict[str, Path]:
+    """What a script names, from its own folder, where many go first, or from where it is started."""
+    words = _words(_script(program) or "")
+    return {**named_files(words, start=program.parent), **named_files(words)}
 
 
 def package_files(name: str) -> dict[str, Path]:

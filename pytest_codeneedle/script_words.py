@@ -24,16 +24,20 @@ _READ_BY_SERVER = ("LLAMA_", "GGML_")
 
 @dataclass(frozen=True)
 class ScriptWords:
-    """The words that a server has and was not given, those that it was given and has not, variables that differ."""
+    """The words that a server has and was not given, those that it was given and has not, variables that differ.
+
+    `start` is the folder in which it runs, and names files from: a script may have gone there.
+    """
 
     added: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
+    start: Path = Path()
 
     @property
     def parts(self) -> dict[str, Any]:
         """As parts of an identity, without secrets; of a file the name, for its content counts. Nothing where none."""
-        names = [path.name if is_regular(path := Path(word)) else word for word in self.added]
+        names = [path.name if is_regular(path := self.start / word) else word for word in self.added]
         parts = {
             f"{SCRIPT} adds": redacted_words(names),
             f"{SCRIPT} leaves out": redacted_words(self.lost),
@@ -44,7 +48,7 @@ class ScriptWords:
     @property
     def files(self) -> dict[str, Path]:
         """The files that they name, by label."""
-        return named_files(self.added, self.variables)
+        return named_files(self.added, self.variables, self.start)
 
     def refuse_speculation(self) -> None:
         """Raise ConfigurationError where they ask for speculation: it has no part in a scored cell."""
@@ -81,9 +85,16 @@ def script_words(
             lost += rest[start:end]
             added += own[own_start:own_end]
     variables = [(name, value) for name, value in pairs if name.startswith(_READ_BY_SERVER)]
-    return ScriptWords(
-        tuple(added), tuple(lost), tuple(pair for pair in sorted(variables) if environment.get(pair[0]) != pair[1])
-    )
+    different = tuple(pair for pair in sorted(variables) if environment.get(pair[0]) != pair[1])
+    return ScriptWords(tuple(added), tuple(lost), different, _folder(process))
+
+
+def _folder(process: Path | None) -> Path:
+    """The folder that a process is in; this one's where that cannot be seen."""
+    try:
+        return Path() if process is None else (process / "cwd").readlink()
+    except OSError:
+        return Path()
 
 
 def _strings(path: Path) -> list[str]:

@@ -14,8 +14,15 @@ from pytest_codeneedle.speculation import is_speculative, is_speculative_variabl
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: How the variables begin that llama.cpp reads.
-_READ_BY_LLAMA = ("LLAMA_ARG_", "GGML_")
+#: How the variables begin that llama.cpp reads,
+_READ_BY_LLAMA = ("LLAMA_ARG_", "GGML_", "MTMD_")
+#: and those by which the libraries that it computes with choose how they round.
+_READ_BY_LIBRARIES = (
+    *("NVIDIA_TF32_OVERRIDE", "CUBLAS_", "CUBLASLT_", "ROCBLAS_", "HIPBLASLT_", "HSA_OVERRIDE_GFX_VERSION"),
+    *("MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "OPENBLAS_CORETYPE", "BLIS_ARCH_TYPE", "ONEDNN_"),
+)
+#: Each names libraries that go before a program's own.
+LOADED_FIRST = ("LD_PRELOAD", "DYLD_INSERT_LIBRARIES")
 #: What llama.cpp takes for yes and for no where a word says it.
 ON = ("on", "enabled", "true", "1")
 OFF = ("off", "disabled", "false", "0")
@@ -146,5 +153,6 @@ def preset_model(word: str) -> str | None:
 
 
 def read_by_llama(environment: Mapping[str, str]) -> dict[str, str]:
-    """What llama.cpp reads from its environment: arguments that nobody gave on a command line."""
-    return {name: value for name, value in environment.items() if name.startswith(_READ_BY_LLAMA)}
+    """What llama.cpp and its libraries read from their environment: arguments that nobody gave on a command line."""
+    begin = (*_READ_BY_LLAMA, *_READ_BY_LIBRARIES)
+    return {name: value for name, value in environment.items() if name.startswith(begin)}

@@ -156,6 +156,7 @@ FLOORS = {
         "function_cache",
         "harness",
         "hashes",
+        "watched",
         "heatmap",
         "launch",
         "leftovers",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_codeneedle.hashes import FileHashes
 from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.made_with import added_args, ingredients, seen_before
 from pytest_codeneedle.program import ServerArgs, ServerProgram
+
+if TYPE_CHECKING:
+    import pytest
 
 PROGRAM = ServerProgram(("/bin/llama-server",), "llama-server", ())
 
@@ -60,3 +64,12 @@ def test_the_sessions_own_words_are_in_its_identity(tmp_path: Path) -> None:
 
     assert args.added == added_args(args, hashes)
     assert "" == added_args(ServerArgs(PROGRAM, Path("m"), KVPair("f16", "f16"), 512), hashes)
+
+
+def test_a_library_that_goes_before_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loader reads it from the environment, and no flag names it."""
+    library = tmp_path / "libfaster.so"
+    library.touch()
+    monkeypatch.setenv("LD_PRELOAD", f"{tmp_path}/none.so:{library}")
+
+    assert {"LD_PRELOAD libfaster.so": library} == ingredients(PROGRAM, (), None).files

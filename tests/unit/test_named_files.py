@@ -20,6 +20,7 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "b.gguf",
         "t.jinja",
         "keys.txt",
+        "secret-sauce.gguf",
         "big-00001-of-00002.gguf",
         "big-00002-of-00002.gguf",
         "server.log",
@@ -60,6 +61,8 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ('--set \'{"api_key_file": "keys.txt"}\'', []),
         ("-o keys.txt", []),
         ("LOGFILE=t.jinja x=server.log", []),
+        ("--lora a.gguf,secret-sauce.gguf", ["--lora a.gguf", "--lora secret-sauce.gguf"]),
+        ("--kv-key-scales a.gguf --token-embedding t.jinja", ["--kv-key-scales a.gguf", "--token-embedding t.jinja"]),
     ],
 )
 def test_named(there: Path, line: str, labels: list[str]) -> None:
@@ -72,6 +75,18 @@ def test_variables_name_files_too(there: Path) -> None:
     environment = [("LLAMA_ARG_MMPROJ", str(there / "a.gguf")), ("LLAMA_ARG_API_KEY_FILE", "keys.txt")]
 
     assert {"LLAMA_ARG_MMPROJ a.gguf": there / "a.gguf"} == named_files([], environment)
+
+
+def test_from_another_folder(
+    there: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server may be elsewhere than this process; paths from the root stay what they are."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    words = ["--lora", "a.gguf,secret-sauce.gguf", "--mmproj", str(there / "b.gguf"), "--lora-dir", "."]
+
+    assert {} == named_files(words[:2])
+    found = named_files(words, [("LLAMA_ARG_CHAT_TEMPLATE_FILE", "t.jinja")], there)
+    assert {there / "a.gguf", there / "secret-sauce.gguf", there / "b.gguf", there / "t.jinja"} <= {*found.values()}
 
 
 def test_two_files_of_one_name(there: Path) -> None:
@@ -133,6 +148,19 @@ def test_the_files_of_a_folder(there: Path) -> None:
     assert list(found.values()) == list(named_files(["--lora=loras"]).values())
     assert ["LLAMA_ARG_LORA x.gguf"] == [*named_files([], [("LLAMA_ARG_LORA", "loras"), ("LLAMA_CACHE", "loras")])][:1]
     assert {} == named_files([], [("LLAMA_CACHE", "loras"), ("HOME", "loras")])
+
+
+def test_a_folder_within_a_folder(there: Path) -> None:
+    """Its files count too; a link that leads back is not followed, and a place for the server's own pages is none."""
+    deep = there / "loras" / "of" / "mine"
+    deep.mkdir(parents=True)
+    for name in ("x.gguf", "public-key.gguf", "api_keys.txt"):
+        (deep / name).touch()
+    (deep / "again").symlink_to(there / "loras")
+
+    assert ["--lora-path public-key.gguf", "--lora-path x.gguf"] == list(named_files(["--lora-path", "loras"]))
+    assert {} == named_files(["--path", "loras"], [("LLAMA_ARG_STATIC_PATH", "loras")])
+    assert 2 == len(named_files([], [("GGML_OPENCL_KERNEL_DIR", "loras")]))
 
 
 def test_the_models_of_a_folder(there: Path) -> None:

@@ -114,3 +114,19 @@ def test_what_a_running_server_has_loaded(tmp_path: Path) -> None:
         process.wait()
 
     assert {"server loaded draft.gguf": tmp_path / "draft.gguf", "server loaded engine": server} == found
+
+
+def test_what_a_script_names_from_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many go there first; of two files of one name that from where it is started counts."""
+    place, here = tmp_path / "place", tmp_path / "here"
+    script = program(
+        place / "serve.sh", '#!/bin/sh\ncd "$(dirname "$0")"\nexec server --lora ./a.gguf --mmproj ./b.gguf\n'
+    )
+    here.mkdir()
+    for path in (place / "a.gguf", place / "b.gguf", here / "b.gguf"):
+        path.touch()
+    monkeypatch.chdir(here)
+    found = program_files([str(script)], {})
+
+    assert place / "a.gguf" == found["--lora a.gguf"]
+    assert here / "b.gguf" == found["--mmproj b.gguf"].resolve()

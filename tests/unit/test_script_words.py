@@ -106,3 +106,17 @@ def test_what_a_script_has_started(tmp_path: Path) -> None:
     finally:
         traces.end(set())
         process.communicate()
+
+
+def test_files_from_where_the_server_is(tmp_path: Path) -> None:
+    """A script goes to its own folder first; the names are from there."""
+    place = tmp_path / "place"
+    place.mkdir()
+    (place / "t.jinja").write_text("{{ x }}", encoding="ascii")
+    (tmp_path / "process").mkdir()
+    (tmp_path / "process" / "cwd").symlink_to(place)
+    words = ("llama-server", *GIVEN[2:], "--chat-template-file", "t.jinja")
+    found = shown(tmp_path / "process", *words, LLAMA_ARG_GRAMMAR_FILE="t.jinja")
+
+    labels = ["--chat-template-file t.jinja", "LLAMA_ARG_GRAMMAR_FILE t.jinja"]
+    assert dict.fromkeys(labels, place / "t.jinja") == found.files
