@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.floored import DEFAULT_MINIMUM, Calibration, calibration
+from pytest_codeneedle.grid import items_by_session
 from pytest_codeneedle.kvtypes import AS_SERVED
+from pytest_codeneedle.sessions import session_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_codeneedle.frame import Frame
+    from pytest_codeneedle.kvtypes import KVPair
 
 
 @dataclass(frozen=True)
@@ -40,21 +43,36 @@ NOTHING_SAID = Calibrated(None, "", "")
 
 
 def calibrated(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], frame: Frame) -> Calibrated:
-    """What is known of the run that run.json and these rows tell of."""
+    """What is known of the run that run.json and these rows tell of.
+
+    A session that asked no other cell has no say: one that was broken off knows little, and no cell is held against it.
+    """
     facts = about.get("calibration") or {}
-    if facts and facts.get("passed") is None:
+    first = _first_passes(rows, frame.reference)
+    planned = len(about.get("asked") or about["functions"]) * len(frame.views)
+    whole = all(len(of_session) == planned for of_session in first.values())
+    if facts and facts.get("passed") is None and not (first and whole):
         return _unknown(f"not calibrated: {facts.get('reason')}")
     if frame.reference == AS_SERVED:  # a cell of its own: no cache is held against it
         return NOTHING_SAID
-    first = [row for row in rows if place_of(row).pair == frame.reference and place_of(row).replicate == 0]
-    planned = len(about.get("asked") or about["functions"]) * len(frame.views)
-    if len({(place_of(row), row["function"]) for row in first}) < planned:
+    asked = [row for of_session in first.values() for row in of_session]
+    if len({(place_of(row), row["function"]) for row in asked}) < planned:
         return _unknown("not calibrated: the reference was not asked completely")
     minimum = float(facts.get("minimum", frame.minimum))
-    found = calibration(first, str(frame.reference), lines=frame.lines, minimum=minimum)
+    found = calibration(asked, str(frame.reference), lines=frame.lines, minimum=minimum)
     if facts:
         return Calibrated(found.passed, found.sentence, found.caution)
     return Calibrated(found.passed, "", without_status(found))
+
+
+def _first_passes(rows: Sequence[Mapping[str, Any]], reference: KVPair) -> dict[str, list[Mapping[str, Any]]]:
+    """The first pass over the reference in each session that asked other cells, without any of them in all."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in items_by_session(row for row in rows if place_of(row).pair == reference):
+        if place_of(row).replicate == 0:
+            found.setdefault(session_of(row), []).append(row)
+    others = {session_of(row) for row in rows if place_of(row).pair != reference}
+    return {session: found.get(session, []) for session in others} if others else found
 
 
 def _unknown(said: str) -> Calibrated:

@@ -90,10 +90,23 @@ def not_compared(old: StoredRun, new: StoredRun, asked: Mapping[Place, Sequence[
         single = sum(len(set(have.cells[cell].matched) - set(names) - set(functions)) for cell, names in asked.items())
         if single:
             yield f"{counted(single, 'single question')} {when}"
+    unknown = {cell: len(names) - len(_known(old, cell, names)) for cell, names in sorted(asked.items())}
+    told = [f"{cell} ({count} of {len(asked[cell])})" for cell, count in unknown.items() if count]
+    if told:
+        yield f"{counted(sum(unknown.values()), 'question')} without an answer in the old run: {few(told)}"
+
+
+def _known(run: StoredRun, cell: Place, names: Iterable[str]) -> list[str]:
+    """Those of these functions of a cell that have a figure in the run."""
+    return [name for name in names if run.cells[cell].matched[name] is not None]
 
 
 def part_compared(old: StoredRun, asked: Mapping[Place, Sequence[str]]) -> str:
-    """How much of the old run was asked again, as `in 2 of 5 cells`; nothing where all of it was."""
+    """How much of the old run was asked again, as `in 2 of 5 cells`; nothing where all of it was.
+
+    What had no answer then was held against nothing.
+    """
+    asked = {cell: _known(old, cell, names) for cell, names in asked.items()}
     cells = [cell for cell, names in asked.items() if names]
     again = {name for names in asked.values() for name in names}
     every = {name for figures in old.cells.values() for name in figures.matched}

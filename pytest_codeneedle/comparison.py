@@ -92,8 +92,8 @@ class Comparison:
     `part` is how much of the old run was asked again, as `in 2 of 5 cells`; nothing where all of it was.
     `declared` and `cells` are the two families, each at `level`. `silent` are the questions, by cell, that had an
     answer and have none now, or in fewer passes; `cells_silent` the cells in which nothing is answered any more,
-    `cells_mute` those in which nothing was answered then either. `margins` are those of cells where both runs have
-    some: they decide nothing.
+    `cells_mute` those in which no function has a figure in both, for want of one then. `margins` are those of cells
+    where both runs have some: they decide nothing.
     """
 
     old: StoredRun
@@ -126,7 +126,7 @@ class Comparison:
 
     @property
     def undecided(self) -> bool:
-        """Whether nothing is worse and part of it could not have been: too few functions, a cell without answers."""
+        """Whether nothing is worse and part of it could not have been: few functions, cells without answers then."""
         return not self.worse and (bool(self.cells_mute) or self.functions < self.functions_needed[0])
 
     @property
@@ -215,7 +215,7 @@ def compare(old: StoredRun, new: StoredRun) -> Comparison:
         cells=tuple(_judged(cells, level)),
         silent=silent,
         cells_silent=tuple(cell for cell in silent if old.cells[cell].scored and not _answers(new.cells[cell])),
-        cells_mute=tuple(cell for cell in common if not old.cells[cell].scored and not new.cells[cell].scored),
+        cells_mute=tuple(cell for cell in common if asked[cell] and not scored[cell] and cell not in silent),
         flips=tuple(_flips(old, new, scored)),
         margins={cell: both for cell in common if (both := run_margins(old.cells[cell], new.cells[cell], new.lines))},
     )

@@ -54,7 +54,7 @@ def verdict(compared: Comparison) -> str:
     needed, _ = compared.functions_needed
     if compared.cells_mute:
         cells = few(list(map(str, compared.cells_mute)), _NAMED)
-        return f"not settled: {cells} gave no answer in either run, and nothing is shown to be worse elsewhere"
+        return f"not settled: {cells} had no answer in the old run, and nothing is shown to be worse elsewhere"
     part = f" {compared.part}" if compared.part else ""
     if compared.functions < needed:
         return f"nothing is shown to be worse{part}: {_blind(compared.functions, needed)}"
@@ -132,11 +132,18 @@ def _grids(compared: Comparison) -> list[str]:
     """Old, new and difference, where more cells changed than a list would show."""
     changed = _changed(compared)
     if not changed:
-        return [f"{counted(len(compared.cells), 'cell')}: each function's lines are the same"] if compared.cells else []
+        return _same(len(compared.cells), "cell", compared)
     if len(changed) <= _FEW_CELLS:
         rest = len(compared.cells) - len(changed)
-        return [f"{counted(rest, 'other cell')}: each function's lines are the same"] if rest else []
+        return _same(rest, "other cell", compared)
     return grids(compared)
+
+
+def _same(count: int, what: str, compared: Comparison) -> list[str]:
+    """That no line differs in so many cells; nothing of none."""
+    some = any(change.n < compared.functions for change in compared.cells)
+    told = f"{counted(count, what)}: each function's lines are the same{' where both runs have an answer' * some}"
+    return [told] if count else []
 
 
 def grids(compared: Comparison) -> list[str]:

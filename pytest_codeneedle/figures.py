@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pytest_codeneedle.paired import Interval
 
 COLUMNS = 80
+#: What p-values are held against, as in `paired`, which loads scipy.
+_LEVEL = 0.05
 #: Below this a p-value is said to be below it.
 _LEAST_P = 0.001
 
@@ -23,8 +25,11 @@ def signed(value: float, decimals: int = 2) -> str:
 
 
 def p_value(p: float) -> str:
-    """`0.032`, `< 0.001`."""
-    return f"< {_LEAST_P}" if p < _LEAST_P else f"{p:.3f}"
+    """`0.032`, `< 0.001`; on either side of the level with as many digits as tell it from that: `0.0503`."""
+    text = f"{p:.3f}"
+    if p != _LEVEL and float(text) == _LEVEL:
+        text = next((more for digits in (4, 5, 6) if float(more := f"{p:.{digits}f}") != _LEVEL), text)
+    return f"< {_LEAST_P}" if p < _LEAST_P else text
 
 
 def p_is(p: float) -> str:

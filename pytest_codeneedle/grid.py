@@ -108,17 +108,24 @@ def items_of(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
     An ERROR counts unless a later session has the answer.
     """
+    return [row for item in _by_item(rows) for row in _counting(item)]
+
+
+def items_by_session(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The same with each ERROR: what the reference did not answer in one session no other session makes good."""
+    return [row for item in _by_item(rows) for row in item]
+
+
+def _by_item(rows: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """The rows of each item, the last of each session, the earliest session first: whenever they were judged."""
     items: dict[tuple[Place, str], dict[str, Mapping[str, Any]]] = {}
     for row in rows:
-        of_item = items.setdefault((place_of(row), row["function"]), {})
-        of_item.pop(session_of(row), None)
-        of_item[session_of(row)] = row
-    return [row for item in items.values() for row in _counting(item)]
+        items.setdefault((place_of(row), row["function"]), {})[session_of(row)] = row
+    return [[item[session] for session in sorted(item)] for item in items.values()]
 
 
-def _counting(item: Mapping[str, Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
+def _counting(rows: Sequence[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
     """One item's rows by session, without the errors that a later session made good."""
-    rows = list(item.values())
     answered = max((at for at, row in enumerate(rows) if row["outcome"] != ERROR), default=-1)
     return (row for at, row in enumerate(rows) if row["outcome"] != ERROR or at > answered)
 

@@ -89,8 +89,9 @@ def missing(rows: Rows, reference: KVPair, view: View) -> Missing:
     In a pass in which the reference gave no answer none is; in one that it was not asked, its other passes count.
     """
     cells = rows_by_pair(rows, (), view)
-    silent = _errors(cells.pop(reference, ()))
-    answered = _answered(reference_rows(rows, reference, view))
+    cells.pop(reference, None)
+    of_reference = reference_rows(rows, reference, view)
+    silent, answered = _errors(of_reference), _answered(of_reference)
     counting = {pair: _lacking(of_pair, silent, answered) for pair, of_pair in cells.items()}
     unknown = frozenset(one.function for one in silent) - {function for _, function in answered}
     return _missing(counting, unknown, view)

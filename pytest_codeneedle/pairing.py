@@ -10,15 +10,15 @@ from __future__ import annotations
 import statistics
 import sys
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_codeneedle.cells import place_of
-from pytest_codeneedle.grid import View, by_function, mean_lines, rows_by_pair
+from pytest_codeneedle.grid import View, by_function, items_by_session, mean_lines, rows_by_pair
 from pytest_codeneedle.kvtypes import is_quantized
 from pytest_codeneedle.sessions import TURN, session_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_codeneedle.kvtypes import KVPair
 
@@ -28,6 +28,18 @@ if TYPE_CHECKING:
     Rows = Sequence[Mapping[str, Any]]
 
 
+class SessionEnds(NamedTuple):
+    """The reference's first pass and last in the session of this `number`, the earliest is 1, function by function.
+
+    `silent` ones gave no answer in the last, which counts as one without a line; with 0 such functions are left out.
+    """
+
+    number: int
+    silent: int
+    first: Lines
+    last: Lines
+
+
 @dataclass(frozen=True)
 class AskedTwice:
     """The reference's first pass in a session and its last, function by function: lines, averaged over `sessions`.
@@ -35,6 +47,7 @@ class AskedTwice:
     `first` and `last` have what was answered both times. `silent` functions were answered in the first pass, and asked
     in the last without an answer; `lost` are the two passes with each of these as a last answer that has no line.
     `late` ones were answered in the last alone: of what the reference cannot do at first nothing is known.
+    `apart` has each of several sessions: what rises in one and falls in another is nothing on average.
 
     `outermost` says that in each of them no other cell was asked before the first or after the last: the order in
     which the answers came, not the one that was planned. `lacking` of the sessions that asked other cells tell nothing.
@@ -48,6 +61,12 @@ class AskedTwice:
     silent: frozenset[str] = frozenset()
     late: frozenset[str] = frozenset()
     lacking: int = 0
+    apart: tuple[SessionEnds, ...] = ()
+
+    @property
+    def differ(self) -> bool:
+        """Whether the two are not the same, in any session."""
+        return bool(self.silent) or self.first != self.last or any(one.first != one.last for one in self.apart)
 
 
 @dataclass(frozen=True)
@@ -69,6 +88,12 @@ class Paired:
     twice: AskedTwice | None
     borrowed: frozenset[KVPair] = frozenset()
     unpaired: Mapping[KVPair, int] = field(default_factory=dict)
+
+    @property
+    def weakest(self) -> Lines | None:
+        """The reference's lines where it recalled least, of the sessions that asked other cells."""
+        known = [lines for session, lines in self.references.items() if session in self.counted]
+        return min(known, key=lambda lines: statistics.fmean(lines.values()), default=None)
 
 
 def borrowing(found: Paired, rows: Rows, pairs: Iterable[KVPair], reference: KVPair, view: View) -> Paired:
@@ -112,7 +137,7 @@ def paired(rows: Rows, pairs: Iterable[KVPair], reference: KVPair, view: View) -
         apart=apart,
         references=references,
         counted=counted,
-        twice=_twice(rows, reference, view, counted),
+        twice=_twice(rows, reference, view, counted, [*references]),
         unpaired={pair: answers for pair, answers in unpaired.items() if answers},
     )
 
@@ -225,16 +250,19 @@ def _placed(cell: BySession, references: BySession, counted: Sequence[str], cent
 
 
 def _of_reference(rows: Rows, reference: KVPair, view: View) -> dict[str, list[Mapping[str, Any]]]:
-    """All that each session asked of it, the further pass too."""
+    """All that each session asked of it, the further pass too, with what it gave no answer to."""
+    every = replace(view, repeat=sys.maxsize)
     found: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows_by_pair(rows, (), replace(view, repeat=sys.maxsize)).get(reference, ()):
+    for row in items_by_session(row for row in rows if place_of(row).pair == reference and every.shows(row)):
         found.setdefault(session_of(row), []).append(row)
     return dict(sorted(found.items()))
 
 
-def _twice(rows: Rows, reference: KVPair, view: View, counted: Iterable[str]) -> AskedTwice | None:
+def _twice(
+    rows: Rows, reference: KVPair, view: View, counted: Iterable[str], sessions: Sequence[str]
+) -> AskedTwice | None:
     turns = {id(row): (row.get(TURN) or 0, at) for at, row in enumerate(rows)}
-    figures: list[tuple[str, float, float | None]] = []
+    figures: dict[str, list[tuple[str, float, float | None]]] = {}
     late: set[str] = set()
     outermost: dict[str, bool] = {}
     for session, items in _of_reference(rows, reference, view).items():
@@ -248,23 +276,43 @@ def _twice(rows: Rows, reference: KVPair, view: View, counted: Iterable[str]) ->
         asked_first, asked_last = ({row["function"] for row in one} for one in (in_order[0], in_order[-1]))
         late |= (ended.keys() & asked_first) - begun.keys()
         both = [(name, lines, ended.get(name)) for name, lines in begun.items() if name in asked_last]
-        figures += both
         if both:
+            figures[session] = both
             others = [turns[id(row)] for row in rows if session_of(row) == session and place_of(row).pair != reference]
             before, after = (max(turns[id(row)] for row in in_order[0]), min(turns[id(row)] for row in in_order[-1]))
             outermost[session] = all(before < turn < after for turn in others)
     if not outermost and not late:
         return None
+    every = [figure for of_session in figures.values() for figure in of_session]
+    (first, last), lost = _ends(every), _ends(every, missing=0.0)
+    apart = figures.items() if len(figures) > 1 else ()  # one is all there is
     return AskedTwice(
-        first=_means((name, lines) for name, lines, end in figures if end is not None),
-        last=_means((name, end) for name, _, end in figures if end is not None),
+        first=first,
+        last=last,
         sessions=len(outermost),
         outermost=all(outermost.values()),
-        lost=(
-            _means((name, lines) for name, lines, _ in figures),
-            _means((name, end or 0.0) for name, _, end in figures),
-        ),
-        silent=frozenset(name for name, _, end in figures if end is None),
+        lost=lost,
+        silent=frozenset(name for name, _, end in every if end is None),
         late=frozenset(late),
         lacking=sum(session not in outermost for session in counted),
+        apart=tuple(ends for session, found in apart for ends in _of_session(sessions.index(session) + 1, found)),
+    )
+
+
+def _of_session(number: int, figures: Sequence[tuple[str, float, float | None]]) -> Iterator[SessionEnds]:
+    """Missing answers left out, and, where there are some, counted as lost."""
+    silent = sum(end is None for _, _, end in figures)
+    yield SessionEnds(number, 0, *_ends(figures))
+    if silent:
+        yield SessionEnds(number, silent, *_ends(figures, missing=0.0))
+
+
+def _ends(
+    figures: Iterable[tuple[str, float, float | None]], missing: float | None = None
+) -> tuple[dict[str, float], dict[str, float]]:
+    """The first lines of each function and the last; where there are none `missing`, and without it left out."""
+    known = [(name, lines, missing if end is None else end) for name, lines, end in figures]
+    return (
+        _means((name, lines) for name, lines, end in known if end is not None),
+        _means((name, end) for name, _, end in known if end is not None),
     )

@@ -12,6 +12,8 @@ from pytest_codeneedle.power import LEAST_ONE_WAY, least_for_family
 from pytest_codeneedle.verdict import NOT_WORSE, WORSE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_codeneedle.frame import Frame
     from pytest_codeneedle.missing import Sensitivity
     from pytest_codeneedle.paired import Contrast
@@ -62,7 +64,7 @@ def _drift(verdict: Verdict) -> str:
     if again is None or not (again.drifted or verdict.unsteady):
         return ""
     found = f"{verdict.reference} {again.when}: {_lines(again.telling)}"
-    found += f", {again.silent} missing answers counted as lost" if again.telling is again.lost else ""
+    found += f", {counted(again.counted_as_lost, 'missing answer')} counted as lost" if again.counted_as_lost else ""
     if again.drifted:
         return f"Distrust this grid: the server drifted, {found}."
     what = "by chance or not, that is as much as the loss that is looked for"
@@ -98,7 +100,18 @@ def _other_cells(verdict: Verdict) -> str:
         named = [f"{cell.pair} {signed(cell.contrast.mean)} lines ({p_is(cell.p_used)})" for cell in large]
         said.append(f"Lower by {lines_of(verdict.delta)} or more, and not settled: {few(named, _NAMED)}.")
         said.append(_why_open(large[0], verdict))
+    told = [*large, *(cell for cell in verdict.cells if cell.declared or cell.verdict == WORSE)]
+    said.append(_as_lost([cell for cell in verdict.cells if cell not in told], verdict))
     return " ".join(part for part in said if part)
+
+
+def _as_lost(cells: Sequence[CellVerdict], verdict: Verdict) -> str:
+    """The cells that lost delta or more with missing answers counted as lost, be they all that was asked of one."""
+    found = [(cell.missing.contrast.mean, cell.pair, cell.missing.lost) for cell in cells if cell.missing is not None]
+    lower = sorted((one for one in found if one[0] <= -verdict.delta), key=lambda one: one[0])
+    named = [f"{pair} {signed(mean)} lines ({word})" for mean, pair, word in lower]
+    head = f"With missing answers counted as lost, lower by {lines_of(verdict.delta)} or more"
+    return f"{head}: {few(named, _NAMED)}." if named else ""
 
 
 def _low_is_worse(verdict: Verdict) -> bool:
@@ -208,7 +221,8 @@ def _unanswered(cell: CellVerdict, verdict: Verdict) -> str:
     if cell.contrast.n == asked:
         return ""
     both = f"there and in {verdict.reference} in one session"
-    return f" Only {counted(cell.contrast.n, 'function')} of {asked} were answered {both}."
+    were = "was" if cell.contrast.n == 1 else "were"
+    return f" Only {counted(cell.contrast.n, 'function')} of {asked} {were} answered {both}."
 
 
 def _mixed(mixed: Mixed, verdict: Verdict) -> str:

@@ -80,6 +80,15 @@ def can_be_judged(grid: Grid) -> bool:
     return bool(grid.answered) and len(asked) >= _CELLS and (functions >= _FUNCTIONS or types >= _TYPES)
 
 
+def _reference_differs(rows: Sequence[Mapping[str, Any]], frame: Frame, view: View) -> bool:
+    """Whether the reference was not the same in all sessions and passes: figures are not what they seem beside it."""
+    found = paired(rows, frame.pairs, frame.reference, view)
+    if not found.apart and not any(lines for pair, lines in found.cells.items() if pair != frame.reference):
+        return False
+    again = found.twice is not None and found.twice.differ
+    return again or len(found.references) > 1 or bool(found.apart or found.unpaired)
+
+
 def why_not_judged(grid: Grid) -> str:
     """What is said where no test could show anything; nothing of a grid that has but one cell."""
     functions = max((len(cell.matched) for cell in grid.answered), default=0)
@@ -90,7 +99,11 @@ def why_not_judged(grid: Grid) -> str:
 
 def run_verdicts(rows: Sequence[Mapping[str, Any]], frame: Frame) -> dict[View, Judged]:
     """What is said of each grid of a run of which anything can be said."""
-    views = [view for view in frame.views if can_be_judged(make_grid(rows, frame.pairs, view))]
+    views = [
+        view
+        for view in frame.views
+        if can_be_judged(make_grid(rows, frame.pairs, view)) or _reference_differs(rows, frame, view)
+    ]
     if not views:
         return {}
     from pytest_codeneedle.verdicts import judged  # noqa: PLC0415 - with scipy

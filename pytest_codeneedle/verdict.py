@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pytest_codeneedle.kvtypes import KVPair
     from pytest_codeneedle.marginals import Cells, Values
     from pytest_codeneedle.missing import Sensitivity
+    from pytest_codeneedle.pairing import SessionEnds
 
 Word = Literal["WORSE", "NOT WORSE", "INCONCLUSIVE"]
 WORSE: Word = "WORSE"
@@ -154,28 +155,32 @@ class Verdict:
         }
 
 
-def judge(  # noqa: PLR0913 - the cells, what they are held against, and six facts of the run
+def judge(  # noqa: PLR0913 - the cells, what they are held against, and eight facts of the run
     cells: Mapping[KVPair, Values],
     reference: KVPair,
     *,
     delta: float = DEFAULT_DELTA,
     lines: float | None = None,
+    weakest: Values | None = None,
     again: Values | None = None,
     first: Values | None = None,
     lost: tuple[Values, Values] | None = None,
+    apart: Sequence[SessionEnds] = (),
     planned: Sequence[KVPair],
 ) -> Verdict:
     """The verdict on `cells`, each with the lines of its scored functions, against `reference`.
 
     `planned` pairs without an answer are named as such. `lines` were asked for of each function; without that nothing
-    is known of what can be lost and gained. `again` is the reference's last pass and `first` its first; None where it
-    had but one before that. `lost` are both with answers that are missing in the last as ones without a line.
+    is known of what can be lost and gained. `weakest` are the reference's lines in the session in which it recalled
+    least; None where one is known. `again` is the reference's last pass and `first` its first; None where it had but
+    one before that. `lost` are both with answers that are missing in the last as ones without a line, `apart` those of
+    each of several sessions.
     """
     pairs = list(dict.fromkeys((*planned, *cells)))
     low = low_pair(pairs, reference)
     base = cells.get(reference) or {}
-    aa = asked_again(again, first or base, lost, lines) if again is not None and base else None
-    grounds = Grounds(delta, lines, little_to_lose(base, reference, lines), aa.size if aa else 0.0)
+    aa = asked_again(again, first or base, lost, lines, apart) if again is not None and base else None
+    grounds = Grounds(delta, lines, little_to_lose(weakest or base, reference, lines), aa.size if aa else 0.0)
     judged = _judge_cells(cells, reference, [pair for pair in pairs if pair != reference], low, grounds)
     functions = next((cell.contrast.n for cell in judged if cell.pair == low and cell.contrast.n), len(base))
     room = next(iter(rooms([cells.get(low) or base if low else base], base, lines)))

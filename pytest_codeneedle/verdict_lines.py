@@ -66,8 +66,9 @@ def _difference(cell: CellVerdict) -> str:
 
 
 def missing_sentence(verdict: Verdict) -> str:
-    """Which cells lack answers, to how many functions, and what they are with these counted as lost."""
+    """Which cells lack answers, the lowest first: to how many functions, and what they are with these as lost."""
     found = [(cell.pair, cell.missing) for cell in verdict.cells if cell.missing is not None]
+    found.sort(key=lambda one: one[1].contrast.mean)
     told = [
         f"{pair} {one.functions} of {one.contrast.n} ({signed(one.contrast.mean)} {one.lost})" for pair, one in found
     ]
@@ -183,16 +184,18 @@ def again_sentence(verdict: Verdict) -> str:
         return ""
     told = f"A/A: {verdict.reference}: no function was answered twice"
     if again.telling.n:
-        told = f"A/A: {verdict.reference} {again.when}: {_again(verdict, again)}"
+        told = f"A/A: {verdict.reference} {again.in_all}: {_again(verdict, again)}"
     return f"{told}; {counted(again.late, 'function')} answered in the last pass alone" if again.late else told
 
 
 def _again(verdict: Verdict, again: Again) -> str:
     """What differs, with missing answers left out and counted as lost, and what that says of the server."""
-    ways = [_differs(again.contrast)] if again.contrast.n else []
+    ways = [_differs(again.contrast, on_average=again.most is not None)] if again.contrast.n else []
     if again.lost is not None:
         silent = f"no answer to {again.silent} of {counted(again.lost.n, 'function')} in the last pass"
         ways.append(f"{silent}, counted as lost {_differs(again.lost)}")
+    if again.most is not None:
+        ways.append(f"most in session {again.most.number}: {_differs(again.most.contrast)}")
     told = "; ".join(ways)
     if again.telling.tied:
         return told
@@ -206,9 +209,9 @@ def _again(verdict: Verdict, again: Again) -> str:
     return f"{told}: no significant drift; one of {_two_digits(seen.loss)} would have been seen"
 
 
-def _differs(found: Contrast) -> str:
+def _differs(found: Contrast, *, on_average: bool = False) -> str:
     if found.tied:
-        return "no line differs"
+        return "0.00 lines" if on_average else "no line differs"
     told = ", ".join(part for part in (span(found.interval), p_is(found.p)) if part)
     return f"{signed(found.mean)} lines ({told})"
 

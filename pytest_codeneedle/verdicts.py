@@ -120,9 +120,11 @@ def _one_way(figures: Paired, frame: Frame) -> Verdict:
         frame.reference,
         delta=frame.delta,
         lines=frame.lines,
+        weakest=figures.weakest,
         first=None if twice is None else twice.first,
         again=None if twice is None else twice.last,
         lost=twice.lost if twice is not None and twice.silent else None,
+        apart=() if twice is None else twice.apart,
         planned=frame.pairs,
     )
     if twice is not None and found.again is not None:

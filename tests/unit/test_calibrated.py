@@ -6,9 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from stored_runs import run_folder
+from stored_runs import about, row, run_folder
 
+from pytest_codeneedle.calibrated import Calibrated, calibrated
 from pytest_codeneedle.cli import main
+from pytest_codeneedle.frame import Frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +95,10 @@ def test_a_minimum_that_was_lowered_is_said(viewed: Callable[[str, Path], str], 
     ("facts", "expected"),
     [
         ({"calibration": ENDED}, "not calibrated (exit status 10): bf16/bf16 recalls 25 % of the lines"),
-        ({"calibration": {"passed": None, "reason": "it is in another shard"}}, "not calibrated: it is in another"),
+        (
+            {"calibration": {"passed": None, "reason": "it is in another"}, "asked": [f"f{at}" for at in range(9)]},
+            "not calibrated: it is in another",
+        ),
         ({"asked": [f"f{at}" for at in range(9)]}, "not calibrated: the reference was not asked completely"),
         ({"reference": "f16/f16"}, "not calibrated: the reference was not asked completely"),
     ],
@@ -101,3 +106,34 @@ def test_a_minimum_that_was_lowered_is_said(viewed: Callable[[str, Path], str], 
 def test_why_is_said(viewed: Callable[[str, Path], str], tmp_path: Path, facts: Any, expected: str) -> None:
     """As the session found it, or as far as there are answers."""
     assert expected in viewed("grid", folder(tmp_path / "run", 5, **facts))
+
+
+def of_reference(lines: list[int | None], session: str, replicate: int = 0) -> list[dict[str, Any]]:
+    """Its rows in a session."""
+    return [row("bf16/bf16", f"f{at}", found, session=session, replicate=replicate) for at, found in enumerate(lines)]
+
+
+def known_of(rows: list[dict[str, Any]], **more: Any) -> Calibrated:
+    """What is said of a run with these rows, and one of the low pair in session `a`."""
+    facts = about(asked=[f"f{at}" for at in range(8)], pairs=["bf16/bf16", "q4_0/q4_0"], **more)
+    return calibrated(facts, [*rows, row("q4_0/q4_0", "f0", 20, session="a")], Frame.of(facts))
+
+
+def test_an_answer_that_was_judged_anew_counts_once() -> None:
+    """As it was judged last."""
+    assert known_of([*of_reference([10] * 8, "a"), *of_reference([20] * 8, "a")]).passed
+    assert not known_of([*of_reference([20] * 8, "a"), *of_reference([10] * 8, "a")]).passed
+
+
+@pytest.mark.parametrize("facts", [{"passed": True, "minimum": 0.8}, {"passed": None, "reason": "the session ended"}])
+def test_a_session_that_was_broken_off_in_its_reference_has_no_say(facts: dict[str, Any]) -> None:
+    """Nothing is held against it: what the other session asked is calibrated."""
+    found = known_of([*of_reference([20] * 8, "a"), *of_reference([5], "b")], calibration=facts)
+    assert (True, "") == (found.passed, found.caution)
+
+
+def test_a_session_that_asked_cells_without_all_of_its_reference_is_not_calibrated() -> None:
+    """Be another session so."""
+    facts = {"passed": None, "reason": "the session ended"}
+    found = known_of([*of_reference([20] * 7, "a"), *of_reference([20] * 8, "b")], calibration=facts)
+    assert (None, "not calibrated: the session ended") == (found.passed, found.caution)

@@ -53,7 +53,10 @@ def test_a_run_against_itself(cells: dict[str, list[int | None]]) -> None:
     assert (found is None) == (not any(cells.values()))
     if found is not None:
         assert {0.0} >= {change.difference for change in (*found.declared, *found.cells)}
-        assert ((), (), {}, (), False) == (found.differing, found.missing, found.silent, found.flips, found.worse)
+        assert ((), {}, (), False) == (found.differing, found.silent, found.flips, found.worse)
+        unknown = any(None in lines for lines in cells.values())
+        assert unknown == bool(found.missing)
+        assert all("without an answer in the old run" in told for told in found.missing)
 
 
 @given(RUNS, RUNS)
@@ -229,8 +232,23 @@ def test_a_cell_that_never_answered_is_not_settled() -> None:
     found = compared({**WHOLE, LOW: [None] * 12}, {**WHOLE, LOW: [None] * 12})
 
     assert (False, True, [LOW]) == (found.worse, found.undecided, found.facts()["cells_never_answered"])
-    said = "q4_0/q4_0 gave no answer in either run, and nothing is shown to be worse elsewhere"
+    said = "q4_0/q4_0 had no answer in the old run, and nothing is shown to be worse elsewhere"
     assert f"not settled: {said}" == verdict(found)
+
+
+@pytest.mark.parametrize("lines", [20, 0])
+def test_what_had_no_answer_then_was_held_against_nothing(lines: int) -> None:
+    """A cell without any is not settled, whatever it answers now; of one with some it is said how many those are."""
+    then: dict[str, Any] = {**WHOLE, LOW: [None] * 12}
+    found = compared({**WHOLE, LOW: [lines] * 12}, then)
+    assert (True, [LOW]) == (found.undecided, found.facts()["cells_never_answered"])
+    assert verdict(found).startswith("not settled: q4_0/q4_0 had no answer in the old run")
+
+    found = compared({**WHOLE, LOW: [20] + [lines] * 11}, {**WHOLE, LOW: [20] + [None] * 11})
+    assert not found.undecided
+    assert verdict(found).startswith("nothing is worse for 25 of 36 questions: ")
+    assert ("11 questions without an answer in the old run: q4_0/q4_0 (11 of 12)",) == found.missing
+    assert "3 cells: each function's lines are the same where both runs have an answer" in comparison_lines(found)
 
 
 def test_one_cell_is_tested_once() -> None:

@@ -18,9 +18,15 @@ def test_a_difference_has_its_sign(value: float, said: str) -> None:
     assert said == signed(value)
 
 
-@pytest.mark.parametrize(("p", "said"), [(0.0321, "p = 0.032"), (0.0009, "p < 0.001"), (1.0, "p = 1.000")])
+@pytest.mark.parametrize(
+    ("p", "said"),
+    [
+        *((0.0321, "p = 0.032"), (0.0009, "p < 0.001"), (1.0, "p = 1.000"), (0.05, "p = 0.050")),
+        *((0.0503, "p = 0.0503"), (0.0499, "p = 0.0499"), (0.05000001, "p = 0.050")),
+    ],
+)
 def test_a_p_value(p: float, said: str) -> None:
-    """Three digits; what is smaller is said to be."""
+    """Three digits, more where they would hide on which side of the level it is; what is smaller is said to be."""
     assert said == p_is(p)
     assert said.removeprefix("p ").removeprefix("= ") == p_value(p)
 

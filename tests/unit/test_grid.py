@@ -14,6 +14,8 @@ from pytest_codeneedle.grid import (
     Grid,
     View,
     error_line,
+    items_by_session,
+    items_of,
     limit_line,
     make_grid,
     matched_lines,
@@ -367,3 +369,17 @@ def test_an_empty_grid_can_be_drawn() -> None:
     assert Grid({}) == grid
     assert ["ctk\\ctv"] == matched_lines(grid)
     assert "combos 0/0: no cell has an answer" == summary_line(grid)
+
+
+def test_a_later_session_is_later_whenever_its_answers_were_judged() -> None:
+    """An earlier answer that is judged anew is written last, and makes no ERROR of a later session good."""
+    q8 = KVPair("q8_0", "q8_0")
+    known = {"ctk": "q8_0", "ctv": "q8_0", "replicate": 0, "function": "f"}
+    answer = {**known, "session": "a", "outcome": "passed", "primary_matched": 20}
+    error = {**known, "session": "b", "outcome": "error", "primary_matched": None}
+
+    for rows in ([answer, error], [error, answer]):
+        assert [answer, error] == items_of(rows)
+        assert 1 == make_grid(rows, [q8]).cells[q8].errors
+    assert [answer] == items_of([{**error, "session": ""}, answer])
+    assert [{**error, "session": ""}, answer] == items_by_session([answer, {**error, "session": ""}])

@@ -167,11 +167,11 @@ def test_a_type_that_gave_no_answer_is_named() -> None:
 
 
 def test_every_cell_that_lacks_answers_is_named() -> None:
-    """In the block, with what it is when they are lost; and a line below its own with -v."""
+    """In the block, the lowest first, with what it is when they are lost; and a line below its own with -v."""
     rows = without(without(flat(FOUR), LOW, range(8)), K4, (0, 1))
     lines = block(rows, FOUR, verbose=True)
     assert "0.00?" in lines
-    told = "no answer to (counted as lost): q4_0/bf16 2 of 8 (-5.00 INCONCLUSIVE), q4_0/q4_0 8 of 8 (-20.00 WORSE)"
+    told = "no answer to (counted as lost): q4_0/q4_0 8 of 8 (-20.00 WORSE), q4_0/bf16 2 of 8 (-5.00 INCONCLUSIVE)"
     assert told in lines
     assert "q4_0/q4_0 0 not answered as lost 8 -20.00" in lines
 

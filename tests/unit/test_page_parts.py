@@ -222,7 +222,8 @@ def test_cells_without_a_verdict_say_why() -> None:
 )
 def test_the_calibration_is_said(calibration: dict[str, Any] | None, said: str) -> None:
     """As the session said it; nothing where it was not asked for."""
-    found = drawn(rows_of(FOUR), frame_of(FOUR), calibration=calibration).calibration
+    rows = rows_of(FOUR) if calibration is None or calibration["passed"] is not None else rows_of(FOUR)[1:]
+    found = drawn(rows, frame_of(FOUR), calibration=calibration).calibration
     assert found.startswith(said)
     assert bool(found) == bool(said)
 

@@ -214,3 +214,25 @@ def test_both_ways_beside_a_reference_that_is_not_rotated() -> None:
     on, off = both_ways(rows, [BF16, Q4], BF16, View(1, "on"), View(1, "off"))
     assert {"f": 2.0} == {name: lines - off[Q4][name] for name, lines in on[Q4].items()}
     assert {} == both_ways(rows, [BF16, Q4, Q8], Q8, View(1, "on"), View(1, "off"))[0][Q4]
+
+
+def test_what_the_reference_did_not_answer_in_one_session_no_other_makes_good() -> None:
+    """Each session's silence at its end counts, whenever its answers were judged."""
+    first = [row(BF16, "f", 20, session="a"), row(Q8, "f", 20, session="a"), row(BF16, "f", None, 1, session="a")]
+    second = [row(BF16, "f", 20, session="b"), row(Q4, "f", 20, session="b"), row(BF16, "f", 20, 1, session="b")]
+
+    for rows in ([*first, *second], [*second, *first]):
+        twice = paired(rows, [BF16, Q8, Q4], BF16, View()).twice
+        assert twice is not None
+        assert (2, 0, {"f"}) == (twice.sessions, twice.lacking, twice.silent)
+        assert ({"f": 20.0}, {"f": 10.0}) == twice.lost
+        assert [(1, 0, {}, {}), (1, 1, {"f": 20.0}, {"f": 0.0}), (2, 0, {"f": 20.0}, {"f": 20.0})] == list(twice.apart)
+
+
+def test_the_session_in_which_the_reference_recalled_least() -> None:
+    """Of those that asked other cells: what they asked is held against it."""
+    first = [row(BF16, "f", 20, session="a"), row(Q8, "f", 20, session="a"), row(BF16, "f", 3, session="c")]
+    second = [row(BF16, "f", 12, session="b"), row(Q4, "f", 12, session="b")]
+
+    assert {"f": 12.0} == paired([*first, *second], [BF16, Q8, Q4], BF16, View()).weakest
+    assert None is paired([], [BF16, Q8], BF16, View()).weakest

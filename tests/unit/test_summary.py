@@ -95,3 +95,20 @@ def test_each_rotation_has_its_grids() -> None:
     mixed = run_lines(rows, Frame((PAIR,), PAIR, 20, 1, rotations=("default", "off")))
     assert "rotation as the environment has it" == mixed[0]
     assert "mean primary_matched /20" == run_lines(rows, Frame((PAIR,), PAIR, 20, 1))[0]
+
+
+def test_few_functions_hide_no_drift() -> None:
+    """Where no test could show anything: what the reference has otherwise at the end, or in a later session."""
+    low, names = KVPair("q4_0", "q4_0"), "fghij"
+    flat = [row(name, ctk=pair.ctk, ctv=pair.ctv, session="a") for pair in (PAIR, low) for name in names]
+    frame = Frame((PAIR, low), PAIR, 20, 5)
+    last = [row(name, 16, ctk="q8_0", ctv="q4_0", session="a", replicate=1) for name in names]
+    later = [row(name, 16, ctk="q8_0", ctv="q4_0", session="b") for name in names]
+
+    def told(more: list[dict[str, Any]]) -> str:
+        return " ".join(" ".join(run_lines([*flat, *more], frame)).split())
+
+    assert "No verdict: 5 functions cannot settle it, 6 are needed" in told([])
+    assert "No verdict: 5 functions" in told([{**one, "primary_matched": 20} for one in last])
+    assert "Distrust this grid: the server may have drifted, q8_0/q4_0 again at the end: -4.00 lines" in told(last)
+    assert "in session 2 -4.00 lines" in told(later)

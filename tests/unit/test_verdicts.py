@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from sweeps import LOW, REFERENCE, frame_of, on_k, rows_of, sweep
 
 from pytest_codeneedle.grid import View, make_grid
+from pytest_codeneedle.kvtypes import KVPair
 from pytest_codeneedle.verdict import NOT_WORSE, WORSE
+from pytest_codeneedle.verdict_lines import again_sentence
 from pytest_codeneedle.verdicts import judged
 
 if TYPE_CHECKING:
@@ -110,3 +112,52 @@ def test_facts_are_json_and_the_block_ends_with_the_sentences() -> None:
     told = judged(rows, frame, View()).facts()
     assert told == json.loads(json.dumps(told, allow_nan=False))
     assert " ".join(" ".join(told["sentences"]).split()) in " ".join(" ".join(lines(rows, frame)).split())
+
+
+def ends(first: float, last: float, session: str) -> list[dict[str, Any]]:
+    """The reference's two passes in a session, all functions with these lines."""
+    lines = [{REFERENCE: dict.fromkeys(TWO[REFERENCE], found)} for found in (first, last)]
+    return [*rows_of(lines[0], session=session), *rows_of(lines[1], session=session, replicate=1)]
+
+
+def test_a_fall_in_one_session_and_a_rise_in_another_are_no_steady_server() -> None:
+    """Their mean is nothing: each session is looked at by itself."""
+    rows = [*ends(20, 17, "a"), *rows_of({LOW: TWO[REFERENCE]}, session="a"), *ends(17, 20, "b")]
+    rows += rows_of({LOW: dict.fromkeys(TWO[REFERENCE], 17.0)}, session="b", replicate=1)
+    found = judged(rows, frame_of(TWO, repeat=2), View(2)).verdict
+    assert (-3.0, True) == (found.again and found.again.size, found.again and found.again.drifted)
+    assert "INCONCLUSIVE" == word(rows, frame_of(TWO, repeat=2), View(2))
+    told = again_sentence(found)
+    assert "mean of 2 sessions: 0.00 lines; most in session 1: -3.00 lines" in told
+    assert told.endswith("the server DRIFTED: distrust the grid")
+    assert [(1, 0, -3.0), (2, 0, 3.0)] == [
+        (one["session"], one["silent"], one["mean"]) for one in found.facts()["again"]["apart"]
+    ]
+
+
+def test_a_cell_of_a_session_with_little_to_lose_is_not_recommended() -> None:
+    """Be the mean over sessions what it may."""
+    flat = {pair: dict.fromkeys(TWO[REFERENCE], 20.0) for pair in (REFERENCE, KVPair("q8_0", "q8_0"))}
+    weak = {pair: dict.fromkeys(TWO[REFERENCE], 13.0) for pair in (REFERENCE, LOW)}
+    rows = [*rows_of(flat, session="a"), *rows_of(weak, session="b")]
+    found = judged(rows, frame_of({**flat, **weak}, minimum=0.5), View())
+    why = "the reference bf16/bf16 recalls 13.0 of 20 lines, which leaves little to lose"
+    assert (None, why) == (found.verdict.recommended, found.verdict.little_to_lose)
+    assert f"No pair is recommended: {why}." == found.said[-1]
+
+
+def test_cells_that_are_low_with_missing_answers_counted_as_lost_are_named() -> None:
+    """The lowest first, be it silent throughout; the declared one has a sentence of its own."""
+    cells = sweep(lambda _pair, _at: 0)
+    rows = rows_of(cells)
+    silent = {KVPair("q8_0", "q5_0"): 16, KVPair("q4_0", "q8_0"): 14, LOW: 3}
+    for row in rows:
+        missing = silent.get(KVPair(row["ctk"], row["ctv"]), 0) > int(row["function"][1:])
+        row.update({"outcome": "error", "primary_matched": None} if missing else {})
+    said = judged(rows, frame_of(cells), View()).said
+    assert (
+        "With missing answers counted as lost, lower by 1 line or more: q8_0/q5_0 -20.00 lines (WORSE), "
+        "q4_0/q8_0 -17.50 lines (WORSE)." in said
+    )
+    block = " ".join(" ".join(lines(rows, frame_of(cells))).split())
+    assert "no answer to (counted as lost): q8_0/q5_0 16 of 16 (-20.00 WORSE), q4_0/q8_0 14 of" in block
