@@ -27,7 +27,7 @@ from pytest_codeneedle.archive_entry import (
     undrawable,
 )
 from pytest_codeneedle.archive_top import ASIDE, BROKEN_OFF, KEPT, all_sums, part, refuse_foreign, top_faults
-from pytest_codeneedle.errors import RunFolderError
+from pytest_codeneedle.errors import RunFolderError, damage
 from pytest_codeneedle.lock import FolderLock
 from pytest_codeneedle.regular_files import MOST_DATA_BYTES, read_bytes
 
@@ -186,7 +186,7 @@ class Archive:
         except RunFolderError:
             raise
         except Exception as error:  # what a damaged run raises is anybody's guess: it is named
-            msg = f"{folder} is damaged: {type(error).__name__}: {error}; bring it back from a copy, or delete it"
+            msg = f"{folder} is damaged: {damage(error)}; bring it back from a copy, or delete it"
             raise RunFolderError(msg) from error
 
     def _redrawn(self, folder: Path) -> dict[str, Any]:

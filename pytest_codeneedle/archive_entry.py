@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.archive_summary import FORMAT, archive_summary
 from pytest_codeneedle.baseline import named_devices
-from pytest_codeneedle.errors import RunFolderError
+from pytest_codeneedle.errors import RunFolderError, damage
 from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.kept import keeps_answers, kept
 from pytest_codeneedle.lock import holder
 from pytest_codeneedle.page_parts import hidden_of, section
+from pytest_codeneedle.parsing import parse_json
 from pytest_codeneedle.regular_files import MOST_DATA_BYTES, read_bytes, read_text, reason
 from pytest_codeneedle.run_checks import checked_about
 from pytest_codeneedle.sse import encodable
@@ -63,7 +64,7 @@ def made_of(path: Path, *, with_answers: bool) -> Entry:
         msg = f"{error.filename or path} cannot be read: {error.strerror}; leave {path} out"
         raise RunFolderError(msg) from error
     except Exception as error:  # what a damaged run raises is anybody's guess: it is named
-        msg = f"{path} is damaged: {type(error).__name__}: {error}; bring it back from a copy, or leave it out"
+        msg = f"{path} is damaged: {damage(error)}; bring it back from a copy, or leave it out"
         raise RunFolderError(msg) from error
 
 
@@ -75,8 +76,8 @@ def entry(data: Mapping[str, bytes]) -> Entry:
     from pytest_codeneedle.archive_page import archive_page  # noqa: PLC0415 - as below
     from pytest_codeneedle.pages import run_page  # noqa: PLC0415 - Jinja2 is loaded where a page is drawn
 
-    about = json.loads(data[RUN])
-    rows = current(about, [json.loads(line) for line in data[RESULTS].splitlines()])
+    about = parse_json(data[RUN])
+    rows = current(about, [parse_json(line) for line in data[RESULTS].splitlines()])
     frame, run_id = Frame.of(about), id_of(data)
     judged = run_verdicts(rows, frame)
     shown = section(about, rows, frame, judged, hidden=hidden_of(about))
@@ -100,7 +101,7 @@ def undrawable(summary: Mapping[str, Any]) -> str:
     try:
         archive_page([summary])
     except Exception as error:  # noqa: BLE001 - whatever it is: it is told of which run
-        return f"cannot be drawn: {type(error).__name__}: {error}"
+        return f"cannot be drawn: {damage(error)}"
     return ""
 
 
@@ -145,7 +146,7 @@ def read_summary(folder: Path) -> dict[str, Any]:
     way = "see `codeneedle archive check`; `codeneedle archive rebuild` writes it anew"
     try:
         content, sums = read_bytes(folder / SUMMARY), read_text(folder / SUMS)
-        summary = json.loads(content)
+        summary = parse_json(content)
     except (OSError, ValueError) as error:
         msg = f"{folder / SUMMARY} cannot be read: {reason(error)}; {way}"
         raise RunFolderError(msg) from error

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_codeneedle.baseline_text import FORMAT, parse_baseline
 from pytest_codeneedle.devices import used_devices
-from pytest_codeneedle.errors import BaselineError, CacheTypeError
+from pytest_codeneedle.errors import DAMAGED, BaselineError, CacheTypeError, damage
 from pytest_codeneedle.kept import GPUS
 from pytest_codeneedle.regular_files import open_regular, read_ends, read_text
 from pytest_codeneedle.run_checks import checked_about
@@ -63,9 +63,8 @@ def read_folder(folder: RunFolder, name: str, rows: Sequence[Mapping[str, Any]] 
     try:
         found = current(about, folder.rows()) if rows is None else rows
         return checked(stored_run(name, about, found, about.get(GPUS) or named_devices(folder.path)))
-    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, CacheTypeError) as error:
-        lacks = f"there is no {error}" if isinstance(error, KeyError) else str(error)
-        msg = f"{name} is damaged: {lacks}; bring it back from a copy, or name another run"
+    except (*DAMAGED, CacheTypeError) as error:
+        msg = f"{name} is damaged: {damage(error)}; bring it back from a copy, or name another run"
         raise BaselineError(msg) from error
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.cells import parse_place
 from pytest_codeneedle.errors import BaselineError, CacheTypeError
 from pytest_codeneedle.kvtypes import parse_pair
+from pytest_codeneedle.parsing import parse_json
 from pytest_codeneedle.stored_run import StoredCell, StoredRun, checked
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ def _json(value: object) -> str:
 def parse_baseline(name: str, text: str) -> StoredRun:
     """The run that was saved so. Raises BaselineError for other files, later formats and damage, with the part."""
     try:
-        read = json.loads(text, parse_constant=_refused)
-    except (ValueError, RecursionError) as error:
+        read = parse_json(text, finite=True)
+    except ValueError as error:
         msg = f"{name} is no baseline: not JSON: {error}; codeneedle baseline save RUN -o FILE writes one"
         raise BaselineError(msg) from error
     if not isinstance(read, dict) or read.get("format") != FORMAT:
@@ -98,11 +99,6 @@ def parse_baseline(name: str, text: str) -> StoredRun:
         lacks = f"no {error}" if isinstance(error, KeyError) else str(error)
         msg = f"{name} is damaged: {part}: {lacks}; bring it back from a copy, or save it anew"
         raise BaselineError(msg) from error
-
-
-def _refused(constant: str) -> float:
-    msg = f"{constant} is no figure"
-    raise ValueError(msg)
 
 
 def _head(read: Mapping[str, Any]) -> dict[str, Any]:

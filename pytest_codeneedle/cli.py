@@ -18,7 +18,7 @@ from pytest_codeneedle import (
     commands_run,
     commands_stored,
 )
-from pytest_codeneedle.errors import DAMAGED, CodeneedleError
+from pytest_codeneedle.errors import DAMAGED, CodeneedleError, damage
 from pytest_codeneedle.heatmap import FIGURES
 from pytest_codeneedle.output import complain, say_code
 
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         runs = _runs(flags)
         if not runs:
             raise
-        complain(f"codeneedle: {runs} is damaged: {type(error).__name__}: {error}")
+        complain(f"codeneedle: {runs} is damaged: {damage(error)}; bring it back from a copy, or name another")
         return 2
     except BrokenPipeError:  # `codeneedle functions ... | head`
         sys.stderr.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -12,6 +11,7 @@ import httpx
 from pytest_codeneedle.answers import Answer, AnswerWatch
 from pytest_codeneedle.errors import AnswerError, BrokenAnswerError, LateAnswerError, PromptTooLongError
 from pytest_codeneedle.families import TOKENS
+from pytest_codeneedle.parsing import parse_json
 from pytest_codeneedle.replies import PLAIN, Bound, Patience, TooLateError, TooMuchError, no_cookies, shown_seconds
 from pytest_codeneedle.sse import encodable, events
 from pytest_codeneedle.token_probs import TokenWatch
@@ -187,8 +187,8 @@ class Client:
         if status != _OK:
             raise _refused(status, content)
         try:
-            decoded = json.loads(content)
-        except (ValueError, RecursionError) as error:
+            decoded = parse_json(content)
+        except ValueError as error:
             msg = f"{path}: the server's answer is not JSON: {error}"
             raise BrokenAnswerError(msg) from error
         if not isinstance(decoded, dict):
@@ -268,8 +268,8 @@ def _answer(watch: AnswerWatch, last: dict[str, Any], *, closed: bool) -> Answer
 
 def _refused(status: int, content: bytes) -> AnswerError | PromptTooLongError:
     try:
-        error = json.loads(content)["error"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        error = parse_json(content)["error"]
+    except (ValueError, KeyError, TypeError):
         error = {"message": content.decode("utf-8", "replace")[:500]}
     if isinstance(error, dict) and error.get("type") == "exceed_context_size_error":
         asked, there = error.get("n_prompt_tokens"), error.get("n_ctx")

@@ -12,7 +12,7 @@ from pytest_codeneedle.output import say, say_code, say_json
 from pytest_codeneedle.printable import printable
 from pytest_codeneedle.prompts import Task, askable
 from pytest_codeneedle.regular_files import MOST_BYTES, read_given
-from pytest_codeneedle.store import for_the_user_alone
+from pytest_codeneedle.whole_file import write_whole
 
 if TYPE_CHECKING:
     import argparse
@@ -158,10 +158,9 @@ def check_threshold(threshold: int, lines: int) -> None:
 
 
 def write_text(path: Path, text: str, *, private: bool = False) -> None:
-    """Write a file that the user named, `private` for their eyes alone. Raises ConfigurationError."""
+    """Write a file that the user named whole, `private` for their eyes alone. Raises ConfigurationError."""
     try:
-        with open(path, "wb", opener=for_the_user_alone if private else None) as written:
-            written.write(text.encode())
+        write_whole(path, text.encode(), private=private)
     except OSError as error:
         msg = f"{path} cannot be written: {error.strerror}; give another -o FILE"
         raise ConfigurationError(msg) from error

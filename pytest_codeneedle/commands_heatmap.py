@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle.errors import DAMAGED, ConfigurationError, RunFolderError
+from pytest_codeneedle.errors import DAMAGED, ConfigurationError, RunFolderError, damage
 from pytest_codeneedle.heatmap import FORMATS, panels, picture
 from pytest_codeneedle.output import say
 from pytest_codeneedle.store import RunFolder
+from pytest_codeneedle.whole_file import write_whole
 
 if TYPE_CHECKING:
     import argparse
@@ -28,13 +29,11 @@ def heatmap(flags: argparse.Namespace) -> None:
             name = folder.path.resolve().name if titles.count(title) > 1 else ""
             drawn += panels(name, about, folder.current_rows(), flags.of)
         except DAMAGED as error:
-            msg = (
-                f"{folder.path} is damaged: {type(error).__name__}: {error}; bring it back from a copy, or leave it out"
-            )
+            msg = f"{folder.path} is damaged: {damage(error)}; bring it back from a copy, or leave it out"
             raise RunFolderError(msg) from error
     written = picture(drawn, form)
     try:
-        flags.output.write_bytes(written)
+        write_whole(flags.output, written)
     except OSError as error:
         msg = f"{flags.output} cannot be written: {error.strerror}; give another -o FILE"
         raise ConfigurationError(msg) from error

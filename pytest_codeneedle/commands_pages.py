@@ -37,8 +37,6 @@ def report(flags: argparse.Namespace) -> None:
     html = run_page(sections, title=title, all_diffs=flags.all_diffs)
     private = any(one.private for one in folders)
     _make(flags.output, private=private)
-    if target.exists() and private:
-        target.unlink()  # it may have been readable for all
     write_text(target, html, private=private)
     say(f"report: {target}")
     for folder in folders if flags.embed_source else ():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.calibrated import calibrated
 from pytest_codeneedle.commands_corpus import check_threshold, project_root, write_text
-from pytest_codeneedle.errors import DAMAGED, ConfigurationError, RunFolderError
+from pytest_codeneedle.errors import DAMAGED, ConfigurationError, RunFolderError, damage
 from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.frame import Frame
 from pytest_codeneedle.grid import ERROR, make_grid
@@ -18,6 +19,7 @@ from pytest_codeneedle.kvtypes import parse_pair
 from pytest_codeneedle.output import say, say_json
 from pytest_codeneedle.store import RESULTS, RUNS, RunFolder, unused
 from pytest_codeneedle.summary import run_lines, run_verdicts
+from pytest_codeneedle.whole_run import whole_run
 
 if TYPE_CHECKING:
     import argparse
@@ -59,9 +61,7 @@ def summary(flags: argparse.Namespace) -> None:
             called = name if names.count(name) == 1 else folder.path.name
             rows += _summed_up(called, about, folder.current_rows())
         except DAMAGED as error:
-            msg = (
-                f"{folder.path} is damaged: {type(error).__name__}: {error}; bring it back from a copy, or leave it out"
-            )
+            msg = f"{folder.path} is damaged: {damage(error)}; bring it back from a copy, or leave it out"
             raise RunFolderError(msg) from error
     if flags.json:
         say_json([row.facts() for row in rows])
@@ -100,7 +100,7 @@ def rescore(flags: argparse.Namespace) -> None:
     anew = rescored(about, rows, relax_indent=relax, threshold=threshold)
     changed = sum(old != new for old, new in zip(rows, anew, strict=True))
     if flags.output is not None:
-        if flags.output.resolve() == (folder.path / RESULTS).resolve():
+        if os.path.realpath(flags.output) == os.path.realpath(folder.path / RESULTS):
             msg = f"{flags.output} is the record itself; give another -o FILE"
             raise ConfigurationError(msg)
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in anew)
@@ -127,9 +127,9 @@ def import_results(flags: argparse.Namespace) -> None:
     if not imported.about["functions"]:
         msg = f"no answer in these files is about a function of {name!r}; name their corpus with --corpus"
         raise ConfigurationError(msg)
-    folder = RunFolder.create(_folder(flags.output, imported.about), imported.about)
-    for row in imported.rows:
-        folder.append(row)
+    path = _folder(flags.output, imported.about)
+    with whole_run(path, imported.about) as folder:
+        folder.extend(imported.rows)
     _print_grid(imported.about, list(imported.rows), verbose=flags.verbose)
     if imported.unknown:
         say(f"not in the corpus {name}, kept as errors: {', '.join(imported.unknown)}")
@@ -140,7 +140,7 @@ def import_results(flags: argparse.Namespace) -> None:
         say("(thoughts are taken off here before an answer is compared)")
     else:
         say(f"all {scored} answers are scored as in the files")
-    say(f"run: {folder.path}")
+    say(f"run: {path}")
 
 
 def _only(names: set[str]) -> str:

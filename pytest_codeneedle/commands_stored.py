@@ -9,12 +9,13 @@ from pytest_codeneedle.calibrated import calibrated
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.frame import Frame
-from pytest_codeneedle.lock import FolderLock, holder
+from pytest_codeneedle.lock import holder
 from pytest_codeneedle.merging import merged
 from pytest_codeneedle.output import say, say_json
 from pytest_codeneedle.regular_files import open_regular
 from pytest_codeneedle.standing import standing, standing_lines
-from pytest_codeneedle.store import CORPUS, RESULTS, SERVERS, RunFolder
+from pytest_codeneedle.store import CORPUS, SERVERS, RunFolder
+from pytest_codeneedle.whole_run import whole_run
 
 if TYPE_CHECKING:
     import argparse
@@ -44,30 +45,16 @@ def merge(flags: argparse.Namespace) -> None:
         msg = "a run is named twice; name each once"
         raise RunFolderError(msg)
     about, rows = merged([(str(folder.path), folder.about(), folder.current_rows()) for folder in folders])
-    joined = RunFolder.create(flags.output, about)
-    lock = FolderLock(joined.path)
-    try:
-        lock.take()
+    with whole_run(flags.output, about) as joined:
         joined.extend(rows)
         for folder in folders:
             _copy_logs(folder, joined)
-    except BaseException as error:
-        for name in (RESULTS, SERVERS):  # half of a run would be in the way of the next try
-            shutil.rmtree(joined.path / name, ignore_errors=True)
-            (joined.path / name).unlink(missing_ok=True)
-        joined.discard()
-        if isinstance(error, OSError):
-            msg = f"{joined.path} cannot be written: {error.strerror}; name another (-o)"
-            raise RunFolderError(msg) from error
-        raise
-    finally:
-        lock.release()
     stands = standing(about, rows)
     say(f"{len(folders)} runs, {len(rows)} answers, {stands.cells_done} of {len(stands.cells)} cells")
     for one in about["merged"]:
         if one.get("differs"):
             say(*wrapped(f"{one['run']} was asked on another machine: {'; '.join(one['differs'])}"))
-    say(*_references(rows, Frame.of(about)), f"run: {joined.path}")
+    say(*_references(rows, Frame.of(about)), f"run: {flags.output}")
 
 
 def _references(rows: Sequence[Mapping[str, Any]], frame: Frame) -> Iterator[str]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +24,7 @@ from pytest_codeneedle.corpus_parts import Tree
 from pytest_codeneedle.errors import CorpusError
 from pytest_codeneedle.extraction import NEWER, long_enough, without_code
 from pytest_codeneedle.long_work import silent
+from pytest_codeneedle.parsing import parse_toml
 from pytest_codeneedle.regular_files import MOST_TABLE_BYTES, read_text, reason
 from pytest_codeneedle.sampling import sample
 from pytest_codeneedle.tables import Table
@@ -211,8 +211,8 @@ def load_corpus(  # noqa: PLR0913 - what to read, and four ways to do it
         raise CorpusError(_unknown(name, known, rootdir))
     path = known[name]
     try:
-        values = tomllib.loads(read_text(path, MOST_TABLE_BYTES, encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        values = parse_toml(read_text(path, MOST_TABLE_BYTES, encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
         msg = f"corpus file {path}: {reason(error)}"
         raise CorpusError(msg) from error
 

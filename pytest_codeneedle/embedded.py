@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_codeneedle.kvtypes import BITS
 from pytest_codeneedle.output import complain, say
+from pytest_codeneedle.parsing import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +29,7 @@ _ON_OFF = ("on", "off")
 def _json_object(text: str) -> dict[str, Any]:
     """The object that a JSON text is. Raises ArgumentTypeError."""
     try:
-        value = json.loads(text)
+        value = parse_json(text)
     except ValueError as error:
         msg = f"{text!r} is not JSON: {error}"
         raise argparse.ArgumentTypeError(msg) from error

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +19,7 @@ from pytest_codeneedle.chat import Chat
 from pytest_codeneedle.endpoint_url import COMPLETIONS
 from pytest_codeneedle.errors import AnswerError, CellError, PromptTooLongError
 from pytest_codeneedle.http_refusals import Adaption, Refusal, Waiting, read_refusal, says_too_long
+from pytest_codeneedle.parsing import parse_json
 from pytest_codeneedle.replies import PLAIN, Bound, Patience, Reply, TooLateError, TooMuchError, no_cookies
 from pytest_codeneedle.sse import events
 
@@ -213,8 +213,8 @@ class ChatClient:
         """The JSON object in a reply; AnswerError where it is none, or an error."""
         url = reply.response.url
         try:
-            decoded = json.loads(reply.patience.body(reply.response))
-        except (ValueError, RecursionError) as error:
+            decoded = parse_json(reply.patience.body(reply.response))
+        except ValueError as error:
             msg = f"{url}: the answer is not JSON: {error}; is this an OpenAI-compatible endpoint?"
             raise AnswerError(msg) from error
         if not isinstance(decoded, dict) or decoded.get("error") is not None:

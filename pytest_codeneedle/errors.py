@@ -62,6 +62,17 @@ class BaselineError(ConfigurationError):
 DAMAGED = (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError)
 
 
+def damage(error: Exception) -> str:
+    """What is wrong with a record that raised it (one of DAMAGED), for a message that names the record."""
+    if isinstance(error, KeyError):
+        return f"there is no {error}"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, TypeError | AttributeError):
+        return f"a part of it is something else than it should be ({error})"
+    return str(error) or "its figures are none"
+
+
 class CellError(CodeneedleError):
     """A cell, or one of its items, that gave no answer to score."""
 

@@ -6,26 +6,23 @@ takes seconds. Kept are names and line numbers, in a file that only its owner ca
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import importlib.metadata
 import json
-import os
 import platform
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.cache_notes import read_note, write_note
 from pytest_codeneedle.errors import CorpusError
 from pytest_codeneedle.extraction import named_functions, split_lines
 from pytest_codeneedle.functions import Function
 from pytest_codeneedle.long_work import ignore
-from pytest_codeneedle.regular_files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from pytest_codeneedle.long_work import At
     from pytest_codeneedle.sources import SourceFile
@@ -53,7 +50,7 @@ def found_in(files: Sequence[SourceFile], cache: Path | None, at: At = ignore) -
     if kept is not None:
         return kept
     found = _all_parsed(files, at)
-    _write(path, found)
+    write_note(path, [_packed(one) for one in found])
     return found
 
 
@@ -86,9 +83,8 @@ def _key(files: Sequence[SourceFile]) -> str:
 def _read(path: Path, files: Sequence[SourceFile]) -> list[Found] | None:
     """The kept list; None where there is none or it is damaged."""
     try:
-        entries = json.loads(read_text(path))
-        return [_unpacked(entry, file) for entry, file in zip(entries, files, strict=True)]
-    except (OSError, ValueError, TypeError, KeyError, IndexError, RecursionError):
+        return [_unpacked(entry, file) for entry, file in zip(read_note(path) or (), files, strict=True)]
+    except (ValueError, TypeError, KeyError):
         return None
 
 
@@ -106,16 +102,3 @@ def _unpacked(entry: dict[str, Any], file: SourceFile) -> Found:
 def _packed(found: Found) -> dict[str, Any]:
     rows = [[one.name, one.start_line, len(one.body), one.signature_line] for one in found.functions]
     return {**dataclasses.asdict(Found(problem=found.problem)), "functions": rows}
-
-
-def _write(path: Path, found: Sequence[Found]) -> None:
-    # A cache that cannot be written costs time, no more. Several processes may write at once: each renames its own.
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(prefix=".functions.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump([_packed(one) for one in found], file)
-            Path(part).replace(path)
-        finally:
-            Path(part).unlink(missing_ok=True)

@@ -7,7 +7,6 @@ are taken from the file's name or told.
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections import Counter
@@ -19,6 +18,7 @@ from pytest_codeneedle.cells import ordered
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.grid import ERROR
 from pytest_codeneedle.kvtypes import AS_SERVED, BITS, KVPair, default_reference
+from pytest_codeneedle.parsing import parse_json
 from pytest_codeneedle.plan import Cell
 from pytest_codeneedle.regular_files import MOST_DATA_BYTES, read_text
 from pytest_codeneedle.rescore import scored_facts
@@ -75,9 +75,9 @@ def read_dump(path: Path, pair: KVPair | None = None) -> Dump:
     Raises RunFolderError for what is not a file of the harness.
     """
     try:
-        dump = json.loads(read_text(path, MOST_DATA_BYTES, encoding="utf-8-sig"))
+        dump = parse_json(read_text(path, MOST_DATA_BYTES, encoding="utf-8-sig"))
         written = path.stat().st_mtime
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         msg = f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"
         raise RunFolderError(msg) from error
     results = dump.get("results") if isinstance(dump, dict) else None

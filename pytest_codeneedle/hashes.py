@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
 import os
 import re
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from pytest_codeneedle.cache_notes import read_note, write_note
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.long_work import silent
 from pytest_codeneedle.regular_files import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
     from typing import BinaryIO
 
     from pytest_codeneedle.long_work import Progress
@@ -66,7 +64,7 @@ class FileHashes:
                 after = _state(file)
             if before == after == state_of(path):
                 if began - max(before["mtime_ns"], before["ctime_ns"]) > _COARSEST_NS:
-                    _write(note, {**before, "sha256": digest})
+                    write_note(note, {**before, "sha256": digest})
                 return digest
         msg = f"{path} changes while it is read for its hash; start again when it is written whole (a download?)"
         raise ConfigurationError(msg)
@@ -130,27 +128,7 @@ def _facts(status: os.stat_result) -> dict[str, int]:
 
 def _read(note: Path, state: Mapping[str, int]) -> str | None:
     """The noted hash of a file in that state; None where there is no note of it, or a damaged one."""
-    try:
-        kept: Any = json.loads(note.read_text(encoding="ascii"))
-        digest = kept["sha256"]
-        whole = kept == {**state, "sha256": digest, "check": _check({**state, "sha256": digest})}
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return None
-    return digest if whole and isinstance(digest, str) and _SHA256.fullmatch(digest) else None
-
-
-def _check(kept: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
-
-
-def _write(note: Path, kept: Mapping[str, object]) -> None:
-    # A cache that cannot be written costs time, no more. Several processes may write at once: each renames its own.
-    with contextlib.suppress(OSError):
-        note.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(prefix=".hash.", dir=note.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                json.dump({**kept, "check": _check(kept)}, file)
-            Path(part).replace(note)
-        finally:
-            Path(part).unlink(missing_ok=True)
+    kept = read_note(note)
+    digest = kept.get("sha256") if isinstance(kept, dict) else None
+    whole = isinstance(digest, str) and _SHA256.fullmatch(digest) and kept == {**state, "sha256": digest}
+    return digest if whole else None

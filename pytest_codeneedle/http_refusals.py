@@ -7,7 +7,6 @@ Engines word the same refusal differently. Known are the errors of llama.cpp, Op
 from __future__ import annotations
 
 import http
-import json
 import re
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -15,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.errors import AnswerError, CellError, PromptTooLongError
+from pytest_codeneedle.parsing import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -112,8 +112,8 @@ class Refusal:
 def read_refusal(status: int, headers: Mapping[str, str], body: str, hide: Callable[[str], str]) -> Refusal:
     """The refusal in this HTTP answer; `hide` takes secrets out of what is shown of it."""
     try:
-        decoded = json.loads(body)
-    except (ValueError, RecursionError):
+        decoded = parse_json(body)
+    except ValueError:
         decoded = None
     words = "; ".join(dict.fromkeys(_words(decoded))) or body
     # Hidden before it is cut: half a key is a secret too.

@@ -18,13 +18,13 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.errors import ConfigurationError, ModelError
 from pytest_codeneedle.given_args import parse_server_args
 from pytest_codeneedle.machine import expanded
+from pytest_codeneedle.parsing import parse_toml
 from pytest_codeneedle.regular_files import MOST_TABLE_BYTES, read_text, reason
 from pytest_codeneedle.tables import Table
 from pytest_codeneedle.thinking import THINK, Think
@@ -78,8 +78,8 @@ def read_profile(path: Path) -> Profile:
         return ModelError(f"model profile {path}: {what}")
 
     try:
-        values = tomllib.loads(read_text(path, MOST_TABLE_BYTES, encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        values = parse_toml(read_text(path, MOST_TABLE_BYTES, encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
         raise wrong(reason(error)) from error
     table = Table("the file", values, wrong)
     table.only(*_KEYS)

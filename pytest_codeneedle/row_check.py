@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from pytest_codeneedle.grid import ERROR, FAILED, PASSED
+from pytest_codeneedle.parsing import parse_json
 from pytest_codeneedle.printable import shown_line
 
 if TYPE_CHECKING:
@@ -26,11 +26,13 @@ _OF_TOTAL = ("primary_matched", "lcs_matched", "position_exact", "strict_matched
 _COUNTS = (
     *("primary_total", "bonus_matched", "bonus", "hallucinated", "think_lines", "run_on_lines", "replicate"),
     *("start_line", "tokens", "cache_n", "prompt_n", "warm_up_n", "n_ctx", "relaunches", "servers_on_device"),
+    *("turn", "asked_again", "drafted", "kv_cells", "kv_layers", "attn_rot_k", "attn_rot_v"),
 )
 #: Numbers by the range that they are in.
 _NUMBERS: Mapping[str, tuple[float, float]] = {
     "depth": (0.0, 1.0),
     "margin_under_1": (0.0, 1.0),
+    "margins_told": (0.0, 1.0),
     "margin_mean": (-_NATS, _NATS),
     "margin_p1": (-_NATS, _NATS),
     "expected_logprob_mean": (-_NATS, 0.0),
@@ -40,7 +42,7 @@ _NUMBERS: Mapping[str, tuple[float, float]] = {
     "load_seconds": (0.0, _DAYS_MS),
     "kv_mib": (0.0, float(_MOST)),
 }
-_SWITCHES = ("run_on", "truncated", "thought")
+_SWITCHES = ("run_on", "truncated", "thought", "loaded_ahead")
 _TEXTS = (
     "function",
     "corpus",
@@ -54,7 +56,23 @@ _TEXTS = (
     "label",
     "error",
     "test",
+    "key",
+    "session",
+    "at",
+    "host",
+    "log_ctk",
+    "log_ctv",
+    "confused_with",
+    "added_args",
+    "device",
+    "flash_attn",
+    "fallbacks",
+    "other_caches",
+    "speculation_off",
 )
+#: They are written by a program, and are short.
+_NAMES = ("key", "session", "at")
+_LONGEST_NAME = 200
 
 
 def row_fault(row: object, about: Mapping[str, Any]) -> str | None:
@@ -66,15 +84,15 @@ def row_fault(row: object, about: Mapping[str, Any]) -> str | None:
         return "it is no JSON object"
     corpus = about.get("corpus")
     if corpus is not None and row.get("corpus", corpus) != corpus:
-        return f"it is about corpus {_shown(row['corpus'])}, and the run about {_shown(corpus)}"
+        return f"it is about corpus {shown(row['corpus'])}, and the run about {shown(corpus)}"
     return _kind_fault(row) or _figure_fault(row, about) or _score_fault(row)
 
 
 def line_fault(line: bytes, about: Mapping[str, Any]) -> str | None:
     """The same of a line's bytes: `TORN_LINE` where they are no JSON object."""
     try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
+        row = parse_json(line)
+    except ValueError:
         return TORN_LINE
     return row_fault(row, about) if isinstance(row, dict) else TORN_LINE
 
@@ -82,23 +100,26 @@ def line_fault(line: bytes, about: Mapping[str, Any]) -> str | None:
 def _kind_fault(row: Mapping[str, Any]) -> str | None:
     for name in _TEXTS:
         if not isinstance(row.get(name), str | None):
-            return f"{name} is {_shown(row[name])}, and no text"
+            return f"{name} is {shown(row[name])}, and no text"
+    for name in _NAMES:
+        if len(row.get(name) or "") > _LONGEST_NAME:
+            return f"{name} is {shown(row[name])}, and too long for one"
     for name in _SWITCHES:
         if not isinstance(row.get(name), bool | None):
-            return f"{name} is {_shown(row[name])}, and neither true nor false"
+            return f"{name} is {shown(row[name])}, and neither true nor false"
     outcome = row.get("outcome")
-    return None if outcome in (None, PASSED, FAILED, ERROR) else f"outcome is {_shown(outcome)}"
+    return None if outcome in (None, PASSED, FAILED, ERROR) else f"outcome is {shown(outcome)}"
 
 
 def _figure_fault(row: Mapping[str, Any], about: Mapping[str, Any]) -> str | None:
     for name in (*_COUNTS, *_OF_TOTAL):
         value = row.get(name)
-        if value is not None and not (_is_whole(value) and 0 <= value <= _MOST):
-            return f"{name} is {_shown(value)}, and no count"
+        if value is not None and not (is_whole(value) and 0 <= value <= _MOST):
+            return f"{name} is {shown(value)}, and no count"
     for name, (least, most) in _NUMBERS.items():
         value = row.get(name)
-        if value is not None and not (_is_number(value) and least <= value <= most):
-            return f"{name} is {_shown(value)}, and not from {least:g} to {most:g}"
+        if value is not None and not (is_number(value) and least <= value <= most):
+            return f"{name} is {shown(value)}, and not from {least:g} to {most:g}"
     asked = about.get("lines")
     total = row.get("primary_total")
     if row.get("key") == about.get("key") and isinstance(asked, int) and total is not None and total > asked:
@@ -116,13 +137,16 @@ def _score_fault(row: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value in a message: what may be shown of it, and no more than its beginning."""
     return shown_line(repr(value)[:_LONGEST])
 
 
-def _is_whole(value: object) -> bool:
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether it is a whole number; true and false are none."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a number that one can reckon with."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -4,29 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.about_check import about_fault
 from pytest_codeneedle.errors import RunFolderError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-#: Keys of run.json that are used again, and what they have to be where they are there.
-_PARTS: Mapping[str, tuple[type, ...]] = {
-    "key": (str,),
-    "identity": (dict,),
-    "pairs": (list,),
-    "cells": (list,),
-    "functions": (list,),
-    "asked": (list,),
-    "earlier": (list,),
-    "resumed": (list,),
-    "tokens": (dict,),
-    "budgets": (dict,),
-    "expected_tokens": (dict,),
-    "n_ctx": (int,),
-    "files": (int,),
-    "wall_seconds": (int, float),
-}
 #: Without these there is no run.
 _NEEDED = ("pairs", "cells", "functions")
 _ROW = ("ctk", "ctv", "function", "outcome", "replicate")
@@ -35,13 +19,9 @@ _ANSWER = ("response", "stop", "run_on", "tokens", "prompt_cache")
 
 def checked_about(folder: Path, about: dict[str, Any]) -> dict[str, Any]:
     """run.json as it is. Raises RunFolderError that names the part that is missing or damaged."""
-    for name, kinds in _PARTS.items():
-        value = about.get(name)
-        if (value is None and name in _NEEDED) or (value is not None and not isinstance(value, kinds)):
-            what = "missing" if value is None else f"a {type(value).__name__}"
-            raise _damaged(folder, f"run.json: {name} is {what}")
-    if not all(isinstance(one, dict) and "name" in one for one in about["functions"]):
-        raise _damaged(folder, "run.json: functions have no name")
+    fault = next((f"{name} is missing" for name in _NEEDED if about.get(name) is None), about_fault(about))
+    if fault is not None:
+        raise damaged(folder, f"run.json: {fault}")
     return about
 
 
@@ -51,9 +31,10 @@ def checked_rows(folder: Path, rows: Sequence[dict[str, Any]]) -> list[dict[str,
         wanted = _ROW if row.get("outcome") == "error" else (*_ROW, *_ANSWER)
         lacks = [name for name in wanted if name not in row]
         if lacks and "key" in row:
-            raise _damaged(folder, f"results.jsonl: row {number} has no {lacks[0]}")
+            raise damaged(folder, f"results.jsonl: row {number} has no {lacks[0]}")
     return list(rows)
 
 
-def _damaged(folder: Path, what: str) -> RunFolderError:
-    return RunFolderError(f"{folder} is damaged: {what}; bring it back from a copy, or name another (--kv-out)")
+def damaged(folder: Path, what: str) -> RunFolderError:
+    """The error for a run folder in which that is wrong."""
+    return RunFolderError(f"{folder} is damaged: {what}; bring it back from a copy, or name another run")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.errors import BrokenAnswerError
+from pytest_codeneedle.parsing import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -54,8 +54,8 @@ def encodable(text: str) -> str:
 
 def _event(data: str) -> dict[str, Any]:
     try:
-        event = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        event = parse_json(data)
+    except ValueError as error:
         msg = f"the server's stream holds something that is not JSON: {error}"
         raise BrokenAnswerError(msg) from error
     if not isinstance(event, dict):

@@ -14,13 +14,17 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.about_check import about_fault
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.figures import counted, few
 from pytest_codeneedle.lock import LOCK
+from pytest_codeneedle.parsing import parse_json
 from pytest_codeneedle.record import decisive
 from pytest_codeneedle.regular_files import MOST_DATA_BYTES, read_bytes, read_text, reason, regular_opener
 from pytest_codeneedle.row_check import TORN_LINE, line_fault, row_fault
+from pytest_codeneedle.run_checks import damaged
 from pytest_codeneedle.sessions import with_sessions
+from pytest_codeneedle.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -61,7 +65,7 @@ class RunFolder:
             folder.write_about(about)
             folder._open(RESULTS, "a").close()
         except OSError as error:
-            raise folder._unwritable(error) from error
+            raise folder.unwritable(error) from error
         return folder
 
     def make(self) -> None:
@@ -72,10 +76,10 @@ class RunFolder:
             self.path.mkdir(mode=mode, parents=True, exist_ok=True)
             ignore = self.path.parent / ".gitignore"
             if self.path.parent.name == RUNS and not ignore.exists():
-                ignore.write_text("*\n", encoding="utf-8")  # answers are not for a repository
+                write_whole(ignore, b"*\n")  # answers are not for a repository
             (self.path / SERVERS).mkdir(mode=mode, exist_ok=True)
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise self.unwritable(error) from error
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -128,7 +132,7 @@ class RunFolder:
         except OSError as error:
             with contextlib.suppress(OSError):
                 (self.path / f".{RUN}.part").unlink(missing_ok=True)
-            raise self._unwritable(error) from error
+            raise self.unwritable(error) from error
 
     def write_corpus(self, text: str) -> None:
         """Keep the corpus text, where it was asked to be embedded. Raises RunFolderError."""
@@ -136,18 +140,20 @@ class RunFolder:
             with self._open(CORPUS, "w") as written:
                 written.write(text)
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise self.unwritable(error) from error
 
     def about(self) -> dict[str, Any]:
         """run.json. Raises RunFolderError where it is damaged."""
         try:
-            read = json.loads(read_text(self.path / RUN))
+            read = parse_json(read_text(self.path / RUN))
         except (OSError, ValueError) as error:
             msg = f"{self.path / RUN} cannot be read: {reason(error)}; bring it back from a copy, or name another run"
             raise RunFolderError(msg) from error
         if not isinstance(read, dict):
-            msg = f"{self.path} is damaged: {RUN} holds no object; bring it back from a copy, or name another run"
-            raise RunFolderError(msg)
+            raise damaged(self.path, f"{RUN} holds no object")
+        fault = about_fault(read)
+        if fault is not None:
+            raise damaged(self.path, f"{RUN}: {fault}")
         return read
 
     def append(self, row: Mapping[str, Any]) -> None:
@@ -176,7 +182,7 @@ class RunFolder:
                 results.flush()
                 os.fsync(results.fileno())
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise self.unwritable(error) from error
 
     def repair(self) -> str | None:
         """Make results.jsonl whole, where a crash or a full disk tore a line; what was done, None where nothing was.
@@ -186,7 +192,7 @@ class RunFolder:
         """
         path = self.path / RESULTS
         try:
-            content = read_bytes(path, MOST_DATA_BYTES) if path.exists() else b""
+            content = read_bytes(path, MOST_DATA_BYTES) if os.path.lexists(path) else b""
             lines = [line for line in content.split(b"\n") if line.strip()]
             about = self.about() if (self.path / RUN).exists() else {}
             faults = [line_fault(line, about) for line in lines]
@@ -234,7 +240,7 @@ class RunFolder:
         """
         path = self.path / RESULTS
         try:
-            text = read_text(path, MOST_DATA_BYTES, errors="replace") if path.exists() else ""
+            text = read_text(path, MOST_DATA_BYTES, errors="replace") if os.path.lexists(path) else ""
         except OSError as error:
             msg = f"{path} cannot be read: {error.strerror}"
             raise RunFolderError(msg) from error
@@ -245,10 +251,10 @@ class RunFolder:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
+                row = parse_json(line)
                 fault = row_fault(row, about)
-            except (ValueError, RecursionError) as error:
-                if number == len(lines):  # no line end behind it: it was being written
+            except ValueError as error:
+                if number == len(lines) and line.startswith("{"):  # no line end behind it: it was being written
                     break
                 fault = f"not JSON: {error}"
             if fault is not None:
@@ -268,7 +274,8 @@ class RunFolder:
         """
         return current(self.about(), self.rows())
 
-    def _unwritable(self, error: OSError) -> RunFolderError:
+    def unwritable(self, error: OSError) -> RunFolderError:
+        """What is said where nothing can be written here."""
         return RunFolderError(
             f"the run folder {self.path} cannot be written: {error.strerror}; name another (--kv-out, -o)"
         )

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pytest_codeneedle.kvtypes import KVPair
 
 _LOGGED = ("attn_rot_k", "attn_rot_v")
+#: Lines and passes: beyond it is nothing that was asked.
+_MOST = 10**6
 #: Of a margin, in nats: what decides nothing need not be longer in a file.
 _MARGIN_DIGITS = 3
 #: Parts of an identity that are no mere difference: see `StoredRun.questions`; the corpus is told by its own hash.
@@ -153,8 +155,8 @@ def checked(run: StoredRun) -> StoredRun:
     if len(set(run.functions)) < len(run.functions):
         msg = f"{next(one for one in run.functions if run.functions.count(one) > 1)!r} is in it twice"
         raise ValueError(msg)
-    if run.lines < 1 or run.repeat < 1:
-        msg = f"lines {run.lines}, repeat {run.repeat}: neither is below 1"
+    if not (1 <= run.lines <= _MOST and 1 <= run.repeat <= _MOST):
+        msg = f"lines {run.lines}, repeat {run.repeat}: neither is below 1, nor above {_MOST}"
         raise ValueError(msg)
     for cell, figures in run.cells.items():
         for name, lines in figures.scored.items():

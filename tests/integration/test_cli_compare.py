@@ -171,6 +171,6 @@ def test_damage(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert line.startswith("codeneedle: broken/results.jsonl, line 1: primary_matched is 'many', and no count; ")
     for name in ("one", "two"):  # a question that no version asked
         (here / f"{name}.json").write_text(json.dumps({**saved, "questions": {"mood": name}}), encoding="utf-8")
-    assert ["codeneedle: one.json or two.json is damaged: KeyError: 'mood'"] == said(
-        capsys, 2, "compare", "one.json", "two.json"
-    )
+    assert [
+        "codeneedle: one.json or two.json is damaged: there is no 'mood'; bring it back from a copy, or name another"
+    ] == said(capsys, 2, "compare", "one.json", "two.json")

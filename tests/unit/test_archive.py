@@ -197,7 +197,7 @@ def test_a_run_that_cannot_be_drawn_is_refused_by_its_own_name(
     archive.add(runs[:1])
     before = files(archive.path)
 
-    with pytest.raises(RunFolderError, match=rf"{bad} is damaged: \w+: .+; bring it back from a copy, or leave it out"):
+    with pytest.raises(RunFolderError, match=rf"{bad} is damaged: .+; bring it back from a copy, or leave it out"):
         archive.add([runs[1], bad])
     assert before == files(archive.path)
     assert archive.add(runs[1:2])[0].new

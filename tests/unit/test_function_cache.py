@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pytest_codeneedle import function_cache
+from pytest_codeneedle.cache_notes import read_note
 from pytest_codeneedle.function_cache import found_in
 from pytest_codeneedle.sources import SourceFile
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FILES = (
     SourceFile("a.py", "def first():\n    secret = 'one'\n\nasync def second(): pass\n", "python"),
@@ -104,13 +104,28 @@ def test_a_damaged_entry_is_made_anew(tmp_path: Path, damage: str) -> None:
     assert whole == entry.read_bytes()
 
 
+@settings(max_examples=200)
+@given(st.data())
+def test_no_altered_entry_is_believed(data: st.DataObject) -> None:
+    """Whatever bit is another one, the functions are those of the text: a line off would be another question."""
+    with TemporaryDirectory() as folder:
+        cache = Path(folder)
+        expected = found_in(FILES, cache)
+        (entry,) = entries(cache)
+        content = bytearray(entry.read_bytes())
+        content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+        entry.write_bytes(content)
+
+        assert expected == found_in(FILES, cache)
+
+
 def test_no_code_is_kept(tmp_path: Path) -> None:
     """Names and numbers, in a file for its owner alone."""
     found_in(FILES, tmp_path)
     (entry,) = entries(tmp_path)
 
     assert "secret" not in entry.read_text(encoding="utf-8")
-    assert [["first", 2, 1, 1], ["second", 4, 1, 4]] == json.loads(entry.read_text(encoding="utf-8"))[0]["functions"]
+    assert [["first", 2, 1, 1], ["second", 4, 1, 4]] == read_note(entry)[0]["functions"]
     assert 0o600 == stat.S_IMODE(entry.stat().st_mode)
 
 

@@ -27,10 +27,10 @@ def test_a_whole_run_is_what_it_is() -> None:
     ("damage", "said"),
     [
         ({"pairs": None}, "pairs is missing"),
-        ({"cells": "q8_0"}, "cells is a str"),
-        ({"identity": "k"}, "identity is a str"),
-        ({"functions": [17]}, "functions have no name"),
-        ({"n_ctx": "512"}, "n_ctx is a str"),
+        ({"cells": "q8_0"}, "cells is 'q8_0', and no list of texts"),
+        ({"identity": "k"}, "identity is 'k', and no table"),
+        ({"functions": [17]}, "functions is .17., and no list of tables"),
+        ({"n_ctx": "512"}, "n_ctx is '512', and no whole number of 0 or more"),
     ],
 )
 def test_a_damaged_part_is_named(damage: dict[str, Any], said: str) -> None:
