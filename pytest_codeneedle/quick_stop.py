@@ -157,7 +157,11 @@ class QuickStop:
             stage, reason = self._settled.get(name, (len(LOOKS) + 1, None))
             if reason is not None:
                 trend = "; no trend was tested" if stage == LOOKS[0] else ""
-                said = f"settled after {len(pairs)} of {len(self._grid.plan.settings.pairs)} cells: {reason}{trend}"
+                cells = f"{len(pairs)} of {len(self._grid.plan.settings.pairs)} cells"
+                said = f"settled after {cells}: {reason}{trend}"
+                if any(one.verdict.distrusted for one in self._grid.judged(name).values()):
+                    since = "what the reference did at the end unsettles that: ask all cells"
+                    said = f"stopped after {cells}, for it seemed settled: {reason}; {since}"
             elif any(self._grid.tally.left_of(cell) for cell in self._stages[name].cells):
                 continue  # it was broken off
             else:

@@ -22,9 +22,12 @@ Item = tuple[str, str, str, str, int, str]
 
 
 class Record:
-    """What is known of each item. `recorded` are the answers that are not asked for again."""
+    """What is known of each item. `recorded` are the answers that are not asked for again.
 
-    def __init__(self, recorded: Iterable[dict[str, Any]]) -> None:
+    `silent` are rows of earlier sessions without an answer, which nothing that is asked now makes good.
+    """
+
+    def __init__(self, recorded: Iterable[dict[str, Any]], silent: Iterable[dict[str, Any]] = ()) -> None:
         self.recorded = [dict(row) for row in recorded]
         self._answers: dict[Item, list[dict[str, Any]]] = {}
         self._rows: dict[tuple[Item, str | None, str], dict[str, Any]] = {}
@@ -32,6 +35,8 @@ class Record:
         for row in self.recorded:
             self._answers.setdefault(item_of(row), []).append(row)
             self._rows[_place(row)] = row
+        for row in silent:
+            self._rows.setdefault(_place(row), dict(row))
 
     def answer(self, item: Item, test: str | None) -> dict[str, Any] | None:
         """The recorded answer to (corpus, ctk, ctv, rotation, replicate, function): that of this test, else of another.
@@ -48,9 +53,9 @@ class Record:
             rows[:] = [row for row in rows if not is_asked(row)]
 
     def past(self) -> list[dict[str, Any]]:
-        """The rows that answer none of this session's items: another session's stands for them, or will."""
+        """The answers that are none to this session's items: another session's stands for them, or will."""
         answers = {id(self.answer(item, row.get("test"))) for item, rows in self._answers.items() for row in rows}
-        return [row for row in self._rows.values() if id(row) not in answers]
+        return [row for row in self._rows.values() if id(row) not in answers and row["outcome"] != _ERROR]
 
     def add(self, rows: Iterable[dict[str, Any]]) -> None:
         """Answers that were taken by now, and are not asked for again."""

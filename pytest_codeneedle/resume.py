@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.given_args import without_threads
+from pytest_codeneedle.grid import ERROR
 from pytest_codeneedle.hashes import is_regular
 from pytest_codeneedle.identity import Identity
 from pytest_codeneedle.kept import ANSWERS_KEPT
@@ -29,6 +30,7 @@ from pytest_codeneedle.thinking import suffix
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from pytest_codeneedle.kvtypes import KVPair
     from pytest_codeneedle.made_with import MadeWith
     from pytest_codeneedle.plan import Plan
     from pytest_codeneedle.program import ServerProgram
@@ -70,13 +72,20 @@ class Target:
         Those of a cell to which a fixture has added other arguments since are left out.
         """
         of_item: dict[Any, dict[str, dict[str, Any]]] = {}
-        for row in self.rows:
-            if row.get("key") == identity.key and row["outcome"] != "error":
+        for row in self._of(identity):
+            if row["outcome"] != ERROR:
                 item = of_item.setdefault((place_of(row), row["function"], row.get("test")), {})
                 item.pop(session_of(row), None)
                 item[session_of(row)] = row
         last = {item: [*rows.values()][-1].get("added_args") for item, rows in of_item.items()}
         return [row for item, rows in of_item.items() for row in rows.values() if row.get("added_args") == last[item]]
+
+    def silent(self, identity: Identity, reference: KVPair) -> list[dict[str, Any]]:
+        """The reference's ERRORs of this identity: each session has its own, and no later one makes them good."""
+        return [row for row in self._of(identity) if row["outcome"] == ERROR and place_of(row).pair == reference]
+
+    def _of(self, identity: Identity) -> list[dict[str, Any]]:
+        return [row for row in self.rows if row.get("key") == identity.key]
 
     def changes(self, identity: Identity) -> list[str]:
         """What a person should know of answers that are not used again: how many, and which part changed."""

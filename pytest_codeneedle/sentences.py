@@ -61,7 +61,7 @@ def _drift(verdict: Verdict) -> str:
     Nothing where the reference is steady as far as that was seen.
     """
     again = verdict.again
-    if again is None or not (again.drifted or verdict.unsteady):
+    if again is None or not verdict.distrusted:
         return ""
     found = f"{verdict.reference} {again.when}: {_lines(again.telling)}"
     found += f", {counted(again.counted_as_lost, 'missing answer')} counted as lost" if again.counted_as_lost else ""

@@ -13,7 +13,7 @@ from pytest_codeneedle.cell import cell_facts
 from pytest_codeneedle.deadline import Speeds
 from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.frame import Frame
-from pytest_codeneedle.grid import ERROR, FAILED, PASSED
+from pytest_codeneedle.grid import ERROR, FAILED, PASSED, items_of
 from pytest_codeneedle.hosts import LOCAL, workers_by_host
 from pytest_codeneedle.identity import Identity
 from pytest_codeneedle.item_rows import ROWS_FIELD, ItemRows
@@ -127,12 +127,13 @@ class GridSession:
             self.plan, self.prepared, self._targets = prepare(self.plan, self.workers)
         else:
             self.prepared, self._targets = prepare_served(self.plan)
-        recorded = []
+        recorded, silent = [], []
         for name, target in self._targets.items():
             identity = Identity(self.prepared[name].identity)
             recorded += target.answers(identity)
+            silent += target.silent(identity, self.plan.settings.reference)
             self.notes += [f"{name}: {note}" for note in (*target.notes, *target.changes(identity))]
-        self.record = Record(recorded)
+        self.record = Record(recorded, silent)
         self.tally = Tally(self.plan.items, self.record)
 
     def abandon(self) -> None:
@@ -298,7 +299,7 @@ class GridSession:
     def finish(self) -> None:
         """Note in run.json when the run ended, how many items it has, and the verdict."""
         for name, one in self.prepared.items():
-            counts = Counter(row["outcome"] for row in self.record.rows(name))
+            counts = Counter(row["outcome"] for row in items_of(self.record.rows(name)))
             try:
                 about = one.run.about()
                 one.run.write_about(

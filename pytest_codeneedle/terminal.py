@@ -10,7 +10,7 @@ from pytest_codeneedle.cautions import distrusted
 from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.floored import BASE_MODEL
-from pytest_codeneedle.grid import PASSED, View, make_grid
+from pytest_codeneedle.grid import ERROR, PASSED, View, make_grid
 from pytest_codeneedle.kvtypes import BITS
 from pytest_codeneedle.output import fit_line
 from pytest_codeneedle.outward import fit_text
@@ -172,7 +172,7 @@ def _recorded(session: GridSession, name: str) -> list[str]:
     if not session.plan.settings.resume:
         return []
     asks = [ask for ask in session.plan.items if ask.cell.corpus == name]
-    there = {item_of(row) for row in session.rows(name)}
+    there = {item_of(row) for row in session.rows(name) if row["outcome"] != ERROR}
     again = {ask.cell.pair for ask in asks if item_key(ask.cell, ask.function) in there and session.has_to_ask(ask)}
     said = f"{len(there)} of {len(asks)} answers are recorded" if there else f"none of {len(asks)} answers is recorded"
     folder = shown(session.prepared[name].run.path, session.plan.settings.start)

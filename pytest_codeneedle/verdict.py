@@ -130,6 +130,11 @@ class Verdict:
         """Whether the reference differs from itself by as much as the loss that is looked for, by chance or not."""
         return self.again is not None and abs(self.again.size) >= self.delta > 0
 
+    @property
+    def distrusted(self) -> bool:
+        """Whether its reference is no steady one, so that whatever else is said rests on a server that changed."""
+        return self.unsteady or (self.again is not None and self.again.drifted)
+
     def cell(self, pair: KVPair) -> CellVerdict | None:
         """What is said of that pair; None of the reference and of what was not planned."""
         return next((cell for cell in self.cells if cell.pair == pair), None)

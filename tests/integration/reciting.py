@@ -2,7 +2,8 @@
 
 For tests of what a session makes of its answers. Started by its path, as a user's own program is. It loses every line
 of the functions that the variable RECITE_LOSES names with commas, in cells of a quantized K or V, and answers only
-every other time that it is asked for those of RECITE_FLAKY. Each question is a line in the file RECITE_LOG.
+every other time that it is asked for those of RECITE_FLAKY. Each question is a line in the file RECITE_LOG. In other
+cells it says nothing about those of RECITE_ONCE that stand in that file already.
 """
 
 from __future__ import annotations
@@ -87,13 +88,17 @@ class Reciter(BaseHTTPRequestHandler):
         quoted = lines[-1]
         name = re.findall(r"\w+", quoted.partition("(")[0])[-1]
         self.asked[name] = self.asked.get(name, 0) + 1
+        question, before = f"{value('-ctk', '')}/{value('-ctv', '')} {name}\n", ""
         if log := os.environ.get("RECITE_LOG"):
+            before = Path(log).read_text(encoding="utf-8") if Path(log).exists() else ""
             with Path(log).open("a", encoding="utf-8") as opened:
-                opened.write(f"{value('-ctk', '')}/{value('-ctv', '')} {name}\n")
+                opened.write(question)
         quantized = not value("-ctk", "f16").endswith("16") or not value("-ctv", "f16").endswith("16")
         flaky = name in os.environ.get("RECITE_FLAKY", "").split(",") and self.asked[name] % 2
         if quantized and (flaky or name in os.environ.get("RECITE_LOSES", "").split(",")):
             return "nothing of it\n" * LINES
+        if not quantized and question in before and name in os.environ.get("RECITE_ONCE", "").split(","):
+            return ""
         return "\n".join(lines[lines.index(quoted) + 1 :][:LINES]) + "\n"
 
 

@@ -73,3 +73,15 @@ def test_a_test_of_the_users_overrides_nothing() -> None:
     assert ["failed", "failed"] == [one["outcome"] for one in decisive([row(outcome="error"), *own])][1:]
     assert own == decisive(own)
     assert 2 == len(decisive([{**rows[0], "session": "1"}, {**own[0], "session": "2"}]))
+
+
+def test_silence_of_an_earlier_session_is_known_and_answers_nothing() -> None:
+    """It has to be asked again, and stays beside the answer of now; where there is one of its session that counts."""
+    error = row(session="a", outcome="error", primary_matched=None)
+    record = Record([row("g", session="a")], [error, {**error, "function": "g"}])
+
+    assert record.answer(item_of(error), "test_recall") is None
+    assert record.answer(item_of(row("g")), "test_recall") == row("g", session="a")
+    assert [] == record.past()
+    record.take(row(session="b"))
+    assert [error, row("g", session="a"), row(session="b")] == record.rows("tiny")
