@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.errors import ConfigurationError
-from pytest_codeneedle.pasted import command_words, is_list, refuse_elsewhere
+from pytest_codeneedle.figures import meant
+from pytest_codeneedle.pasted import command_words, is_list, laid_out, refuse_elsewhere
 from pytest_codeneedle.redaction import HIDDEN, redacted_words
 from pytest_codeneedle.server_flags import (
     AUTOMATIC_LAYERS,
@@ -87,10 +88,11 @@ class _Given:
 
 def looks_like_command(text: str) -> bool:
     """Whether it is more than one word, as a shell splits it, and no URL. A path with a space in it does too."""
+    plain = laid_out(text)
     try:
-        words = shlex.split(text)
+        words = shlex.split(plain)
     except ValueError:
-        words = text.split()
+        words = plain.split()
     return (len(words) > 1 or is_list(text)) and "://" not in (words or [""])[0]
 
 
@@ -194,7 +196,7 @@ def _grouped(words: Sequence[str]) -> Iterator[_Given]:
     rest = list(words)
     while rest:
         word = rest.pop(0)
-        name, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
+        name, equals, value = word.partition("=") if word.startswith("-") else (word, "", "")
         flag = flag_of(name)
         if flag is None:
             _refuse_draft(word)
@@ -267,7 +269,7 @@ def _tokens(value: str) -> int:
     try:
         return max(0, int(value))
     except ValueError:
-        msg = f"--kv-server: context size -c {value!r} is not a whole number"
+        msg = f"--kv-server: context size -c {value!r} is not a whole number{meant(value)}"
         raise ConfigurationError(msg) from None
 
 

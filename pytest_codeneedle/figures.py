@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 COLUMNS = 80
 #: What p-values are held against, as in `paired`, which loads scipy.
 _LEVEL = 0.05
+#: `32k`, `8,192`, `8192.0`
+_AMOUNT = re.compile(r"(?P<digits>\d[\d,_' ]*)(?P<rest>\.\d+)?\s?(?P<unit>[km]?)i?(?:b|tok(?:ens?)?)?", re.IGNORECASE)
+_UNITS = {"": 1, "k": 2**10, "m": 2**20}
 #: Below this a p-value is said to be below it.
 _LEAST_P = 0.001
 
@@ -54,6 +58,15 @@ def lines_of(count: float) -> str:
 def counted(count: int, what: str) -> str:
     """`1 cell`, `2 cells`."""
     return f"1 {what}" if count == 1 else f"{count} {what}s"
+
+
+def meant(value: object) -> str:
+    """`; did you mean 32768?` of a whole number that was written otherwise, as `32k`; nothing of anything else."""
+    found = _AMOUNT.fullmatch(str(value).strip())
+    if found is None:
+        return ""
+    number = float(re.sub(r"\D", "", found["digits"]) + (found["rest"] or "")) * _UNITS[found["unit"].lower()]
+    return f"; did you mean {number:.0f}?" if number.is_integer() else ""
 
 
 def few(names: Sequence[str], most: int = 6, between: str = ", ") -> str:

@@ -27,14 +27,18 @@ _BLANKED = re.compile(rf"\\.|{_QUOTED}", re.DOTALL)
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _OPERATOR = re.compile(r"^(?:\d*|&)[<>]|^[|&;]|[|&;]$|`|\$[\w({]|%\w+%")
 _DASH = re.compile(r"^-?[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]+-?(?P<name>\w.*)?", re.DOTALL)
-_EM_DASHES = re.compile(r"^-?(?:[\u2014\u2015]|[\u2010-\u2013\u2212\ufe58\ufe63\uff0d]{2}|-[\u2010-\u2013])")
+_EM_DASHES = re.compile(
+    r"^-?(?:[\u2014\u2015]|[\u2010-\u2013\u2212\ufe58\ufe63\uff0d]{2}|-[\u2010-\u2013]|[\u2010-\u2013\u2212]-)"
+)
+#: `--ctx\u2013size`
+_DASH_WITHIN = re.compile(r"^--?\w[\w-]*[\u2010-\u2015\u2212]")
 _CURLED = re.compile("[\u2018-\u201f]")
 #: In a shell it would vanish: such a backslash is part of a Windows path, or of an expression that wants quotes.
 _EATEN = re.compile(r"\\(?:\w|\\\w)")
 _WINDOWS = re.compile(r"^(?:[A-Za-z]:|\.{0,2})\\|\.(?:gguf|exe|jinja|json|ini|txt)$")
 _PROMPT = re.compile(r"^(?:[$%\u276f\u279c\u00bb]|PS>?|\(\S+\)|(?:\(\S+\))?\[?[\w.-]+@[\w.-]+\S*|[A-Za-z]:\S*>)$")
-#: `ExecStart=` of a systemd unit, `cmd:` of llama-swap, `command:` of a compose file.
-_LABEL = re.compile(r"^(?:ExecStart=|(?:cmd|command|entrypoint):)", re.IGNORECASE)
+#: `ExecStart=` of a systemd unit, `cmd:` of llama-swap, `command:` of a compose file, and what stands above them.
+_LABEL = re.compile(r"^(?:ExecStart\w*=|(?:cmd|command|entrypoint):|\[[A-Z]\w+\]$|[\w-]+:$|[-*\u2022]$)", re.IGNORECASE)
 #: `CMD ["llama-server", "-m"]` of a Dockerfile, and the list alone as compose files have it.
 _LIST = re.compile(r"\s*(?:(?:CMD|ENTRYPOINT|RUN)\b|\[\s*[\"'])")
 #: What stands for arguments in a text about them.
@@ -47,12 +51,14 @@ _OUT_OF_REACH = re.compile(
     "docker|podman|nerdctl|finch|docker-compose|podman-compose|kubectl|lxc|apptainer|singularity|wsl|flatpak|nix|distrobox|toolbox"
     "|ssh|mosh|srun|salloc|sbatch"
 )
+#: A file that starts containers has such a line.
+_IMAGE = re.compile(r"^\s*-?\s*image:\s", re.MULTILINE)
 _SERVICE = re.compile("systemctl|service|systemd-run|launchctl|brew|screen|tmux")
 _OTHER_USER = re.compile("sudo|doas|su")
 _SHELL = re.compile("sh|bash|dash|zsh|ksh|fish|cmd|powershell|pwsh")
 #: Programs that serve models, and take other arguments than llama-server's.
 _ENGINE = re.compile(
-    r"ollama|llama-swap|vllm|lms|lmstudio|koboldcpp(?:\.py)?|lemonade-server|sglang|text-generation-launcher|local-ai"
+    r"ollama|llama-swap|vllm|lms?|lm-?studio|jan|gpt4all|msty|text-generation-webui|tgi|mlc_llm|exllamav[23]|koboldcpp(?:\.py)?|lemonade-server|sglang|text-generation-launcher|local-ai"
     r"|mlx_lm\.server|tabbyapi|tabby|aphrodite|ramalama|trtllm-serve"
 )
 _ENGINE_MODULE = re.compile(r"(?:vllm|llama_cpp|sglang|mlx_lm|aphrodite|koboldcpp)(?:\..+)?")
@@ -68,6 +74,9 @@ def command_words(text: str) -> list[str]:
     """
     if is_list(text):
         msg = f"{COMMAND}: {text.strip()!r} is a list as container files have it; write its words with spaces"
+        raise ConfigurationError(msg)
+    if _IMAGE.search(text):
+        msg = f"{COMMAND}: {_out_of_reach('a container')}"
         raise ConfigurationError(msg)
     words, written = _split(text, COMMAND)
     if words:
@@ -93,9 +102,14 @@ def argument_words(text: str, place: str) -> list[str]:
     return words
 
 
+def laid_out(text: str) -> str:
+    """The text on one line, its spaces those of a keyboard; what stands in quotes stays as it is."""
+    return _LAYOUT.sub(lambda match: match["kept"] or (" " if match["space"] else ""), text)
+
+
 def _split(text: str, place: str) -> tuple[list[str], list[str]]:
     """The words as a shell has them, and as they were written, with their quotes and backslashes."""
-    joined = _LAYOUT.sub(lambda match: match["kept"] or (" " if match["space"] else ""), text)
+    joined = laid_out(text)
     try:
         words = shlex.split(joined)
     except ValueError as error:
@@ -120,8 +134,9 @@ def _problem_of_word(raw: str) -> str:
         return f"{shown} begins a comment, with which a shell would end the command; leave it and its line out"
     if _PLACEHOLDER.match(bare):
         return f"{shown} stands for arguments and is none; write them, or leave it out"
-    if _DASH.match(bare):
-        return f"{shown} begins with a dash that a web page has changed; write {_with_hyphens(raw)}"
+    if _DASH.match(bare) or _DASH_WITHIN.match(bare):
+        has = "begins with" if _DASH.match(bare) else "has"
+        return f"{shown} {has} a dash that a web page has changed; write {_with_hyphens(raw)}"
     if _CURLED.search(bare):
         return f"{shown} has quotes that a web page has changed; write ' or \""
     if _EATEN.search(unquoted):
@@ -137,6 +152,8 @@ def _for_a_shell(shown: str) -> str:
 
 
 def _with_hyphens(raw: str) -> str:
+    if _DASH_WITHIN.match(raw):
+        return re.sub(r"[\u2010-\u2015\u2212]", "-", raw)
     name = (_DASH.match(raw) or {"name": ""})["name"] or ""
     return f"{'--' if _EM_DASHES.match(raw) else '-'}{name}"
 

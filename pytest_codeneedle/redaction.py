@@ -29,18 +29,23 @@ _WORDS = frozenset(
     (
         *("token", "secret", "password", "passwd", "passphrase", "pwd", "apikey", "auth", "authorization", "bearer"),
         *("key", "credential", "credentials", "signature", "sig", "cookie", "hft"),
-        *("pass", "pw", "otp", "jwt", "csrf", "tok", "session"),
+        *("pass", "pw", "otp", "jwt", "csrf", "tok", "session", "passwords", "secrets", "sshpass", "passin", "passout"),
+        *("pat", "cred", "creds", "sid", "sessid", "jsessionid", "phpsessid"),
     )
 )
 #: `--kv-pass` is how many lines pass.
 _OWN_OPTION = ["kv", "pass"]
 _ENDINGS = ("token", "secret", "password", "passwd", "apikey", "signature")  # authtoken, clientsecret
+_LISTS = ("apikeys", "accesskeys", "authtokens", "accesstokens", "apitokens")  # and of all parts together
 #: unless it ends in one of these: then it is that of a place, or of a kind.
 _NOT_ITSELF = frozenset(("file", "path", "dir", "env", "type", "name", "format", "mode", "length", "count", "size"))
 #: In running text and in JSON these alone are words like others: `token: <eos>`, `"key": "c1f2"`.
 _COMMON = frozenset(
-    ("key", "token", "auth", "sig", "signature", "cookie", "bearer", "secret", "pass", "tok", "session")
+    ("key", "token", "auth", "sig", "signature", "cookie", "bearer", "secret", "pass", "tok", "session", "pat", "sid")
 )
+#: but before what nobody writes as a word: `token: Zx81Qw93Lm55`.
+_DRAWN_SHAPE = r"(?=\S{0,40}\d\S{0,40}\d)(?=\S{0,40}[a-z])(?=\S{0,40}[A-Z])[\w.~+/=-]{12,}"
+_DRAWN = re.compile(_DRAWN_SHAPE)
 #: And these are never anything else.
 _STRONG = frozenset(("password", "passwd", "passphrase", "apikey", "api-key", "api_key", "authorization"))
 _RANDOM = re.compile(r"(?=\S*\d)[^\s/]{8,}$|[^\s/]{20,}$")
@@ -58,28 +63,39 @@ _ASSIGNED = re.compile(r"(?P<name>-{0,2}[A-Za-z_][\w.-]*)=(?P<value>.*)", re.DOT
 _RPC = ("--rpc", "LLAMA_ARG_RPC")
 _HERE = re.compile(r"(?:127\.[\d.]+|localhost|\[?::1\]?)(?::\d+)?|host-[0-9a-f]{6}|\d+(?: hosts?)?")
 
-_USER = re.compile(r"(?<=://)[^\s/?#'\"]+@")
+_USER = re.compile(r"(?<=//)[^\s/?#'\"]+@")
 _LOGIN = re.compile(r"(?<![\w/@:.+-])[\w.%+-]{1,200}:[^\s/@'\"]{1,200}@(?=[\w\[])")
 _QUERY = re.compile(r"(?P<head>[?&;#](?P<name>[\w.~%-]+)=)(?P<value>[^\s&;#'\"<>\\]+)")
+_PAIRED = 2
 _LONG_VALUE = 16  # of a URL's query: nobody types as much
 _ENCODED = re.compile(
-    r"(?P<head>(?<![\w.-])(?P<name>[\w.-]{1,100})%(?:25)*3[dD])(?P<value>(?:[^\s%&;#'\"<>\\]|%(?!(?:25)*26)(?:25)*[\da-fA-F]{2})+)"
+    r"(?P<head>(?<![\w.-])(?P<name>[\w.-]{1,100})(?:%(?:25)*22)?(?:%(?:25)*3[aAdD]|\\{1,16}u003[aAdD])(?:%(?:25)*2[02]){0,2})"
+    r"(?P<value>(?:[^\s%&;#'\"<>\\]|%(?!(?:25)*2[26])(?:25)*[\da-fA-F]{2})+)"
 )
 _QUOTE = r"(?:\\{0,16}[\"']|&(?:amp;)*(?:quot|apos|#34|#39|#[xX]2[27]);|\\{1,16}u002[27])"
 _QUOTED = re.compile(
-    rf"(?P<head>(?P<quote>{_QUOTE})(?P<name>[\w.-]+)(?P=quote)\s*[:=]\s*)(?P<open>{_QUOTE})(?P<value>.{{1,2000}}?)(?P=open)"
+    rf"(?P<head>(?P<quote>{_QUOTE})(?P<name>[\w.-]+)(?P=quote)\s*(?:=>|[:=])\s*)(?P<open>{_QUOTE})(?P<value>.{{1,2000}}?)(?P=open)"
+)
+#: `"api_keys": ["...", "..."]`
+_LISTED = re.compile(
+    rf"(?P<head>(?<![\w./-])(?P<quote>{_QUOTE}|)(?P<name>[\w.-]+)(?P=quote)\s*(?:=>|[:=])\s*)\[[^\[\]\n]{{1,4000}}\]"
 )
 #: `('x-api-key', '...')`
 _PAIR = re.compile(
-    rf"(?P<head>[(\[]\s*(?P<quote>{_QUOTE})(?P<name>[\w.-]+)(?P=quote)\s*,\s*)"
+    rf"(?P<head>[(\[]\s*b?(?P<quote>{_QUOTE})(?P<name>[\w.-]+)(?P=quote)\s*,\s*b?)"
     rf"(?P<open>{_QUOTE})(?P<value>.{{1,2000}}?)(?P=open)(?=\s*[)\]])"
 )
 _ELEMENT = re.compile(
     r"(?P<head>(?:<|&lt;)(?P<name>[\w.:-]+)(?:\s[^<>&]{0,200})?(?:>|&gt;))(?P<value>[^<>&]{1,2000})(?=(?:<|&lt;)/(?P=name))"
 )
 _NAMED = re.compile(
-    r"(?P<head>(?<![\w./-])(?P<name>-{0,2}[A-Za-z_][\w.-]*)(?P<sign>\s?=\s?|:\s?)(?P<open>\\{0,16}[\"']?))"
-    r"(?P<value>(?!//)[^\s\"'\\,;&()\[\]{}<>]+)"
+    r"(?<![\w./-])(?P<name>-{0,2}[A-Za-z_][\w.-]*)(?P<sign>\s?(?::=|=>|=)\s?|:\s?)(?P<open>\\{0,16}[\"']?)(?!//)"
+)
+_VALUE = re.compile(r"(?:[^\s\"'\\,;&()\[\]{}<>]|(?<=\w),(?=\w[^\s\"'\\,;&()\[\]{}<>=:]*(?![^\s\"',])))+")
+#: The same with spaces in it: `--password "hu sh"`.
+_SPACED = re.compile(
+    r"(?P<head>(?<![\w./-])(?P<name>-{0,2}[A-Za-z_][\w.-]*)(?P<sign>\s?(?::=|=>|=)\s?|:\s?|\s)(?P<open>\\{0,16}[\"']))"
+    r"(?P<value>[^\s\"'\\]+[ \t][^\"'\\\n]{0,500})(?P<close>(?P=open))"
 )
 _FLAG = re.compile(
     r"(?P<head>(?<![\w-])(?P<name>--?[A-Za-z][\w.-]*)(?:\s+|\\{0,16}[\"']\s*,\s*)\\{0,16}[\"']?)"
@@ -97,6 +113,11 @@ _SENTENCE = re.compile(
     r"(?P<told>\s+(?:provided|supplied|given|received|used|is|was))*\s*(?P<sign>[:=]\s*|\s)[\"'`]?)"
     r"(?P<value>[^\s\"'`,;<>()]+)",
     re.IGNORECASE,
+)
+#: And what is called so and is no word: `token "Zx81Qw93Lm55" is expired`, `setx HF_TOKEN Zx81Qw93`.
+_CALLED = re.compile(
+    r"(?P<head>\b(?i:(?:[a-z]\w*_)?(?:token|secret|key|password|pat))\b(?:\s+(?:is|was))?[\s:=(\"'`]{1,4})"
+    rf"(?P<value>{_DRAWN_SHAPE}(?<![.]))"
 )
 _HOSTS = re.compile(r"(?P<head>(?<![\w-])(?:--rpc|LLAMA_ARG_RPC)[ =][\"']?)(?P<hosts>[^\s\"']+)")
 _HEADER = re.compile(
@@ -117,6 +138,8 @@ _SHAPES = re.compile(
     r"|(?<![A-Za-z\d])(?:sk-(?:proj|ant|svcacct|or)-[\w-]{8,}|(?:pypi|xai)-(?=[\w-]*\d)[\w-]{12,})"
     r"|(?<![A-Za-z\d])(?:npm_(?=[A-Za-z]*\d)[A-Za-z\d]{10,}|do[opr]_v1_[A-Za-z\d]{8,})"
     r"|(?<![A-Za-z\d])(?:SG\.(?=[\w.-]*\d)[\w-]{8,}\.[\w-]{8,}|ya29\.[\w-]{8,})"
+    r"|(?<![A-Za-z\d])(?:(?:tvly|pplx|csk|sq0atp|shp(?:at|ca|pa|ss))[-_](?=\S*\d)[\w-]{10,}|AGE-SECRET-KEY-1\w{8,})"
+    r"|(?<![A-Za-z\d])(?:(?:dckr_pat|lin_api|whsec|ntn|fw|fal|secret|key)_(?=[A-Za-z]*\d)[A-Za-z\d]{16,}|hvs\.[\w-]{12,})"
     r"|(?<![A-Za-z\d])(?:AKIA|ASIA)[A-Z\d]{12,}|(?<![A-Za-z\d])AIza[\w-]{20,}"
     r"|(?<![A-Za-z\d])eyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)?",
     re.DOTALL,
@@ -132,10 +155,13 @@ def redacted(text: str) -> str:
     text = _QUERY.sub(_without_parameter, text)
     text = _ENCODED.sub(_without_value, text)
     text = _QUOTED.sub(_without_quoted, text)
+    text = _LISTED.sub(_without_listed, text)
     text = _PAIR.sub(_without_quoted, text)
     text = _ELEMENT.sub(_without_element, text)
-    text = _NAMED.sub(_without_named, text)
+    text = _SPACED.sub(_without_spaced, text)
+    text = _without_named(text)
     text = _SENTENCE.sub(_without_told, text)
+    text = _CALLED.sub(lambda found: found["head"] + HIDDEN, text)
     text = _USER_FLAG.sub(lambda found: found["head"] + HIDDEN, text)
     text = _FLAG.sub(_without_value, text)
     text = _HOSTS.sub(lambda found: found["head"] + _coded(found["hosts"]), text)
@@ -144,6 +170,8 @@ def redacted(text: str) -> str:
 
 def redacted_words(words: Sequence[str]) -> list[str]:
     """Arguments, one a word: `env HF_TOKEN=*** llama-server`, `--hf-token ***`."""
+    if len(words) == _PAIRED and _names_secret(words[0], words[1]):
+        return [words[0], HIDDEN]
     hidden = []
     before = ""
     for word in words:
@@ -165,11 +193,12 @@ def redacted_words(words: Sequence[str]) -> list[str]:
 def redacted_value(value: Any, name: str = "") -> Any:  # noqa: ANN401 - a value as JSON has it
     """A value as JSON has it: texts as `redacted` has them, and nothing of one whose name says that it is a secret."""
     if isinstance(value, str):
-        return HIDDEN if name.lower() not in _COMMON and _is_secret(name, value) else redacted(value)
+        return HIDDEN if _names_secret(name, value) else redacted(value)
+    within = _names_secret(name, "text")
     if isinstance(value, dict):
-        return {key: redacted_value(one, str(key)) for key, one in value.items()}
+        return {key: redacted_value(one, name if within else str(key)) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        if value and all(isinstance(one, str) for one in value):
+        if value and not within and all(isinstance(one, str) for one in value):
             return redacted_words(value)
         return [redacted_value(one, name) for one in value]
     return value
@@ -180,7 +209,14 @@ def _is_secret(name: str, value: str) -> bool:
     parts = [part.lower() for part in _PART.findall(name)]
     if not parts or parts == _OWN_OPTION or parts[-1] in _NOT_ITSELF or _PLAIN.fullmatch(value):
         return False
+    if "".join(parts).endswith(_LISTS):
+        return True
     return any(part in _WORDS or part.endswith(_ENDINGS) for part in parts)
+
+
+def _names_secret(name: str, value: str) -> bool:
+    """The same where names may be words like others."""
+    return _is_secret(name, value) and (name.lower() not in _COMMON or _DRAWN.fullmatch(value) is not None)
 
 
 def _is_argument(flag: str, value: str) -> bool:
@@ -199,16 +235,40 @@ def _without_parameter(found: re.Match[str]) -> str:
 
 
 def _without_quoted(found: re.Match[str]) -> str:
-    if found["name"].lower() in _COMMON or not _is_secret(found["name"], found["value"]):
+    if not _names_secret(found["name"], found["value"]):
         return found[0]
     return f"{found['head']}{found['open']}{HIDDEN}{found['open']}"
 
 
-def _without_named(found: re.Match[str]) -> str:
-    """`name: value` may be running text, and `name=value` is not."""
-    name, value = found["name"], found["value"]
-    told = "=" in found["sign"] or name.lower() in _STRONG or (name.lower() not in _COMMON and _RANDOM.match(value))
-    return found["head"] + HIDDEN if told and _is_secret(name, value) else found[0]
+def _without_listed(found: re.Match[str]) -> str:
+    return f"{found['head']}[{HIDDEN}]" if _names_secret(found["name"], "text") else found[0]
+
+
+def _without_named(text: str) -> str:
+    """`name=value`, and `name: value` where it is no running text.
+
+    What is no secret may begin with the name of one: `$env:HF_TOKEN="hush"`, `Environment="HF_TOKEN=hush"`.
+    """
+    shown, at, start = "", 0, 0
+    while found := _NAMED.search(text, start):
+        start = found.end()
+        value = _VALUE.match(text, start) if _is_secret(found["name"], "text") else None
+        if value is not None and _is_told(found["name"], found["sign"], value[0]):
+            shown += text[at:start] + HIDDEN
+            at = start = value.end()
+    return shown + text[at:]
+
+
+def _is_told(name: str, sign: str, value: str) -> bool:
+    random = _RANDOM.match(value) is not None and _names_secret(name, value)
+    return _is_secret(name, value) and ("=" in sign or name.lower() in _STRONG or random)
+
+
+def _without_spaced(found: re.Match[str]) -> str:
+    name, sign = found["name"], found["sign"]
+    told = "=" in sign or name.lower() in _STRONG or (name.startswith("-") and sign.isspace())
+    hidden = told and _is_secret(name, found["value"])
+    return f"{found['head']}{HIDDEN}{found['close']}" if hidden else found[0]
 
 
 def _without_element(found: re.Match[str]) -> str:

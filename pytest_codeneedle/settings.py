@@ -12,6 +12,7 @@ from pytest_codeneedle.chosen_pairs import chosen_pairs
 from pytest_codeneedle.devices import parse_devices
 from pytest_codeneedle.endpoint_url import is_url, normalised_url
 from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.figures import meant
 from pytest_codeneedle.floored import DEFAULT_MINIMUM, parse_share
 from pytest_codeneedle.forecast import Speed, parse_speed
 from pytest_codeneedle.frame import DEFAULT_DELTA
@@ -190,7 +191,7 @@ def _optional_number(config: pytest.Config, key: str, *, low: int = 1, high: int
     try:
         number = int(value)
     except ValueError:
-        msg = f"{flag} (ini: {key}) = {value!r} is not a whole number"
+        msg = f"{flag} (ini: {key}) = {value!r} is not a whole number{meant(value)}"
         raise ConfigurationError(msg) from None
     if number < low or (high is not None and number > high):
         allowed = f"{low} or more" if high is None else f"from {low} to {high}"

@@ -16,18 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 #: A long name, or a variable's, has one of these parts: `--spec-type`, `--model-draft`, `--lookup-cache-dynamic`.
-_PARTS = frozenset(
-    (
-        *("spec", "speculative", "draft", "drafts", "lookup", "lookahead"),
-        *("ngram", "mtp", "eagle", "eagle3", "medusa", "dflash", "hfd"),
-    )
+_PART = re.compile(
+    r"spec|specdec|speculat\w+|n?draft\w*|lookup|lookaheads?|ngrams?|mtp\d*|nextn|eagle\d*|medusa|hydra|dflash|dspark|hfd"
 )
 #: A short name is that of the target's argument and a `d`: -md, -hfd, -ngld, -ctkd, -devd, -tbd, -Crbd, -ncmoed.
 _SHORT = re.compile(
     r"-(?:(?:m|mu|hf[rf]?|ngl|c|b|ub|t|tb|dev|ct[kv]|C(?:r|b|rb)?|ot|n?cmoe|n?cffn|fa|sm|ts|mg|np|nkvo|kvo)d|lc[sd]|mtp)"
 )
 #: `--fim-qwen-7b-spec` names a model together with its draft.
-_WITH_MODEL = re.compile(r"--(?!spec-)[\w.-]+-spec")
+_WITH_MODEL = re.compile(r"--(?!spec-|self-)[\w.-]+-spec")
 _VARIABLE = re.compile(r"LLAMA_(?:ARG_)?(?P<name>\w+)")
 _NUMBER = re.compile(r"-\.?\d")
 #: What these say is what is done.
@@ -39,7 +36,7 @@ def is_speculative(word: str) -> bool:
     name = word.partition("=")[0]
     if not name.startswith("--"):
         return _SHORT.fullmatch(name) is not None
-    return not brings_draft(name) and not _PARTS.isdisjoint(name.lower().replace("_", "-").split("-"))
+    return not brings_draft(name) and _has_part(name.removeprefix("--").replace("_", "-").split("-"))
 
 
 def brings_draft(word: str) -> bool:
@@ -50,7 +47,11 @@ def brings_draft(word: str) -> bool:
 def is_speculative_variable(name: str) -> bool:
     """Whether llama-server reads from this environment variable what is about speculation."""
     found = _VARIABLE.fullmatch(name)
-    return found is not None and not _PARTS.isdisjoint(found["name"].lower().split("_"))
+    return found is not None and _has_part(found["name"].split("_"))
+
+
+def _has_part(parts: Iterable[str]) -> bool:
+    return any(_PART.fullmatch(part.lower()) for part in parts)
 
 
 def value_count(rest: Sequence[str]) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.figures import meant
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -42,7 +44,8 @@ class Table:
         """A whole number of `low` or more."""
         value = self.values.get(key, default)
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
-            raise self.wrong(f"{self._place(key)} = {value!r} is not a whole number of {low} or more")
+            hint = meant(value) if isinstance(value, str | float) else ""
+            raise self.wrong(f"{self._place(key)} = {value!r} is not a whole number of {low} or more{hint}")
         return value
 
     def text(self, key: str, default: str | None) -> str | None:

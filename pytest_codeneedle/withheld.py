@@ -68,7 +68,15 @@ _PIECES = (
         r"(?m:^)[ \t]*(?:0x)?[\da-fA-F]{4,16}:?[ \t]+(?:(?:[\da-fA-F]{2}){1,2}[ \t]{1,3}){0,16}(?P<piece>.{1,99})"
     ),
 )
-_NUMBERS = re.compile(r"(?<!\d)(?:-?\d+(?:\s?,\s{0,9}-?\d+){7,}|\d+(?:[ \t]\d+){15,})")
+#: So many numbers in a row may be tokens: with signs between them, with nothing but space, or each called one.
+_NUMBER = r"(?:0x[\da-fA-F]{1,6}|\d+(?:\.0)?)(?![\w.])"
+_NUMBERS = re.compile(rf"(?<![\w.])-?{_NUMBER}(?:[^\w.:%/+]{{1,99}}{_NUMBER}){{7,}}")
+_MOST_APART = 15
+_CALLED = re.compile(
+    r"\b(?:tok(?:en)?s?[_ ]?(?:ids?)?|ids?)\b[\"']?\s{0,9}[:=]?\s{0,9}[\"']?(?P<number>-?\d+)\b", re.IGNORECASE
+)
+_MOST_CALLED = 7
+_MAY_BE_TOKENS = "[numbers that may be tokens]"
 _HEX = re.compile(r"(?:[\da-fA-F]{2}){16,}")
 _BASE64 = re.compile(r"[\w+/-]{24,}={0,2}")
 _BASE32 = re.compile(r"[A-Za-z2-7]{26,}={0,6}")
@@ -99,15 +107,11 @@ class Withheld:
         """
         more = len(foreign) - _MOST - _END
         text = foreign if more <= 0 else f"{foreign[:_MOST]} ... {more} more characters ... {foreign[-_END:]}"
-        places = [(start, end, "{} characters of the corpus") for start, end in self._shared(text)]
-        places += [(found.start(), found.end(), "numbers that may be tokens") for found in _NUMBERS.finditer(text)]
         shown, at = "", 0
-        for start, end, what in sorted(places):
-            if end <= at:
-                continue
-            shown += f"{text[at:start]}[{what.format(end - max(at, start))}]"
+        for start, end in self._shared(text):
+            shown += f"{text[at:start]}[{end - start} characters of the corpus]"
             at = end
-        return shown + text[at:]
+        return _without_numbers(shown + text[at:])
 
     def _shared(self, text: str) -> list[tuple[int, int]]:
         """Where the text has something of the corpus, in order."""
@@ -188,6 +192,19 @@ class Withheld:
     @cached_property
     def _lines(self) -> frozenset[str]:
         return frozenset(map(_words, self._text.split("\n")))
+
+
+def _without_numbers(text: str) -> str:
+    """The text without numbers that may be tokens of the corpus."""
+    if len({found["number"] for found in _CALLED.finditer(text)}) > _MOST_CALLED:
+        text = _CALLED.sub(lambda found: found[0].removesuffix(found["number"]) + "#", text)
+    return _NUMBERS.sub(_without_list, text)
+
+
+def _without_list(found: re.Match[str]) -> str:
+    """Columns of figures have only space between them, and are few."""
+    numbers = found[0].split()
+    return found[0] if all(map(str.isdigit, numbers)) and len(numbers) <= _MOST_APART else _MAY_BE_TOKENS
 
 
 def _words(text: str) -> str:

@@ -261,7 +261,10 @@ MISTAKES = {
         GENERATE + "size = 3\n",
         "unknown key 'size' in [generate]; there is functions, value_len, seed, body_lines",
     ),
-    "knob-text": (GENERATE + 'functions = "3"\n', "[generate] functions = '3' is not a whole number of 0 or more"),
+    "knob-text": (
+        GENERATE + 'functions = "3"\n',
+        "[generate] functions = '3' is not a whole number of 0 or more; did you mean 3?",
+    ),
     "knob-negative": (GENERATE + "seed = -1\n", "[generate] seed = -1 is not a whole number of 0 or more"),
     "knob-bool": (GENERATE + "seed = true\n", "[generate] seed = True is not a whole number of 0 or more"),
     "sample-key": (GENERATE + "[sample]\nn = 3\n", "unknown key 'n' in [sample]; there is k, seed"),

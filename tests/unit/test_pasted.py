@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pytest_codeneedle.command import parse_command
+from pytest_codeneedle.command import looks_like_command, parse_command
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.given_args import parse_server_args
 from pytest_codeneedle.pasted import argument_words, command_words, refuse_elsewhere
@@ -29,6 +29,19 @@ def test_lines_of_any_shell_go_on(text: str) -> None:
     assert WORDS == command_words(text)
 
 
+def test_spaces_of_a_web_page_make_a_command() -> None:
+    """They part words before anything is looked at."""
+    assert looks_like_command("llama-server\u00a0-m\u00a0m.gguf")
+
+
+@pytest.mark.parametrize("name", ["-c", "--ctx-size"])
+def test_a_value_behind_a_sign(name: str) -> None:
+    """Not llama.cpp's own form, and clear."""
+    command = parse_command(f"llama-server -m=m.gguf {name}=8192 -ngl=99")
+
+    assert ("m.gguf", 8192, ("-ngl", "99")) == (command.model, command.n_ctx, command.arguments)
+
+
 @pytest.mark.parametrize("value", ["'a ^\nb'", '"a `\nb"', "'\u2013m'", "'# a'", "'\u00a0'", "'C:\\m'", '"C:\\m"'])
 def test_what_stands_in_quotes_stays_as_it_is(value: str) -> None:
     """It is a value."""
@@ -42,6 +55,16 @@ def test_what_stands_in_quotes_stays_as_it_is(value: str) -> None:
         ("llama-server \u2014ctx-size 8192", "write --ctx-size"),
         ("llama-server \u2013\u2013ctx-size 8192", "write --ctx-size"),
         ("llama-server -\u2013ctx-size 8192", "write --ctx-size"),
+        ("llama-server \u2013-ctx-size 8192", "write --ctx-size"),
+        ("llama-server --ctx\u2013size 8192", "has a dash that a web page has changed; write --ctx-size"),
+        ("llama-server -m m.gguf -c 32k", "'32k' is not a whole number; did you mean 32768?"),
+        ("llama-server -m m.gguf -c 8,192", "did you mean 8192?"),
+        ("llama-server -m m.gguf -c 1.5k", "did you mean 1536?"),
+        ("[Service]\nExecStart=/usr/bin/llama-server -m m.gguf", "'[Service]' belongs to the file"),
+        ("models:\n  mine:\n    cmd: llama-server", "'models:' belongs to the file"),
+        ("services:\n  llm:\n    image: ghcr.io/x\n    command: -m m.gguf", "a container has ports, paths and a log"),
+        ("- llama-server -m m.gguf", "'-' belongs to the file"),
+        ("LM Studio", "lm is no llama-server"),
         ("llama-server \u2212ngl 99", "write -ngl"),
         ("llama-server -a \u201cmy model\u201d", "quotes that a web page has changed; write ' or \""),
         ("llama-server -m C:\\models\\m.gguf", "a path of Windows wants / or quotes: C:/models/m.gguf"),

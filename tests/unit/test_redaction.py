@@ -80,6 +80,30 @@ from pytest_codeneedle.redaction import redacted, redacted_value, redacted_words
         ("{&quot;api_key&quot;:&quot;hush&quot;}", "{&quot;api_key&quot;:&quot;***&quot;}"),
         (r"\u0022api_key\u0022:\u0022hush\u0022", r"\u0022api_key\u0022:\u0022***\u0022"),
         ("next=%2Fx%3Ftoken%3Dhush%26a%3Db", "next=%2Fx%3Ftoken%3D***%26a%3Db"),
+        ("x api_key%22%3A%22hush%22", "x api_key%22%3A%22***%22"),
+        (r"apikey\u003dhush", r"apikey\u003d***"),
+        # in other languages, and behind another name
+        ('"token" => "hush", :a => 1', '"token" => "hush", :a => 1'),
+        ('"api_key" => "hush", api_key := hush', '"api_key" => "***", api_key := ***'),
+        ('$env:HF_TOKEN="hush"', '$env:HF_TOKEN="***"'),
+        ('Environment="HF_TOKEN=hush"', 'Environment="HF_TOKEN=***"'),
+        ("setx HF_TOKEN Zx81QpLm93Ab", "setx HF_TOKEN ***"),
+        ("(b'x-api-key', b'hush')", "(b'x-api-key', b'***')"),
+        # of several words, in lists
+        ("password='hu sh' --my-secret \"hu sh\" -v", "password='***' --my-secret \"***\" -v"),
+        ("LLAMA_API_KEY=hush,hash -v", "LLAMA_API_KEY=*** -v"),
+        ("token=hush,a=b", "token=***,a=b"),
+        ('{"api_key": ["hush", "hash"], "keys": ["a"]}', '{"api_key": [***], "keys": ["a"]}'),
+        # names that are words too, before what is none
+        ('token: Zx81QpLm93Ab, "key": "Zx81QpLm93Ab"', 'token: ***, "key": "***"'),
+        ("key Zx81QpLm93Ab is not valid", "key *** is not valid"),
+        ("Your API key (Zx81QpLm93Ab) is wrong", "Your API key (***) is wrong"),
+        (
+            "GITHUB_PAT=hush CREDS=hush SSHPASS=hush https://h/x;jsessionid=hush",
+            "GITHUB_PAT=*** CREDS=*** SSHPASS=*** https://h/x;jsessionid=***",
+        ),
+        ("//me:hush@host/p", "//***@host/p"),
+        ("tvly-abcdefghij12 hvs.abcdefghijkl12 dckr_pat_abcdefghij0123456", "*** *** ***"),
         # other machines
         ("--rpc 127.0.0.1:50052 -ngl 9", "--rpc 127.0.0.1:50052 -ngl 9"),
     ],
@@ -119,6 +143,8 @@ def test_what_is_hidden(text: str, expected: str) -> None:
         "n_tokens=512, passes=4, passed=some, tokens=words, tokenizer=gpt2, compass=north",
         "--kv-pass (ini: kv_pass) = 'many' is not a whole number",
         "pypi-publish-of-a-package npm_config_registry",
+        '"key": "9f86d081884c7d65", cache key 9f86d081884c7d65, keys: [a, b], pattern=some, sidecar=on',
+        "token: Qwen3, token 'Gemma3nForCausalLM', special token <|endoftext|> id 151643",
         "slot update_slots: id  0 | task 0 | new prompt, n_ctx_slot = 4096, n_keep = 0, task.n_tokens = 12",
     ],
 )
@@ -165,3 +191,12 @@ def test_rows_keep_their_session() -> None:
     assert row == redacted_value(row)
     assert ["--session", "***"] == redacted_words(["--session", "8c1f2a9e77"])
     assert ["--proxy-user", "***", "-u", "1:1"] == redacted_words(["--proxy-user", "me:hush", "-u", "1:1"])
+
+
+def test_values_below_a_secret_name() -> None:
+    """Whatever they are; a word of two that names the other; what is a list of arguments stays one."""
+    value = {"credentials": {"user": "me", "of": ["hush", {"a": "hush"}]}, "apiKeys": ["hush"], "stop_tokens": ["</s>"]}
+    hidden = {"credentials": {"user": "***", "of": ["***", {"a": "***"}]}, "apiKeys": ["***"], "stop_tokens": ["</s>"]}
+
+    assert hidden == redacted_value(value)
+    assert {"headers": [["X-Api-Key", "***"]]} == redacted_value({"headers": [["X-Api-Key", "hush"]]})

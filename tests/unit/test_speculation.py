@@ -35,13 +35,15 @@ TODAY = names_in(
 --no-spec-draft-backend-sampling --spec-draft-device -devd --device-draft -ngld --gpu-layers-draft --n-gpu-layers-draft
 -md --model-draft --spec-ngram-mod-n-match --spec-ngram-map-k4v-min-hits --draft --draft-n --draft-max --draft-min
 -lcs --lookup-cache-static -lcd --lookup-cache-dynamic -cd --ctx-size-draft --spec-replace -mtp --spec-type=ngram-mod
---spec_draft_n_max --spec-whatever-comes-next --no-mtp --eagle3-depth
+--spec_draft_n_max --spec-whatever-comes-next --no-mtp --eagle3-depth --nextn --nextn-model
+--eagle2 --dspark-depth --self-spec --speculate --ndraft --draftmodel --drafter-model --lookaheads --mtp3 --specdec
 """
 )
 VARIABLES = names_in(
     """
 LLAMA_ARG_SPEC_TYPE LLAMA_ARG_SPEC_DRAFT_MODEL LLAMA_ARG_N_GPU_LAYERS_DRAFT LLAMA_ARG_DRAFT_MAX LLAMA_ARG_MODEL_DRAFT
 LLAMA_ARG_HFD_REPO LLAMA_ARG_CTX_SIZE_DRAFT LLAMA_ARG_NO_SPEC_DRAFT_BACKEND_SAMPLING LLAMA_ARG_SPEC_TOMORROW
+LLAMA_ARG_NEXTN LLAMA_ARG_EAGLE4_MODEL LLAMA_SELF_SPEC
 """
 )
 #: Of the same help, what looks like it and is not.

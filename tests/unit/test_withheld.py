@@ -25,6 +25,7 @@ LINES = RandomBodies(functions=4, body_lines=20).text().split("\n")
 CODE = [*LINES, "", "if (größe > 3) {", '    echo "<b>Straße</b>\\n";', "}", "    return a", ""]
 TEXT = "\n".join(CODE)
 NAMES = ["handle_request_of_users"]
+IDS = [37 * number + 1000 for number in range(30)]
 CORPUS = Withheld(f"def {NAMES[0]}():\n{TEXT}", NAMES)
 
 WRITTEN: dict[str, Callable[[str], str]] = {
@@ -189,6 +190,41 @@ def test_ids_of_tokens() -> None:
     """They are the text."""
     assert "prompt: [[numbers that may be tokens]]" == CORPUS.taken_out(f"prompt: {list(range(3, 500))}")
     assert "1, 2, 3" == CORPUS.taken_out("1, 2, 3")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({"a": {"tokens": IDS}}, indent=6),
+        "|".join(map(str, IDS)),
+        " -> ".join(map(str, IDS)),
+        "".join(f"[{number}]" for number in IDS),
+        ", ".join(map(hex, IDS)),
+        ", ".join(f"{number}.0" for number in IDS),
+        "\n".join(map(str, IDS)),
+        "\n".join(f"tok = {number}, logit = 0.5" for number in IDS),
+        json.dumps([{"id": number, "logprob": -0.25} for number in IDS]),
+    ],
+)
+def test_ids_of_tokens_in_any_form(text: str) -> None:
+    """Whatever stands between them, and where each is called so."""
+    shown = CORPUS.taken_out(text)
+
+    assert "[numbers that may be tokens]" in shown or shown.count("#") == len(IDS)
+    assert [] == [number for number in IDS if re.search(rf"\b{number}\b|{number:#x}", shown)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "bf16      20.00   19.75   20.00   20.00   18.50   20.00   20.00   20.00   20.00",
+        "\n".join(f"slot update: id  0 | task {number} | n_tokens = 512" for number in range(20)),
+        "[2048, 16, 1, 1] at 2026-11-30 21:46:22 1.2.3.4.5.6.7.8.9 10:20:30:40:50:60:70:80:90",
+    ],
+)
+def test_numbers_that_are_none(text: str) -> None:
+    """Figures, the slot of a server, shapes, times, versions."""
+    assert text == CORPUS.taken_out(text)
 
 
 def test_long_texts_are_cut() -> None:
