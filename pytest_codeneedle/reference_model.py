@@ -158,7 +158,7 @@ class Control:
             finally:
                 Path(part).unlink(missing_ok=True)
         except OSError as error:
-            msg = f"the control model cannot be written to {path.parent}: {error.strerror}; {way_out}"
+            msg = f"the control model cannot be written to {path.parent}: {error.strerror or error}; {way_out}"
             raise ModelError(msg) from error
 
 

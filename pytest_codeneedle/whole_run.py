@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.errors import RunFolderError
 from pytest_codeneedle.lock import LOCK, FolderLock
 from pytest_codeneedle.store import RUN, RunFolder
 
@@ -40,6 +41,10 @@ def whole_run(path: Path, about: Mapping[str, Any]) -> Iterator[RunFolder]:
         _move(aside, place)
     except OSError as error:
         raise folder.unwritable(error) from error
+    except RunFolderError as error:
+        if isinstance(error.__cause__, OSError) and str(aside) in str(error):  # nobody asked for that name
+            raise folder.unwritable(error.__cause__) from error
+        raise
     finally:
         if lock.held:
             shutil.rmtree(aside, ignore_errors=True)

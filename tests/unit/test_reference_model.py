@@ -270,14 +270,23 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         Control().cached(folder)
 
 
-def test_a_disk_that_is_full_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError("1024 requested and 0 written"), "1024 requested and 0 written"),  # so says numpy
+    ],
+)
+def test_a_disk_that_is_full_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, said: str
+) -> None:
     """An error while the file is written is told like one before. It is a fake: no disk is full here."""
 
     def fail(_path: Path, _name: str) -> None:
-        raise OSError(28, "No space left on device")
+        raise error
 
     monkeypatch.setattr(reference_model, "_write_gguf", fail)
-    reason = f"the control model cannot be written to {tmp_path}: No space left on device; set XDG_CACHE_HOME"
+    reason = f"the control model cannot be written to {tmp_path}: {said}; set XDG_CACHE_HOME"
 
     with pytest.raises(ModelError, match=rf"^{re.escape(reason)}$"):
         Control().cached(tmp_path)

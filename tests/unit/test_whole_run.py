@@ -81,3 +81,6 @@ def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match=r"/run cannot be written: full"), whole_run(tmp_path / "run", about()):
         raise OSError(28, "full")
     assert [] == list(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    with pytest.raises(RunFolderError, match=r"/file/run cannot be written: "), whole_run(tmp_path / "file/run", {}):
+        pass
