@@ -26,8 +26,8 @@ _SAME = ("corpus", "corpus_sha256", "server_build", "pass", "relax_indent", "ask
 def merged(runs: Sequence[Run]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """run.json and the rows of these runs, (name, run.json, rows) each, as one run.
 
-    Of several answers about one item the last run's counts, and an answer before an ERROR; the reference's are kept of
-    each session, for its cells are held against them. Raises RunFolderError for fewer than two runs, and for runs that
+    Answers are kept of each session, for they are held against its own reference; of one that several runs have the
+    last run's count, and an answer before an ERROR. Raises RunFolderError for fewer than two runs, and for runs that
     differ in anything an answer depends on, with the part that differs. Machines may differ:
     `differs` of an entry of `merged` says in what, and their rows have the key of the first run.
     """
@@ -115,27 +115,18 @@ def _in_grid_order(abouts: Sequence[Mapping[str, Any]]) -> list[KVPair]:
 
 
 def _rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Errors first: readers take the last row of an item. What a reference answered is kept of each session.
-
-    A session that an older version did not name is one of its run's own.
-    """
+    """One for each item of each session. A session that an older version did not name is one of its run's own."""
     rows = {
-        (place_of(row), row["function"], row.get("test"), _session(number, about, row), row["outcome"] == ERROR): (
+        (place_of(row), row["function"], row.get("test"), _own_session(number, row), row["outcome"] == ERROR): (
             number,
             row,
         )
-        for number, (_, about, all_rows) in enumerate(runs, 1)
+        for number, (_, _, all_rows) in enumerate(runs, 1)
         for row in all_rows
     }
     answered = {place[:-1] for place in rows if not place[-1]}
     kept = [found for place, found in rows.items() if not (place[-1] and place[:-1] in answered)]
     return [{**row, SESSION: _own_session(number, row)} for number, row in kept]
-
-
-def _session(number: int, about: Mapping[str, Any], row: Mapping[str, Any]) -> str | None:
-    """What tells answers about one item apart: of the reference the session, of other cells nothing."""
-    is_reference = str(place_of(row).pair) == about.get("reference")
-    return _own_session(number, row) if is_reference else None
 
 
 def _own_session(number: int, row: Mapping[str, Any]) -> str:

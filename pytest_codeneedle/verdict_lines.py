@@ -118,7 +118,8 @@ def trend_sentence(side: Side) -> str:
     head = f"trend over {side.name}"
     settled = "not settled by its answers, " if found.verdict == "unsettled" else ""
     ways = (("missing answers counted as lost", found.lost), ("other sessions' references too", found.stood_in))
-    others = [f"; with {way} {_trend(side, other)}" for way, other in ways if other is not None]
+    told = [(way, other) for way, other in ways if other is not None and (other.p is not None or found.p is not None)]
+    others = [f"; with {way} {_trend(side, other)}" for way, other in told]
     return f"{head}: {settled}{_trend(side, found)}{''.join(others)}"
 
 

@@ -54,8 +54,8 @@ def without_sessions(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{key: value for key, value in one.items() if key != "session"} for one in rows]
 
 
-def test_each_session_keeps_its_reference() -> None:
-    """Two machines asked it, and one cell each; sessions that an older version named after a time are two, too."""
+def test_each_session_keeps_its_answers() -> None:
+    """Two machines asked the reference, and one cell each; sessions of older versions, named by their time, are two."""
     reference, named = {"reference": "bf16/bf16"}, "20260101T000000Z-aaaaaa"
     runs = [
         ("s1", about("q4_0/q4_0", **reference), [row("bf16/bf16", "f", session=named), row("q4_0/q4_0", "f")]),
@@ -67,8 +67,9 @@ def test_each_session_keeps_its_reference() -> None:
         ("bf16", named, None),
         ("q4_0", "unknown-run-1", None),
         ("bf16", "unknown-run-2", None),
-        ("q8_0", "unknown-run-3", 2),
+        ("q8_0", "unknown-run-2", 1),
         ("bf16", "unknown-run-3", None),
+        ("q8_0", "unknown-run-3", 2),
     ] == [(one["ctk"], one["session"], one.get("n")) for one in merged(runs)[1]]
 
 
@@ -189,14 +190,35 @@ def test_runs_without_an_identity_are_refused() -> None:
 
 
 def test_an_answer_counts_before_an_error() -> None:
-    """Of one item in several runs: the last answer, in whichever run; an ERROR only where there is no answer."""
+    """Of one item of a session that several runs have: the last answer, in whichever; an ERROR where there is none."""
+    session = {"session": "20260101T000000Z-aaaaaa"}
     runs = [
-        ("s1", about("q8_0/q4_0"), [row("q8_0/q4_0", "f", n=1), row("q8_0/q4_0", "g", "error", n=1)]),
-        ("s2", about("q8_0/q4_0"), [row("q8_0/q4_0", "f", "error", n=2), row("q8_0/q4_0", "g", "error", n=2)]),
-        ("s3", about("q8_0/q4_0"), [row("q8_0/q4_0", "f", n=3)]),
+        (
+            "s1",
+            about("q8_0/q4_0"),
+            [row("q8_0/q4_0", "f", **session, n=1), row("q8_0/q4_0", "g", "error", **session, n=1)],
+        ),
+        (
+            "s2",
+            about("q8_0/q4_0"),
+            [row("q8_0/q4_0", "f", "error", **session, n=2), row("q8_0/q4_0", "g", "error", **session, n=2)],
+        ),
+        ("s3", about("q8_0/q4_0"), [row("q8_0/q4_0", "f", **session, n=3)]),
     ]
 
     assert {("f", "passed", 3), ("g", "error", 2)} == {(r["function"], r["outcome"], r["n"]) for r in merged(runs)[1]}
+
+
+def test_answers_that_contradict_each_other_all_count() -> None:
+    """In whichever order the runs are given: each beside the reference of its own session."""
+    facts = about("bf16/bf16", "q4_0/q4_0", reference="bf16/bf16")
+    runs = [
+        (name, facts, [row(pair, "f", session=f"2026010{at}T000000Z-aaaaaa") for pair in ("bf16/bf16", "q4_0/q4_0")])
+        for at, name in enumerate(("s1", "s2"))
+    ]
+    first, second = (merged(of)[1] for of in (runs, runs[::-1]))
+    assert 4 == len(first)
+    assert sorted(first, key=str) == sorted(second, key=str)
 
 
 @given(st.integers(1, 6), st.integers(0, 1000))
