@@ -236,6 +236,22 @@ def test_in_use(lab: Lab) -> None:
     assert before == (lab.path / "run" / "run.json").read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[" * 100_000, "cannot be read: it is nested too deeply; bring it back from a copy"),
+        ('{"pairs": ["q8_0/q8_0"], "cells": [[]], "functions": []}', "cells is [[]], and no list of texts; bring it"),
+        ('{"pairs": ["q8_0/q8_0"], "cells": []}', "functions is missing; bring it back from a copy"),
+    ],
+    ids=["deep", "types", "parts"],
+)
+def test_damaged_run(lab: Lab, content: str, said: str) -> None:
+    """One line that names the part, before anything is asked, and the file stays what it is."""
+    lab.write("run/run.json", content)
+    assert said in lab.refused(*ONE, "--corpus", "tiny", "--kv-out", "run", "--kv-resume")
+    assert content == (lab.path / "run" / "run.json").read_text(encoding="utf-8")
+
+
 @pytest.mark.slow
 def test_torn_line(lab: Lab) -> None:
     """The half of a line that a crash left is put aside with a notice, and that item is asked again."""
