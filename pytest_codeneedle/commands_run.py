@@ -81,7 +81,8 @@ def _summed_up(name: str, about: dict[str, Any], rows: Sequence[dict[str, Any]])
         one = judged(rows, frame, view)
         found_gradient = "floored" if one.floored else gradient(one.verdict)
         called = f"{name}, {title}" if title else name
-        found.append(run_row(called, make_grid(rows, frame.pairs, view), frame.functions, found_gradient, calibration))
+        cells = make_grid(rows, frame.pairs, view)
+        found.append(run_row(called, cells, frame.functions, found_gradient, calibration, distrust=one.distrust))
     return found
 
 

@@ -36,7 +36,7 @@ class RunRow:
     `functions` were asked for in each cell; `passed` is (mean, deviation) of the functions that passed, `matched` of
     the mean matched lines, `lowest` and `highest` their range over cells; None without an answered cell. `gradient`
     says which sides have a trend. `calibration` is what is known of its reference. `partly` says that cells have fewer
-    answers than functions.
+    answers than functions, `distrust` why the cells are not to be held together as they are.
     """
 
     name: str
@@ -49,6 +49,7 @@ class RunRow:
     gradient: str
     calibration: Calibrated = NOTHING_SAID
     partly: bool = False
+    distrust: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """Plain, for JSON."""
@@ -66,10 +67,19 @@ class RunRow:
             "gradient": self.gradient,
             "calibration": self.calibration.facts(),
             "partly": self.partly,
+            "distrust": list(self.distrust),
         }
 
 
-def run_row(name: str, grid: Grid, functions: int, gradient: str, calibration: Calibrated = NOTHING_SAID) -> RunRow:
+def run_row(  # noqa: PLR0913 - what a row has
+    name: str,
+    grid: Grid,
+    functions: int,
+    gradient: str,
+    calibration: Calibrated = NOTHING_SAID,
+    *,
+    distrust: Iterable[str] = (),
+) -> RunRow:
     """The row of a run with this grid."""
     means = [mean for cell in grid.answered if (mean := cell.mean_matched) is not None]
     return RunRow(
@@ -83,6 +93,7 @@ def run_row(name: str, grid: Grid, functions: int, gradient: str, calibration: C
         gradient=gradient,
         calibration=calibration,
         partly=bool(means) and any(cell.mark(functions) for cell in grid.cells.values()),
+        distrust=tuple(distrust),
     )
 
 
@@ -117,8 +128,9 @@ def table_lines(rows: Sequence[RunRow]) -> list[str]:
 
 
 def notes(rows: Iterable[RunRow]) -> list[str]:
-    """What stands below the table: of each run that is not calibrated why, at 80 columns."""
-    said = [f"{printable(row.name)}: {row.calibration.caution}" for row in rows if row.calibration.caution]
+    """What stands below the table: of each run why it is not calibrated, or to be distrusted, at 80 columns."""
+    told = [(row.name, why) for row in rows for why in (row.calibration.caution, *row.distrust) if why]
+    said = [f"{printable(name)}: {why}" for name, why in told]
     return [line for one in dict.fromkeys(said) for line in wrapped(one)]
 
 

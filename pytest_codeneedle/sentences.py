@@ -43,7 +43,7 @@ def sentences(verdict: Verdict, frame: Frame, speeds: Speeds) -> list[str]:
         return [f"No verdict: {verdict.reason}."]
     if not verdict.cells:
         return [f"No verdict: {verdict.reference} is the only cell, and there is nothing to hold it against."]
-    said = [_drift(verdict), _below(verdict), _unknown(verdict), _cost(verdict), _other_cells(verdict)]
+    said = [distrust_sentence(verdict), _below(verdict), _unknown(verdict), _cost(verdict), _other_cells(verdict)]
     if verdict.mixed is not None and verdict.mixed.contrast.n:
         said.append(_mixed(verdict.mixed, verdict))
     if verdict.little_to_lose is not None:
@@ -55,7 +55,7 @@ def sentences(verdict: Verdict, frame: Frame, speeds: Speeds) -> list[str]:
     return [sentence for sentence in said if sentence]
 
 
-def _drift(verdict: Verdict) -> str:
+def distrust_sentence(verdict: Verdict) -> str:
     """The noise floor is no floor: whatever else is said rests on a server that changed, or may have.
 
     Nothing where the reference is steady as far as that was seen.

@@ -14,7 +14,7 @@ from pytest_codeneedle.margin_grid import cell_margins
 from pytest_codeneedle.margin_verdict import judge_margins, margin_block_lines
 from pytest_codeneedle.missing import missing
 from pytest_codeneedle.pairing import borrowing, paired, reference_rows, with_unpaired
-from pytest_codeneedle.sentences import sentences, undecided
+from pytest_codeneedle.sentences import distrust_sentence, sentences, undecided
 from pytest_codeneedle.sessions import session_of
 from pytest_codeneedle.throughput import speeds
 from pytest_codeneedle.trend import Trend
@@ -59,6 +59,13 @@ class Judged:
             return [line for sentence in self.said for line in wrapped(sentence)]
         beside = [] if self.margins is None else margin_block_lines(self.margins)
         return verdict_lines(self.verdict, grid, self.said, beside=beside, verbose=verbose)
+
+    @property
+    def distrust(self) -> list[str]:
+        """Why its figures are not to be held together as they are: a server that drifted, in or between sessions."""
+        between = self.said[:1] if any(one.drifted for one in self.drifts) else ()
+        within = "" if self.floored else distrust_sentence(self.verdict)
+        return [*between, *([within] if within else [])]
 
     def facts(self) -> dict[str, Any]:
         """Plain, for JSON."""

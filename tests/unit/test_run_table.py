@@ -10,7 +10,7 @@ from sweeps import judged, sweep
 
 from pytest_codeneedle.grid import Cell, Grid
 from pytest_codeneedle.kvtypes import KVPair
-from pytest_codeneedle.run_table import RunRow, gradient, run_row, table_lines
+from pytest_codeneedle.run_table import RunRow, gradient, notes, run_row, table_lines
 from pytest_codeneedle.trend import Trend
 
 JQUERY = RunRow("jquery", 36, 16, (15.89, 0.31), (19.49, 0.30), 18.50, 19.88, "none")
@@ -100,3 +100,10 @@ def test_the_gradient_says_no_more_than_was_settled(k: Any, v: Any, little: str 
         lost = Trend(16, p=0.5) if word == "unsettled" else None
         sides[name] = replace(getattr(base, name), trend=Trend(16, p=p, lost=lost))
     assert expected == gradient(replace(base, little_to_lose=little, **sides))
+
+
+def test_what_is_to_be_distrusted_stands_below() -> None:
+    """Each reason once, with the run's name; in JSON too."""
+    row = run_row("sweep", Grid({}), 8, "none", distrust=["Distrust this grid: the server drifted."])
+    assert ["sweep: Distrust this grid: the server drifted."] == notes([row, row])
+    assert ["Distrust this grid: the server drifted."] == row.facts()["distrust"]

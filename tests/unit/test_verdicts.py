@@ -161,3 +161,15 @@ def test_cells_that_are_low_with_missing_answers_counted_as_lost_are_named() -> 
     )
     block = " ".join(" ".join(lines(rows, frame_of(cells))).split())
     assert "no answer to (counted as lost): q8_0/q5_0 16 of 16 (-20.00 WORSE), q4_0/q8_0 14 of" in block
+
+
+def test_why_cells_are_not_to_be_held_together_as_they_are() -> None:
+    """A reference that drifted, in a session or between two; nothing of one that did not."""
+    flat = dict.fromkeys(TWO[REFERENCE], 20.0)
+    rows = [*ends(20, 20, "a"), *rows_of({LOW: flat}, session="a")]
+    assert [] == judged(rows, frame_of(TWO), View()).distrust
+    within = [*ends(20, 18, "a"), *rows_of({LOW: flat}, session="a")]
+    assert ["Distrust this grid"] == [one.partition(":")[0] for one in judged(within, frame_of(TWO), View()).distrust]
+    between = [*rows, *ends(17, 17, "b")]
+    (told,) = judged(between, frame_of(TWO), View()).distrust
+    assert told.startswith("The reference drifted between sessions: ")
