@@ -107,9 +107,6 @@ class RunningCell:
             "n_ctx": self._prepared.n_ctx,
             "added_args": added_args(server.args, FileHashes(cache_folder())),
             "speculation_off": ", ".join(server.args.speculation) or None,
-            "host": self._prepared.host,
-            "device": self._prepared.device,
-            "servers_on_device": self._prepared.servers_on_device,
             **server.validity().facts(),
         }
 

@@ -1,4 +1,7 @@
-"""What the reference of one session recalled beside that of another: judged before anything else is said of them."""
+"""What the reference of one session, or of one host or device in it, recalled beside that of another.
+
+It is judged before anything else is said of them.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pytest_codeneedle.figures import counted, few, p_is, signed, span
 from pytest_codeneedle.headroom import rooms
 from pytest_codeneedle.paired import ALPHA, Contrast, contrasts, holm
 from pytest_codeneedle.power import LEAST_ONE_WAY
+from pytest_codeneedle.sessions import HERE, parted
 from pytest_codeneedle.together import differences
 
 if TYPE_CHECKING:
@@ -22,12 +26,13 @@ if TYPE_CHECKING:
 class SessionDrift:
     """The reference in a later session minus in the first, function by function; `adjusted` is p after Holm.
 
-    `session` is its id and `number` its place among those with a reference, from 2 on. `once` functions were answered
-    in one of the two alone.
+    A host or device of a session counts as a session. `session` is its id with that, and `name` how it is called among
+    those with a reference, beside the first, `base`. `once` functions were answered in one of the two alone.
     """
 
     session: str
-    number: int
+    name: str
+    base: str
     contrast: Contrast
     adjusted: float
     once: int
@@ -54,14 +59,30 @@ def session_drifts(found: Paired, lines: float | None = None) -> tuple[SessionDr
     `lines` were asked for of each function: no interval lies beyond what the first one's leaves room for.
     """
     (_, first), *later = [*found.references.items()] or [("", {})]
+    base, *names = _names([*found.references]) or ("",)
     references = [reference for _, reference in later]
     uncut = contrasts([differences(reference, first) for reference in references])
     tested = [room.cut(one) for room, one in zip(rooms(references, first, lines), uncut, strict=True)]
     adjusted = holm([one.p for one in tested])
     return tuple(
-        SessionDrift(session, number, one, p, len(reference.keys() ^ first.keys()))
-        for number, ((session, reference), one, p) in enumerate(zip(later, tested, adjusted, strict=True), 2)
+        SessionDrift(session, name, base, one, p, len(reference.keys() ^ first.keys()))
+        for (session, reference), name, one, p in zip(later, names, tested, adjusted, strict=True)
     )
+
+
+def _names(found: Sequence[str]) -> tuple[str, ...]:
+    """What the sessions and places with a reference are called: the first of them, then each later one."""
+    sessions = list(dict.fromkeys(parted(one)[0] for one in found))
+    named: list[str] = []
+    for one in found:
+        session, place = parted(one)
+        several = sum(parted(other)[0] == session for other in found) > 1
+        where = f" on {place or HERE}" * several
+        if len(sessions) > 1:
+            number = sessions.index(session) + 1
+            where = f"{f'in session {number}' if named else 'its first session'}{where}"
+        named.append(where.strip())
+    return tuple(named)
 
 
 def are_alike(drifts: Sequence[SessionDrift], delta: float) -> bool:
@@ -80,15 +101,17 @@ def drift_sentences(drifts: Sequence[SessionDrift], found: Paired, reference: KV
     said = []
     if drifts:
         differing = [one for one in drifts if one.once or not one.contrast.tied]
-        told = "; ".join(f"in session {one.number} {_lines(one)}" for one in differing)
-        head = "The reference drifted between sessions" if any(one.drifted for one in drifts) else "Several sessions"
-        same = f"no line of {reference} differs between {len(drifts) + 1} sessions"
-        told = f"{reference} against its first session: {told}" if told else same
-        said.append(f"{head}: {told}. Each cell is held against the reference of its own session.")
+        told = "; ".join(f"{one.name} {_lines(one)}" for one in differing)
+        what, own = _compared(found)
+        head = f"The reference drifted between {what}" if any(one.drifted for one in drifts) else f"Several {what}"
+        same = f"no line of {reference} differs between {len(drifts) + 1} {what}"
+        told = f"{reference} against {drifts[0].base.removeprefix('on ')}: {told}" if told else same
+        said.append(f"{head}: {told}. Each cell is held against the reference of its own {own}.")
     if found.borrowed:
         pairs = few([str(pair) for pair in sorted(found.borrowed)])
         held = "held against that of other sessions, which are alike"
-        said.append(f"Caution: the session that asked {pairs} has no answer of {reference}: {held}.")
+        where = "session, host or device" if any(parted(one)[1] for one in found.counted) else "session"
+        said.append(f"Caution: the {where} that asked {pairs} has no answer of {reference}: {held}.")
     if found.unpaired:
         answers = few([f"{counted(found.unpaired[pair], 'answer')} of {pair}" for pair in sorted(found.unpaired)])
         were = "was" if sum(found.unpaired.values()) == 1 else "were"
@@ -96,8 +119,20 @@ def drift_sentences(drifts: Sequence[SessionDrift], found: Paired, reference: KV
     if found.apart:
         pairs = few([str(pair) for pair in sorted(found.apart)])
         why = f"asked in a session without an answer of {reference}, and sessions drift"
-        said.append(f"No verdict on {pairs}: {why}. Ask them in one session with it.")
+        way = "Ask them in one session with it"
+        if any(parted(one)[1] for one in found.counted):
+            why = f"asked on a host or device without an answer of {reference}, and these differ"
+            way = "Give each a part (--kv-shard) and join the runs (codeneedle merge)"
+        said.append(f"No verdict on {pairs}: {why}. {way}.")
     return said
+
+
+def _compared(found: Paired) -> tuple[str, str]:
+    """What the references are of, many and one."""
+    sessions = {parted(one)[0] for one in found.references}
+    if len(sessions) == len(found.references):
+        return "sessions", "session"
+    return ("places", "place") if len(sessions) == 1 else ("sessions and places", "session and place")
 
 
 def _lines(one: SessionDrift) -> str:

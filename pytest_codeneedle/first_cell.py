@@ -228,7 +228,9 @@ def _rows(grid: GridSession, cell: Cell, asks: Sequence[Ask]) -> Iterator[dict[s
     """
     live = grid.config.pluginmanager.get_plugin("codeneedle-live")
     say: Callable[[Cell, str], None] = _nothing if live is None else live.at
-    begun = [(ask.function, {"test": PACKAGED, **grid.facts_before(ask)}) for ask in asks]
+    begun = [
+        (ask.function, {"test": PACKAGED, **grid.facts_before(ask), "device": _first_device(grid.plan)}) for ask in asks
+    ]
     try:
         running = _running(grid, cell, say)
         for place, (function, facts) in enumerate(begun, 1):
@@ -242,14 +244,17 @@ def _rows(grid: GridSession, cell: Cell, asks: Sequence[Ask]) -> Iterator[dict[s
         grid.servers.clear()
 
 
+def _first_device(plan: Plan) -> str | None:
+    return next(iter(plan.settings.devices), None)
+
+
 def _nothing(_cell: Cell, _stage: str) -> None:
     """Where no line is redrawn, none says what is under way."""
 
 
 def _running(grid: GridSession, cell: Cell, say: Callable[[Cell, str], None]) -> RunningCell:
     """The cell, ready to be asked. Raises CellError with all that is to be told."""
-    devices = grid.plan.settings.devices
-    prepared = replace(grid.prepared[cell.corpus], device=devices[0] if devices else None)
+    prepared = replace(grid.prepared[cell.corpus], device=_first_device(grid.plan))
     if prepared.problem:
         raise CellError(prepared.problem)
     args = replace(grid.server_args(cell), device=prepared.device)

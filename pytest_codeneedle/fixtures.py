@@ -211,11 +211,13 @@ def _recalled(session: GridSession, row: Mapping[str, Any], item: pytest.Item) -
     """A recorded answer, judged as this session has it; its row says all that was recorded."""
     from pytest_codeneedle.answers import Answer  # noqa: PLC0415 - as above
     from pytest_codeneedle.errors import CellError  # noqa: PLC0415 - as above
+    from pytest_codeneedle.prepared import placed  # noqa: PLC0415 - as above
     from pytest_codeneedle.record import RECORDED  # noqa: PLC0415 - as above
     from pytest_codeneedle.rows import ROW, add_to_row, outcome_facts  # noqa: PLC0415 - as above
 
     known = item.stash[ROW]
-    add_to_row(item, {key: value for key, value in row.items() if key not in known} | {RECORDED: True})
+    told = {key: value for key, value in row.items() if key not in known}
+    add_to_row(item, {**told, **placed(row), RECORDED: True})
     try:
         result = session.judge(row["corpus"]).judge(row["function"], Answer.recorded(row), row["prompt_cache"])
     except CellError as error:

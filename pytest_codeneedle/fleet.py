@@ -17,8 +17,10 @@ import pytest
 from pytest_codeneedle import host_check, server_logs, terminal
 from pytest_codeneedle.devices import least_used, servers_on_one
 from pytest_codeneedle.errors import ConfigurationError
+from pytest_codeneedle.figures import wrapped
 from pytest_codeneedle.hosts import LOCAL, compare, facts_of, host_of, worker_specs, workers_by_host
 from pytest_codeneedle.session import WORKER_INPUT
+from pytest_codeneedle.sessions import place_named
 from pytest_codeneedle.workers import check_cores
 
 if TYPE_CHECKING:
@@ -78,6 +80,9 @@ class Fleet:
                 check_cores(workers, there["cores"], there["own_threads"], "" if host == LOCAL else f"host {host}: ")
             many = "1 worker" if workers == 1 else f"{workers} workers"
             lines.append(f"kv-grid: host {host}: {many}, {there['cores']} cores, Python {there['python']}")
+        if len(self.workers) > 1 and self._session.plan.settings.calibrate:
+            passes = "each host begins with a pass over the reference, as far as there are passes"
+            lines += wrapped(f"kv-grid: {passes} (--kv-repeat)")
         return lines
 
     def record(self, prepared: Mapping[str, Prepared]) -> None:
@@ -153,6 +158,11 @@ class Fleet:
             if there is not None:
                 threads = self._threads(host, there, self._session.prepared[name])
                 facts.update({"host": host, "folder": "", "model": there["model"], "threads": threads})
+
+    def place_named(self, node: WorkerController) -> str:
+        """How rows of that worker call its host and device."""
+        place = self._live[node.gateway.id]
+        return place_named({"host": None if place.host == LOCAL else place.host, "device": place.device})
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: WorkerController) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.grid import ERROR, by_function, mean_lines
-from pytest_codeneedle.sessions import session_of
+from pytest_codeneedle.sessions import conditions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -151,7 +151,7 @@ def calibration(rows: Iterable[Mapping[str, Any]], reference: str, *, lines: int
     """
     sessions: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
-        sessions.setdefault(session_of(row), []).append(row)
+        sessions.setdefault(conditions_of(row), []).append(row)
     found = [_of_session(items, reference, lines, minimum) for items in sessions.values() or ([],)]
     told = [one for one in found if one.share is not None]
     return min(told, key=lambda one: one.share or 0.0) if told else found[-1]

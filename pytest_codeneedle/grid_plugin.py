@@ -111,9 +111,14 @@ class GridPlugin:
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> object:  # noqa: ANN401 - xdist's own
         """One cell is one unit of work."""
-        from pytest_codeneedle.scheduling import CellScheduling  # noqa: PLC0415 - xdist asks only under -n
+        from pytest_codeneedle.scheduling import (  # noqa: PLC0415 - xdist asks only under -n
+            CellScheduling,
+            PlacedReferences,
+        )
 
-        return CellScheduling(config, log)
+        corpora, asked = self.session.references()
+        references = PlacedReferences(corpora, self.fleet.place_named, asked)
+        return CellScheduling(config, log, references)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: WorkerController) -> None:

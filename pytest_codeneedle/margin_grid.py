@@ -11,7 +11,7 @@ from pytest_codeneedle.figures import percent, signed, wrapped
 from pytest_codeneedle.grid import ONE_PASS, PARTLY, by_function, make_grid, rows_by_pair, table
 from pytest_codeneedle.margins import percentile, read, under
 from pytest_codeneedle.pairing import reference_rows
-from pytest_codeneedle.sessions import session_of
+from pytest_codeneedle.sessions import conditions_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -164,7 +164,7 @@ def _by_function(items: Rows) -> dict[str, Passes]:
 
 def _passes(rows: Rows) -> Passes:
     """Of each pass of each session with margins: place -> margin."""
-    return {(session_of(row), row.get("replicate") or 0): read(row["margins"]) for row in rows if row.get("margins")}
+    return {(conditions_of(row), row.get("replicate") or 0): read(row["margins"]) for row in rows if row.get("margins")}
 
 
 def _difference(passes: Passes, base: Passes) -> Difference | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.grid import ERROR, FAILED, rows_by_pair
 from pytest_codeneedle.pairing import by_session, reference_rows
-from pytest_codeneedle.sessions import session_of
+from pytest_codeneedle.sessions import conditions_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -133,7 +133,7 @@ class _Question(NamedTuple):
 
 
 def _question(row: Row) -> _Question:
-    return _Question(session_of(row), place_of(row).replicate, row["function"])
+    return _Question(conditions_of(row), place_of(row).replicate, row["function"])
 
 
 def _lost(row: Row) -> Row:

@@ -1,8 +1,9 @@
 """The figures of a run as statistics take them, rightly paired: a cell is held against its own session's reference.
 
 A session that asks anything asks the reference. What a cell has more or less than the reference is therefore known in
-each session by itself, function by function; of several sessions these differences are averaged. This is the only place
-where figures of different cells meet: whoever judges takes what comes from here.
+each session by itself, function by function; of several sessions these differences are averaged. Each host or device of
+one session counts as a session. This is the only place where figures of different cells meet: whoever judges takes what
+comes from here.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pytest_codeneedle.cells import place_of
 from pytest_codeneedle.grid import View, by_function, items_by_session, mean_lines, rows_by_pair
 from pytest_codeneedle.kvtypes import is_quantized
-from pytest_codeneedle.sessions import TURN, session_of
+from pytest_codeneedle.sessions import TURN, conditions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -166,7 +167,7 @@ def by_session(items: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]
     """Session -> function -> lines of these rows of one cell: sessions with a score, the mean over passes."""
     rows: dict[str, list[Mapping[str, Any]]] = {}
     for row in items:
-        rows.setdefault(session_of(row), []).append(row)
+        rows.setdefault(conditions_of(row), []).append(row)
     lines = {session: lines_of_rows(of_session) for session, of_session in sorted(rows.items())}
     return {session: found for session, found in lines.items() if found}
 
@@ -254,7 +255,7 @@ def _of_reference(rows: Rows, reference: KVPair, view: View) -> dict[str, list[M
     every = replace(view, repeat=sys.maxsize)
     found: dict[str, list[Mapping[str, Any]]] = {}
     for row in items_by_session(row for row in rows if place_of(row).pair == reference and every.shows(row)):
-        found.setdefault(session_of(row), []).append(row)
+        found.setdefault(conditions_of(row), []).append(row)
     return dict(sorted(found.items()))
 
 
@@ -278,7 +279,8 @@ def _twice(
         both = [(name, lines, ended.get(name)) for name, lines in begun.items() if name in asked_last]
         if both:
             figures[session] = both
-            others = [turns[id(row)] for row in rows if session_of(row) == session and place_of(row).pair != reference]
+            beside = [row for row in rows if conditions_of(row) == session]
+            others = [turns[id(row)] for row in beside if place_of(row).pair != reference]
             before, after = (max(turns[id(row)] for row in in_order[0]), min(turns[id(row)] for row in in_order[-1]))
             outermost[session] = all(before < turn < after for turn in others)
     if not outermost and not late:

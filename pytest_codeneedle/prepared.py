@@ -103,6 +103,11 @@ class Prepared:
         return asdict(self)
 
 
+def placed(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row says of where it was asked; `facts` are those of a `Prepared`, or of a row."""
+    return {name: facts.get(name) for name in ("host", "device", "servers_on_device")}
+
+
 def stored_counts(about: Mapping[str, Any]) -> dict[str, Any]:
     """What a server counted for this run before, as fields of `Prepared`."""
     kv = about.get("kv_per_token") or {}

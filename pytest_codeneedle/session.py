@@ -25,7 +25,7 @@ from pytest_codeneedle.machine import cores
 from pytest_codeneedle.own_session import OwnSession, now
 from pytest_codeneedle.plan import Ask, Cell, Plan, make_plan
 from pytest_codeneedle.prepare import prepare, trim_alone
-from pytest_codeneedle.prepared import Prepared
+from pytest_codeneedle.prepared import Prepared, placed
 from pytest_codeneedle.program import ServerArgs
 from pytest_codeneedle.recall import Judge
 from pytest_codeneedle.record import RECORDED, Record
@@ -43,6 +43,7 @@ from pytest_codeneedle.rows import (
 )
 from pytest_codeneedle.served_cell import prepare_served
 from pytest_codeneedle.server_logs import folder_of_its_own
+from pytest_codeneedle.sessions import place_named, session_of
 from pytest_codeneedle.store import RunFolder
 from pytest_codeneedle.summary import run_verdicts
 from pytest_codeneedle.tally import Tally
@@ -168,7 +169,24 @@ class GridSession:
     def facts_before(self, ask: Ask) -> dict[str, Any]:
         """What a row says of an item before it is asked."""
         chosen = self.plan.corpora[ask.cell.corpus]
-        return cell_facts(ask.cell, chosen.question(ask.function).function, chosen.corpus.total_lines)
+        facts = cell_facts(ask.cell, chosen.question(ask.function).function, chosen.corpus.total_lines)
+        return {**facts, **placed(self.prepared[ask.cell.corpus].asdict())}
+
+    def references(self) -> tuple[dict[str, str], set[tuple[str, str]]]:
+        """The passes over references that are still to be asked, label -> corpus, and where this session asked one.
+
+        That as (place, corpus): the controller may have asked before there are workers.
+        """
+        plan = self.plan
+        cells = {ask.cell for ask in plan.items if self.has_to_ask(ask)}
+        left = {plan.label(cell): name for name in plan.corpora for cell in plan.references(name) if cell in cells}
+        asked = {
+            (place_named(row), name)
+            for name in plan.corpora
+            for row in self.record.rows(name)
+            if session_of(row) == self.own.id and cell_of(row) in plan.references(name)
+        }
+        return left, asked
 
     def recorded(self, item: pytest.Item, cell: Cell, function: str) -> dict[str, Any] | None:
         """The recorded row of an item that need not be asked for, None for one that has to be."""
@@ -277,7 +295,8 @@ class GridSession:
         told = f"the worker that asked it was killed, and its server with it; it is not asked again ({report.longrepr})"
         report.when, report.longrepr = "setup", told  # an ERROR, as that of a server that died
         report.location = (*report.location[:2], name)
-        row = {"test": test_of(report.nodeid), **self.facts_before(ask), **error_facts(told)}
+        there = placed(report.node.workerinput[WORKER_INPUT][ask.cell.corpus])
+        row = {"test": test_of(report.nodeid), **self.facts_before(ask), **there, **error_facts(told)}
         setattr(report, REPORT_FIELD, row)
         setattr(report, ROWS_FIELD, [dict(row)])
 

@@ -1,4 +1,4 @@
-"""Which session asked a row: servers, devices and builds drift, so a value is held against one of its own session.
+"""Which session asked a row, and where: servers, devices and builds drift, so a value is held against one of its own.
 
 Each row has the id of its session and its turn in it, counted from 1: the order in which answers really came. Rows of
 older versions have neither; their time and the times of run.json say which session they are of.
@@ -19,6 +19,8 @@ SESSION, TURN = "session", "turn"
 _UNKNOWN = ""
 #: What tells an answer from another, however it was judged.
 _OF_AN_ANSWER = ("ctk", "ctv", "rotation", "replicate", "function", "response", "prompt_ms", "predicted_ms")
+#: Between a session and a place, and how a place without a name is called beside others.
+_AT, HERE = " on ", "local"
 _STAMP = "%Y%m%dT%H%M%SZ"
 _RANDOM_BYTES = 3
 
@@ -36,6 +38,24 @@ def is_unique(session: str) -> bool:
 def session_of(row: Mapping[str, Any]) -> str:
     """The id of the session that asked it; nothing where that is not known."""
     return str(row.get(SESSION) or _UNKNOWN)
+
+
+def conditions_of(row: Mapping[str, Any]) -> str:
+    """The session that asked it and its place in that: what is asked under the same conditions can be compared."""
+    place = place_named(row)
+    return f"{session_of(row)}{_AT}{place}" if place else session_of(row)
+
+
+def place_named(row: Mapping[str, Any]) -> str:
+    """The host and the device that it was asked on: `gpu1 device 0`; nothing for this machine and all its devices."""
+    device = f"device {row['device']}" if row.get("device") else ""
+    return " ".join(filter(None, (str(row.get("host") or ""), device)))
+
+
+def parted(conditions: str) -> tuple[str, str]:
+    """The session and the place that `conditions_of` gave."""
+    session, _, place = conditions.partition(_AT)
+    return session, place
 
 
 def with_sessions(about: Mapping[str, Any], rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

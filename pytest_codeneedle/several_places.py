@@ -1,7 +1,7 @@
-"""Where one session asked on several hosts or devices: how the cells were shared out, and how alike these are.
+"""Where one session asked on several hosts or devices: how the cells were shared out, and who lacks the reference.
 
 A worker takes the next cell that nobody has, in an order that is shuffled, so no place stands for a type. That is not
-known of each sweep, and the reference is asked twice only: what can be compared is compared, and the rest is said.
+known of each sweep, so each cell is held against its own place's reference (see `pairing`), and this is said.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.cells import place_of
-from pytest_codeneedle.figures import few, p_is, signed
-from pytest_codeneedle.grid import items_of
-from pytest_codeneedle.pairing import lines_of_rows
-from pytest_codeneedle.sessions import session_of
+from pytest_codeneedle.figures import few
+from pytest_codeneedle.grid import ERROR, items_of
+from pytest_codeneedle.sessions import HERE, place_named, session_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,37 +33,16 @@ def several_places(rows: Rows, reference: KVPair) -> list[str]:
 def _told(rows: Rows, reference: KVPair) -> str:
     places: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
-        if row.get("host") or row.get("device"):
-            places.setdefault(_name(row), []).append(row)
-        elif row["outcome"] != "error":
-            places.setdefault("local", []).append(row)
+        place = place_named(row)
+        if place or row["outcome"] != ERROR:
+            places.setdefault(place or HERE, []).append(row)
     if len(places) < 2:  # noqa: PLR2004 - all in one place
         return ""
     shares = few([f"{len({place_of(row) for row in of_place})} on {name}" for name, of_place in sorted(places.items())])
-    return f"one session, several places: {shares}; {_compared(places, reference)}"
+    told = f"one session, several places: {shares}"
+    without = few([name for name, of_place in sorted(places.items()) if not _answered(of_place, reference)])
+    return f"{told}; {reference} has no answers on {without}" if without else told
 
 
-def _name(row: Mapping[str, Any]) -> str:
-    parts = [str(row["host"])] if row.get("host") else []
-    return " ".join([*parts, *([f"device {row['device']}"] if row.get("device") else [])])
-
-
-def _compared(places: Mapping[str, Rows], reference: KVPair) -> str:
-    """The reference of each further place against that of the first, function by function."""
-    lines = {
-        name: of_reference
-        for name, rows in sorted(places.items())
-        if (of_reference := lines_of_rows(row for row in rows if place_of(row).pair == reference))
-    }
-    if len(lines) < 2:  # noqa: PLR2004 - nothing to hold against it
-        where = f"on {next(iter(lines))} alone" if lines else "nowhere"
-        return f"{reference} has answers {where}: what a place does cannot be told from what its cells do"
-    from pytest_codeneedle.paired import contrast  # noqa: PLC0415 - scipy loads where a test is made
-
-    (first, base), *others = lines.items()
-    told = []
-    for name, mine in others:
-        found = contrast([mine[function] - base[function] for function in base if function in mine])
-        differs = "no line differs" if found.tied else f"{signed(found.mean)} lines ({p_is(found.p)})"
-        told.append(f"on {name} against {first}: {differs if found.n else 'no function in common'}")
-    return f"{reference} {'; '.join(told)}"
+def _answered(rows: Rows, reference: KVPair) -> bool:
+    return any(row["outcome"] != ERROR for row in rows if place_of(row).pair == reference)

@@ -15,7 +15,7 @@ from pytest_codeneedle.margin_verdict import judge_margins, margin_block_lines
 from pytest_codeneedle.missing import missing
 from pytest_codeneedle.pairing import borrowing, paired, reference_rows, with_unpaired
 from pytest_codeneedle.sentences import distrust_sentence, sentences, undecided
-from pytest_codeneedle.sessions import session_of
+from pytest_codeneedle.sessions import conditions_of, parted
 from pytest_codeneedle.throughput import speeds
 from pytest_codeneedle.trend import Trend
 from pytest_codeneedle.verdict import judge
@@ -145,7 +145,8 @@ def _one_way(figures: Paired, frame: Frame) -> Verdict:
         )
         found = replace(found, again=again)
     if figures.apart:
-        apart = f"asked in a session without an answer of {frame.reference}"
+        where = "on a host or device" if any(parted(one)[1] for one in figures.counted) else "in a session"
+        apart = f"asked {where} without an answer of {frame.reference}"
         cells = [replace(cell, reason=apart) if cell.pair in figures.apart else cell for cell in found.cells]
         found = replace(found, cells=tuple(cells))
     return found
@@ -167,6 +168,6 @@ def _floored(rows: Rows, figures: Paired, frame: Frame, view: View) -> str | Non
 
     A session that asked no other cell has no say.
     """
-    of_reference = [row for row in reference_rows(rows, frame.reference, view) if session_of(row) in figures.counted]
+    of_reference = [row for row in reference_rows(rows, frame.reference, view) if conditions_of(row) in figures.counted]
     found = calibration(of_reference, str(frame.reference), lines=frame.lines, minimum=frame.minimum)
     return None if found.share is None else found.no_verdict or None

@@ -3,7 +3,8 @@
 For tests of what a session makes of its answers. Started by its path, as a user's own program is. It loses every line
 of the functions that the variable RECITE_LOSES names with commas, in cells of a quantized K or V, and answers only
 every other time that it is asked for those of RECITE_FLAKY. Each question is a line in the file RECITE_LOG. In other
-cells it says nothing about those of RECITE_ONCE that stand in that file already.
+cells it says nothing about those of RECITE_ONCE that stand in that file already. Of each answer it leaves out the last
+line in every cell where RECITE_SHORT is set.
 """
 
 from __future__ import annotations
@@ -99,7 +100,8 @@ class Reciter(BaseHTTPRequestHandler):
             return "nothing of it\n" * LINES
         if not quantized and question in before and name in os.environ.get("RECITE_ONCE", "").split(","):
             return ""
-        return "\n".join(lines[lines.index(quoted) + 1 :][:LINES]) + "\n"
+        length = LINES - 1 if "RECITE_SHORT" in os.environ else LINES
+        return "\n".join(lines[lines.index(quoted) + 1 :][:length]) + "\n"
 
 
 def main() -> None:

@@ -85,6 +85,23 @@ def test_two_hosts_make_the_same_grid(lab: Lab, hosts: dict[str, sshd.Host], cop
 
 
 @pytest.mark.slow
+def test_a_host_that_recalls_less(lab: Lab, tmp_path: Path) -> None:
+    """Each host begins with the reference, and its cells are held against that: the host differs, and no cell does."""
+    lab.corpus("eight", functions=8)
+    server = (f"--kv-server={lab.reciting()}", "--kv-calibrate=on")
+    with sshd.running(tmp_path / "two", good={}, short={"RECITE_SHORT": "1"}) as two:
+        far = [host.tx(checkout(lab, f"on-{host.name}")) for host in two]
+        result = lab.grid("--kv-types", "bf16,q4_0", *server, *far, corpus="eight")
+
+    asked = {(row["host"], row["replicate"]) for row in lab.rows() if ("bf16", "bf16") == (row["ctk"], row["ctv"])}
+    assert {"good", "short"} == {host for host, _ in asked}
+    said = " ".join(" ".join(result.outlines).split())
+    assert "bf16/bf16 against good: on short -1.00 lines" in said
+    assert "Each cell is held against the reference of its own place." in said
+    assert "no line differs: all 3 cells NOT WORSE" in said
+
+
+@pytest.mark.slow
 def test_other_model(lab: Lab, hosts: dict[str, sshd.Host]) -> None:
     """A host with another model stops the session before anything starts."""
     result = lab.grid("--kv-pairs", PAIRS, hosts["gpu1"].tx(checkout(lab, "one")), hosts["gpu3"].tx(lab.path / "one"))

@@ -76,6 +76,17 @@ def test_worker_that_takes_over(lab: Lab) -> None:
     assert [dict.fromkeys(VARIABLES, "0")] == seen(lab)
 
 
+@pytest.mark.slow
+def test_each_device_begins_with_the_reference(lab: Lab) -> None:
+    """A cell is held against that of its own device; the controller asks one pass, before there are workers."""
+    server = ("--kv-server", str(lab.reciting()), "--kv-calibrate", "on")
+    lab.grid("--kv-types", "bf16,q4_0", *server, "--kv-devices=0,1", "-n2")
+
+    of_reference = [row for row in lab.rows() if ("bf16", "bf16") == (row["ctk"], row["ctv"])]
+    assert {("0", 0), ("1", 1)} == {(row["device"], row["replicate"]) for row in of_reference}
+    assert not any(row.get("recorded") for row in of_reference)
+
+
 def auto(lab: Lab, *arguments: str) -> tuple[int | None, str | None]:
     """How many workers `-n auto` makes, and the devices that are settled by it."""
     config = lab.pytester.parseconfig("--kv-grid", "--corpus=tiny", "-n", "auto", *arguments)

@@ -39,6 +39,11 @@ def rows(session: str, cells: Mapping[KVPair, Sequence[int | None]], replicate: 
     ]
 
 
+def on(place: str, asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """These rows as a host gave them."""
+    return [{**row, "host": place} for row in asked]
+
+
 def found(*sessions: list[dict[str, Any]], repeat: int = 1, minimum: float = 0.0) -> Judged:
     """The verdict on all of these rows."""
     frame = Frame((BF16, Q8, Q4), BF16, 20, 8, repeat=repeat, minimum=minimum)
@@ -191,3 +196,36 @@ def test_facts_for_json() -> None:
     (facts,) = found(rows("a", {BF16: EIGHT, Q8: EIGHT}), rows("b", {BF16: EIGHT, Q4: EIGHT})).facts()["sessions"]
 
     assert ("b", 8, False, 1.0) == (facts["session"], facts["n"], facts["drifted"], facts["adjusted_p"])
+
+
+def test_a_host_that_loses_lines() -> None:
+    """Its cells are held against its own reference: it is the host that differs, and no cell is WORSE."""
+    good = on("gpu1", rows("a", {BF16: EIGHT, Q8: EIGHT}))
+    bad = on("gpu2", [*rows("a", {Q4: [18] * 8}), *rows("a", {BF16: [18] * 8}, 1)])
+
+    verdict = found(good, bad)
+    assert {BF16: None, Q8: NOT_WORSE, Q4: NOT_WORSE} == {BF16: None, **words(verdict)}
+    said = "The reference drifted between places: bf16/bf16 against gpu1: on gpu2 -2.00 lines"
+    assert verdict.said[0].startswith(said)
+    assert verdict.said[0].endswith("Each cell is held against the reference of its own place.")
+
+
+def test_a_host_without_the_reference() -> None:
+    """What is known of others does not stand for it, and the way out is named."""
+    good = on("gpu1", [*rows("a", {BF16: EIGHT, Q8: EIGHT}), *rows("a", {BF16: EIGHT}, 1)])
+
+    verdict = found(good, on("gpu2", rows("a", {Q4: [10] * 8})))
+    (cell,) = (cell for cell in verdict.verdict.cells if cell.pair == Q4)
+    assert (None, "asked on a host or device without an answer of bf16/bf16") == (cell.verdict, cell.reason)
+    why = "No verdict on q4_0/q4_0: asked on a host or device without an answer of bf16/bf16, and these differ."
+    assert any(sentence.startswith(f"{why} Give each a part (--kv-shard)") for sentence in verdict.said)
+
+
+def test_hosts_of_several_sessions() -> None:
+    """Both are named."""
+    first = [*on("gpu1", rows("a", {BF16: EIGHT})), *on("gpu2", rows("a", {BF16: [19] * 8, Q8: [19] * 8}, 1))]
+
+    said = found(first, rows("b", {BF16: [10] * 8, Q4: [10] * 8})).said[0]
+    told = "bf16/bf16 against its first session on gpu1: in session 1 on gpu2 -1.00 lines"
+    assert said.startswith(f"The reference drifted between sessions and places: {told}")
+    assert "; in session 2 -10.00 lines" in said
