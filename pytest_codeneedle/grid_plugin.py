@@ -11,8 +11,9 @@ import pytest
 from pytest_codeneedle import attachments, first_cell, live, quick_stop, terminal
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.fleet import Fleet, Guest, distribute
+from pytest_codeneedle.item_rows import ROWS_FIELD
 from pytest_codeneedle.own_session import begin
-from pytest_codeneedle.reports import fit, fit_report, fit_warning
+from pytest_codeneedle.reports import AtOnce, fit, fit_report, fit_warning, own_message
 from pytest_codeneedle.rows import REPORT_FIELD, attach_row
 from pytest_codeneedle.session import FAILED_THEN, SESSION, GridSession
 from pytest_codeneedle.settings import read_settings
@@ -45,6 +46,7 @@ class GridPlugin:
         config.stash[SESSION] = self.session
         config.pluginmanager.register(self.session.left, "codeneedle-left")
         config.pluginmanager.register(self.session.items, "codeneedle-items")
+        config.pluginmanager.register(AtOnce(self.session), "codeneedle-reports")
         self.fleet = Fleet(self.session)
         if not self.session.is_worker:
             config.pluginmanager.register(self.fleet)
@@ -164,10 +166,18 @@ class GridPlugin:
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Take out of the report what is private, and attach the row to the one that decides the outcome."""
         report = yield
-        recall = getattr(item, "funcargs", {}).get("recall")
-        fit_report(report, self.session.plan.outward, recall.explain() if report.failed and recall else None)
+        fit_report(report, self.session.plan.outward, own_message(item) if report.failed else None)
         attach_row(item, report, self._told)
         return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_to_serializable(self) -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
+        """The whole answer goes from a worker to the controller, and into no file of another plugin."""
+        data = yield
+        if data is not None and not self.session.is_worker:
+            for field in (REPORT_FIELD, ROWS_FIELD):
+                data.pop(field, None)
+        return data
 
     @pytest.hookimpl(trylast=True)  # the cell's line comes below its last item's
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

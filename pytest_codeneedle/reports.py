@@ -14,11 +14,50 @@ from pytest_codeneedle.withheld import LEAST
 
 if TYPE_CHECKING:
     import warnings
+    from collections.abc import Generator
 
     from pytest_codeneedle.outward import Outward
+    from pytest_codeneedle.session import GridSession
 
 #: Deeper than what pytest makes of a chain of exceptions.
 _DEEPEST = 12
+
+
+class AtOnce:
+    """Makes reports fit before the hooks of any other plugin see them: some write down what they see there."""
+
+    def __init__(self, session: GridSession) -> None:
+        self._session = session
+
+    @pytest.hookimpl(wrapper=True, trylast=True)  # a wrapper: the innermost of them
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Take out what is private, of the exception as well."""
+        report = yield
+        own, outward = own_message(item), self._session.plan.outward
+        if call.excinfo is not None:
+            fit_exception(call.excinfo.value, outward, own)
+        fit_report(report, outward, own)
+        return report
+
+
+def own_message(item: pytest.Item) -> str | None:
+    """What this package says of an item whose answer came; fit as it is."""
+    recall = getattr(item, "funcargs", {}).get("recall")
+    return None if recall is None else str(recall.explain())
+
+
+def fit_exception(error: BaseException | None, outward: Outward, own: str | None = None, depth: int = 0) -> None:
+    """Let an exception, and those that it came of, say only what may be seen: plugins show them beside the report."""
+    if error is None or depth > _DEEPEST:
+        return
+    if str(error) != (own or "").strip():
+        error.args = tuple(_told(part, outward) for part in error.args)
+        if isinstance(error, pytest.fail.Exception):
+            error.msg = None if error.msg is None else str(_told(error.msg, outward))
+    fit_exception(error.__cause__, outward, own, depth + 1)
+    fit_exception(error.__context__, outward, own, depth + 1)
 
 
 def fit_report(report: pytest.TestReport | pytest.CollectReport, outward: Outward, own: str | None = None) -> None:

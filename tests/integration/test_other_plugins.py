@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_codeneedle.generate import RandomBodies
+
 from .lab import matched, read_rows
 
 if TYPE_CHECKING:
@@ -108,6 +110,39 @@ def pytest_collection_modifyitems(items):
 """
 
 
+#: As allure-pytest, flaky and pytest-reportlog have it: what they see of a report and of its exception, in files.
+WRITING = """
+import json
+from pathlib import Path
+
+import pytest
+
+@pytest.hookimpl(hookwrapper=True, trylast=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    said = call.excinfo.exconly() if call.excinfo else ""
+    with Path("seen.txt").open("a") as seen:
+        seen.write(said + report.longreprtext)
+
+def pytest_runtest_logreport(report):
+    if hasattr(CONFIG, "workerinput"):
+        return
+    with Path("log.jsonl").open("a") as log:
+        data = CONFIG.hook.pytest_report_to_serializable(config=CONFIG, report=report)
+        log.write(json.dumps(data, default=str))
+
+def pytest_configure(config):
+    global CONFIG
+    CONFIG = config
+
+@pytest.fixture(autouse=True)
+def broken(recall, kv_corpus):
+    if recall.function.name == "{name}":
+        text = kv_corpus.text
+        raise RuntimeError(text) from ValueError(text)
+"""
+
+
 def plug_in(lab: Lab, text: str) -> None:
     """Have it as a plugin of the session: hooks of a conftest are not called for items that lie elsewhere."""
     lab.write("imitated.py", text)
@@ -194,3 +229,21 @@ def test_tests_of_the_users_own(lab: Lab, losing: tuple[str, ...]) -> None:
     assert [("failed", 20), ("failed", 20), ("failed", 20), ("passed", 0)] == sorted(
         (row["outcome"], row["primary_matched"]) for row in last.values()
     )
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_what_other_plugins_write_down(lab: Lab, workers: tuple[str, ...]) -> None:
+    """No private line: not of the traceback, not of the exception, and not the answer that goes to the controller."""
+    lines = RandomBodies(functions=2, body_lines=20).text()
+    lab.write("src/secret.py", lines)
+    lab.write("corpora/mine.toml", '[files]\ndirectory = "src"\nglob = "*.py"\n')
+    name = lines.split("(", 1)[0].removeprefix("def ").split()[-1]
+    plug_in(lab, WRITING.replace("{name}", name))
+    server = ("--kv-server", str(lab.reciting()), "--kv-redact", "--showlocals")
+    lab.grid(*PAIRS, *server, "--kv-model", "control:robust", *workers, corpus="mine")
+
+    secrets = [line.strip() for line in lines.split("\n") if line.startswith("    ")]
+    written = [(lab.path / file).read_text(encoding="utf-8") for file in ("seen.txt", "log.jsonl")]
+    assert "RuntimeError" in written[0]
+    assert "test_recall" in written[1]
+    assert [] == [line for line in secrets for text in written if line in text.replace('\\"', '"')]
