@@ -12,7 +12,7 @@ from pytest_codeneedle import attachments, first_cell, live, quick_stop, termina
 from pytest_codeneedle.errors import ConfigurationError
 from pytest_codeneedle.fleet import Fleet, Guest, distribute
 from pytest_codeneedle.item_rows import ROWS_FIELD
-from pytest_codeneedle.own_session import begin
+from pytest_codeneedle.own_session import begin, references_left
 from pytest_codeneedle.reports import AtOnce, fit, fit_report, fit_warning, own_message
 from pytest_codeneedle.rows import REPORT_FIELD, attach_row
 from pytest_codeneedle.session import FAILED_THEN, SESSION, GridSession
@@ -118,7 +118,7 @@ class GridPlugin:
             PlacedReferences,
         )
 
-        corpora, asked = self.session.references()
+        corpora, asked = references_left(self.session)
         references = PlacedReferences(corpora, self.fleet.place_named, asked)
         return CellScheduling(config, log, references)
 

@@ -10,7 +10,7 @@ from pytest_codeneedle.errors import CellError
 from pytest_codeneedle.grid import FAILED, PASSED
 from pytest_codeneedle.machine import describe
 from pytest_codeneedle.rows import PACKAGED, cell_of, error_facts
-from pytest_codeneedle.sessions import SESSION, TURN, new_session
+from pytest_codeneedle.sessions import SESSION, TURN, new_session, place_named, session_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -61,6 +61,23 @@ def begin(grid: GridSession, spared: Collection[Cell] = ()) -> None:
         run.write_about({**about, "sessions": [*about.get("sessions", ()), grid.own.facts()]})
     for row in grid.record.past():
         _judge_anew(grid, row)
+
+
+def references_left(grid: GridSession) -> tuple[dict[str, str], set[tuple[str, str]]]:
+    """The passes over references that are still to be asked, label -> corpus, and where this session asked one.
+
+    That as (place, corpus): the controller may have asked before there are workers.
+    """
+    plan = grid.plan
+    cells = {ask.cell for ask in plan.items if grid.has_to_ask(ask)}
+    left = {plan.label(cell): name for name in plan.corpora for cell in plan.references(name) if cell in cells}
+    asked = {
+        (place_named(row), name)
+        for name in plan.corpora
+        for row in grid.record.rows(name)
+        if session_of(row) == grid.own.id and cell_of(row) in plan.references(name)
+    }
+    return left, asked
 
 
 def _judge_anew(grid: GridSession, row: Mapping[str, Any]) -> None:

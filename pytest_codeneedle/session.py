@@ -43,7 +43,6 @@ from pytest_codeneedle.rows import (
 )
 from pytest_codeneedle.served_cell import prepare_served
 from pytest_codeneedle.server_logs import folder_of_its_own
-from pytest_codeneedle.sessions import place_named, session_of
 from pytest_codeneedle.store import RunFolder
 from pytest_codeneedle.summary import run_verdicts
 from pytest_codeneedle.tally import Tally
@@ -171,22 +170,6 @@ class GridSession:
         chosen = self.plan.corpora[ask.cell.corpus]
         facts = cell_facts(ask.cell, chosen.question(ask.function).function, chosen.corpus.total_lines)
         return {**facts, **placed(self.prepared[ask.cell.corpus].asdict())}
-
-    def references(self) -> tuple[dict[str, str], set[tuple[str, str]]]:
-        """The passes over references that are still to be asked, label -> corpus, and where this session asked one.
-
-        That as (place, corpus): the controller may have asked before there are workers.
-        """
-        plan = self.plan
-        cells = {ask.cell for ask in plan.items if self.has_to_ask(ask)}
-        left = {plan.label(cell): name for name in plan.corpora for cell in plan.references(name) if cell in cells}
-        asked = {
-            (place_named(row), name)
-            for name in plan.corpora
-            for row in self.record.rows(name)
-            if session_of(row) == self.own.id and cell_of(row) in plan.references(name)
-        }
-        return left, asked
 
     def recorded(self, item: pytest.Item, cell: Cell, function: str) -> dict[str, Any] | None:
         """The recorded row of an item that need not be asked for, None for one that has to be."""
