@@ -40,6 +40,7 @@ class Chat:
         self._thinking = ""
         self._timings: Mapping[str, Any] = {}
         self._usage: Mapping[str, Any] = {}
+        self._odd = ""
         self._chunks = 0
         self._clock = clock
         self._began = self._first = self._last = began
@@ -62,6 +63,7 @@ class Chat:
         """
         self._timings = _mapping(chunk.get("timings")) or self._timings
         self._usage = _mapping(chunk.get("usage")) or self._usage
+        self._odd = self._odd or _odd_place(chunk)
         choice = _first_choice(chunk)
         delta = _mapping(choice.get("delta")) or _mapping(choice.get("message"))
         content, thinking = _parted(delta.get("content"))
@@ -79,7 +81,13 @@ class Chat:
         return runs_on
 
     def answer(self, *, closed: bool) -> Answer:
-        """The answer as it stands; `closed` says that this side closed the stream."""
+        """The answer as it stands; `closed` says that this side closed the stream.
+
+        Raises AnswerError where there is none because what came has another form.
+        """
+        if self._odd and not self.text:
+            msg = f"the endpoint's JSON has another form than a chat completion's: {self._odd}"
+            raise AnswerError(msg)
         text, after = self._watch.parts if closed else (self._watch.text, "")
         finish = self.finish or ("length" if self.overran else "none")
         cached = _number(_mapping(self._usage.get("prompt_tokens_details")), "cached_tokens") or 0
@@ -120,6 +128,22 @@ def _first_choice(chunk: Mapping[str, Any]) -> Mapping[str, Any]:
     choices = chunk.get("choices")
     found = [_mapping(choice) for choice in choices] if isinstance(choices, list) else []
     return next((choice for choice in found if not choice.get("index")), {})
+
+
+def _odd_place(chunk: Mapping[str, Any]) -> str:
+    """Where a chunk is not as a chat completion's, with the kind of what stands there; nothing of it is quoted."""
+    choices = chunk.get("choices")
+    within = choices[0] if isinstance(choices, list) and choices else {}
+    delta = (within.get("delta") or within.get("message")) if isinstance(within, dict) else {}
+    content = delta.get("content") if isinstance(delta, dict) else None
+    wanted: tuple[tuple[str, object, tuple[type, ...]], ...] = (
+        ("choices", choices, (list,)),
+        ("choices[0]", within, (dict,)),
+        ("delta", delta, (dict,)),
+        ("content", content, (str, list)),
+    )
+    odd = ((name, value) for name, value, kinds in wanted if value is not None and not isinstance(value, kinds))
+    return next((f"{name!r} is a {type(value).__name__}" for name, value in odd), "")
 
 
 def _parted(content: object) -> tuple[str, str]:

@@ -162,7 +162,7 @@ FAMILIES = (
 SWITCHES = tuple(dict.fromkeys(itertools.chain.from_iterable(family.switches for family in FAMILIES)))
 
 #: Of a family that no row has: a tag whose name speaks of thinking.
-_SPEAKS = r"[\w:.-]*(?:think|thought|reason|reflect|analysis|deliberat|scratchpad|ponder)[\w:.-]*"
+_SPEAKS = r"[\w:.-]*(?:think|thought|reason|reflect|analysis|deliberat|scratchpad|ponder|monologue|rationale)[\w:.-]*"
 _UNKNOWN = re.compile(
     rf"(?:<(?P<tag>{_SPEAKS})>|\[(?P<bracket>{_SPEAKS})\]|<[^\s<>/]*{_SPEAKS}[^\s<>]*>)\s*$", re.IGNORECASE
 )

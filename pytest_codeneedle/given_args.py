@@ -29,6 +29,8 @@ _RESERVED = {
         ("--grammar", "--grammar-file", "-j", "--json-schema", "-jf", "--json-schema-file"),
         "nothing: an answer may be any text",
     ),
+    **dict.fromkeys(("--embedding", "--embeddings", "--rerank", "--reranking"), "nothing: questions are asked"),
+    "--log-prompts-dir": "nothing: a prompt holds the corpus, which stays in the run folder",
     "-r": "nothing: what ends an answer early is its profile's stop",
     "--reverse-prompt": "nothing: what ends an answer early is its profile's stop",
     "--sleep-idle-seconds": "nothing: a server that slept has forgotten the corpus",

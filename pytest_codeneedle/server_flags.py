@@ -94,6 +94,10 @@ FLAGS = (
     Flag(("-jf", "--json-schema-file"), "", _ANY_TEXT),
     Flag(("-r", "--reverse-prompt"), "", "what ends an answer early is its profile's stop"),
     Flag(("--sleep-idle-seconds",), "", "a server that slept has forgotten the corpus", ("-1",)),
+    # Such a server answers no questions.
+    Flag(("--embedding", "--embeddings"), "LLAMA_ARG_EMBEDDINGS", "questions are asked", value=False),
+    Flag(("--rerank", "--reranking"), "LLAMA_ARG_RERANKING", "questions are asked", value=False),
+    Flag(("--log-prompts-dir",), "", "a prompt holds the corpus, which stays in the run folder"),
     # A router starts servers of its own, whose models are in files that only it reads.
     Flag(("--models-preset",), "LLAMA_ARG_MODELS_PRESET", _ONE_MODEL),
     Flag(("--models-dir",), "LLAMA_ARG_MODELS_DIR", _ONE_MODEL),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import hashlib
 import importlib.util
@@ -152,7 +153,19 @@ def _text(path: Path, shown: str, encoding: str, table: Table) -> str:
         text = read_bytes(path, _MOST_SOURCE_BYTES).decode("utf-8-sig" if encoding == "utf-8" else encoding)
     except UnicodeDecodeError as error:
         name = "UTF-8" if encoding == "utf-8" else encoding
-        raise table.wrong(f"{shown}: not {name} at byte {error.start}; set encoding, or exclude the file") from error
+        hint = _wide(error.object) or "; set encoding, or exclude the file"
+        raise table.wrong(f"{shown}: not {name} at byte {error.start}{hint}") from error
     except (OSError, UnicodeError) as error:
         raise table.wrong(f"{shown}: {getattr(error, 'strerror', None) or error}; exclude the file") from error
+    if "\0" in text and (hint := _wide(text.encode(errors="replace"))):
+        raise table.wrong(f"{shown}: every other byte is a NUL{hint}")
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _wide(content: bytes) -> str:
+    """The way out for text of two bytes a character or more, by its first mark or its zeros; else nothing."""
+    marks = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+    named = next((name for mark, name in marks.items() if content.startswith(mark)), "")
+    if not named and (zeros := content.count(0)) and 2 * zeros >= len(content) - 1:
+        named = "utf-16-be" if content.startswith(b"\0") else "utf-16-le"
+    return f'; it may be UTF-{named[4:6]}: set encoding = "{named}", or exclude the file' if named else ""

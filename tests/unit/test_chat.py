@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -203,3 +204,22 @@ def test_only_the_first_choice_is_the_answer() -> None:
 def test_half_a_character_can_be_recorded() -> None:
     """Lone surrogates out of a JSON escape are replaced, in thinking too."""
     assert "<think>\n?\n</think>\n?" == taken(chunk("\ud83d", reasoning="\ud83d")).text
+
+
+@pytest.mark.parametrize(
+    ("odd", "key"),
+    [
+        ({"choices": {"delta": {"content": "a"}}}, "choices"),
+        ({"choices": "a"}, "choices"),
+        ({"choices": ["a"]}, "choices[0]"),
+        ({"choices": [{"delta": "a"}]}, "delta"),
+        ({"choices": [{"message": ["a"]}]}, "delta"),
+        ({"choices": [{"delta": {"content": {"text": "a"}}}]}, "content"),
+        ({"choices": [{"delta": {"content": 5}}]}, "content"),
+    ],
+)
+def test_json_of_another_form_is_no_empty_answer(odd: dict[str, Any], key: str) -> None:
+    """It is named by its place and its kind."""
+    with pytest.raises(AnswerError, match=rf"another form than a chat completion's: '{re.escape(key)}' is a "):
+        taken(odd).answer(closed=False)
+    assert "b" == taken(odd, chunk("b")).answer(closed=False).text

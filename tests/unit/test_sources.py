@@ -229,6 +229,15 @@ def test_bytes_that_are_no_text_are_named_with_their_offset(tmp_path: Path) -> N
         assert f"{path}: not {name} at byte 6" in str(caught.value)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_wide_characters_are_known(tmp_path: Path, encoding: str) -> None:
+    """Without a mark too, where it would be read as text full of NULs: the encoding to set is named."""
+    write(tmp_path, "src/a.py", "def f(): pass\n".encode(encoding))
+
+    with pytest.raises(CorpusError, match=rf'it may be UTF-\d\d: set encoding = "{encoding}", or exclude the file$'):
+        files(tmp_path, 'glob = "*.py"')
+
+
 def test_files_that_cannot_be_read_as_code_may_be_left_out(tmp_path: Path) -> None:
     """Each with its reason, whether its bytes are no text or its text is no code; the others keep their places."""
     write(tmp_path, "src/a.py")
