@@ -18,6 +18,7 @@ from pytest_codeneedle.rows import REPORT_FIELD, attach_row
 from pytest_codeneedle.session import FAILED_THEN, SESSION, GridSession
 from pytest_codeneedle.settings import read_settings
 from pytest_codeneedle.signals import StopSignals, end_workers
+from pytest_codeneedle.unwritten import UnwrittenReports
 
 if TYPE_CHECKING:
     import warnings
@@ -50,6 +51,7 @@ class GridPlugin:
         self.fleet = Fleet(self.session)
         if not self.session.is_worker:
             config.pluginmanager.register(self.fleet)
+            config.pluginmanager.register(UnwrittenReports(config), "codeneedle-unwritten")
             if config.getoption("htmlpath", None):
                 from pytest_codeneedle.html_report import HtmlReport  # noqa: PLC0415 - other sessions pay for no import
 

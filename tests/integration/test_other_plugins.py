@@ -247,3 +247,14 @@ def test_what_other_plugins_write_down(lab: Lab, workers: tuple[str, ...]) -> No
     assert "RuntimeError" in written[0]
     assert "test_recall" in written[1]
     assert [] == [line for line in secrets for text in written if line in text.replace('\\"', '"')]
+
+
+def test_report_that_cannot_be_written(lab: Lab) -> None:
+    """A full disk under JUnit's file takes neither the grids nor the rows, and the session is no success."""
+    result = lab.grid("--kv-pairs", "q4_0/q4_0", "--kv-out", "run", "--junitxml", "/dev/full")
+    assert (pytest.ExitCode.TESTS_FAILED, {"passed": 2}) == (result.ret, result.parseoutcomes())
+    assert "mean primary_matched /20" in result.outlines
+    said = " ".join(result.stdout.str().split())
+    assert "kv-grid: a report could not be written: No space left on device; the answers are in the run folder" in said
+    assert "Traceback" not in said + result.stderr.str()
+    assert 2 == len(read_rows(lab.path / "run"))
