@@ -46,7 +46,7 @@ class Endpoint:
 
     `url` is as `endpoint_url` gives it, `model` the name that the endpoint knows it by. `request` are fields of the
     request body that go before this package's own, `stop` strings that end an answer, `template_kwargs` what the chat
-    template is told, where the engine takes that.
+    template is told, where the engine takes that. An answer may take `seconds`, None for what its prompt's size allows.
     """
 
     url: str
@@ -54,6 +54,7 @@ class Endpoint:
     request: Mapping[str, Any]
     stop: tuple[str, ...] = ()
     template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
 
 
 class ChatClient:
@@ -149,7 +150,7 @@ class ChatClient:
         while True:
             body = None if fields is None else {**self._adapted(fields), **self.endpoint.request}
             request = self._http.build_request(method, url, json=body)
-            bound = _bound(len(request.content), budget)
+            bound = _bound(len(request.content), budget, self.endpoint.seconds)
             patience = Patience(bound, self._clock)
             timeout = httpx.Timeout(bound.seconds, connect=_CONNECT_SECONDS)
             request.extensions.update(patience.extensions, timeout=timeout.as_dict())
@@ -257,11 +258,15 @@ class ChatClient:
             raise
 
 
-def _bound(sent: int, budget: int) -> Bound:
-    """That of a reply to a request of `sent` bytes; without a budget no model has a part in it."""
+def _bound(sent: int, budget: int, seconds: float | None) -> Bound:
+    """That of a reply to a request of `sent` bytes, where the user says no `seconds`.
+
+    Without a budget no model has a part in it.
+    """
     if not budget:
         return Bound.to(sent, _LIST_SECONDS)
-    return Bound.to(sent, LOAD_SECONDS + sent / READ_BYTES_PER_SECOND + SECONDS_PER_TOKEN * budget, budget)
+    enough = LOAD_SECONDS + sent / READ_BYTES_PER_SECOND + SECONDS_PER_TOKEN * budget
+    return Bound.to(sent, enough if seconds is None else seconds, budget)
 
 
 def _broken(error: Exception, characters: int) -> str:
@@ -273,7 +278,7 @@ def _broken(error: Exception, characters: int) -> str:
 
 def _way_out(error: Exception) -> str:
     if isinstance(error, TooLateError):
-        return f"{error}; an endpoint that is so slow needs a shorter corpus, or a smaller max_tokens in its profile"
+        return f"{error}; an endpoint that is so slow needs a shorter corpus, or more time (--kv-timeout SECONDS)"
     return f"{error}; is this an OpenAI-compatible endpoint?"
 
 

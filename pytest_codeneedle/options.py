@@ -56,6 +56,12 @@ _OPTIONS = (
     ),
     _Option("--kv-api-key-env", "Environment variable that holds the endpoint's API key.", metavar="NAME"),
     _Option("--kv-api-key-file", "File that holds the endpoint's API key.", metavar="FILE"),
+    _Option(
+        "--kv-timeout",
+        "Seconds that an answer of an endpoint may take. Default: ten minutes and what the prompt's size allows.",
+        metavar="SECONDS",
+        kind=int,
+    ),
     _Option("--kv-server-args", 'More arguments for every server: --kv-server-args="-ngl 99".', metavar='"ARG ..."'),
     _Option(
         "--kv-types",

@@ -150,6 +150,8 @@ class Patience:
                 msg = f"nothing of an answer within {shown_seconds(self._bound.silent_seconds)} s"
                 raise TooLateError(msg)
             yield piece
+        if self._shut:  # a body without a length ends with its connection, so also where that was shut here
+            raise self._late()
 
     def _late(self) -> TooLateError:
         return TooLateError(f"no whole answer within {shown_seconds(self._bound.seconds)} s")

@@ -30,7 +30,9 @@ def open_endpoint(settings: Settings, url: str) -> ChatClient:
     key = read_api_key(variable=settings.api_key_env, file=settings.api_key_file)
     kwargs = settle_unseen(settings.think).template_kwargs
     request = {**({"chat_template_kwargs": kwargs} if settings.think == "template" else {}), **settings.request}
-    endpoint = Endpoint(url, settings.model_name or settings.model or "", request, settings.stop, kwargs)
+    endpoint = Endpoint(
+        url, settings.model_name or settings.model or "", request, settings.stop, kwargs, settings.timeout
+    )
     return ChatClient(endpoint if endpoint.model else replace(endpoint, model=_listed(ChatClient(endpoint, key))), key)
 
 

@@ -47,9 +47,10 @@ class Settings:
     `pairs` are in grid order, those of a `quick` run or of the `shard` (of the `whole` sweep) alone. None stands for
     "as the corpus, the model or the machine has it". `model` is a path or a control model's name as the user or a
     profile gave it, `model_name` how the profile calls it. `endpoint` is the URL where `server` is one, without
-    secrets. `speculation` was asked for in `server_args`, which are without it. `stop`, `max_tokens` and `request` come
-    from the profile. Each cell is asked `repeat` times with each of `rotations`; with `calibrate` the reference is
-    asked before all else, and last; it has to recall `calibrate_min` of its lines, a share from 0 to 1.
+    secrets, and `timeout` the seconds that its answers may take. `speculation` was asked for in `server_args`, which
+    are without it. `stop`, `max_tokens` and `request` come from the profile. Each cell is asked `repeat` times with
+    each of `rotations`; with `calibrate` the reference is asked before all else, and last; it has to recall
+    `calibrate_min` of its lines, a share from 0 to 1.
     """
 
     corpora: tuple[str, ...]
@@ -59,6 +60,7 @@ class Settings:
     endpoint: str | None
     api_key_env: str | None
     api_key_file: Path | None
+    timeout: int | None
     server_args: tuple[str, ...]
     speculation: tuple[str, ...]
     pairs: tuple[KVPair, ...]
@@ -121,6 +123,7 @@ def read_settings(config: pytest.Config) -> Settings:
         endpoint=endpoint,
         api_key_env=_text(config, "kv_api_key_env"),
         api_key_file=start / expanded(key_file) if key_file else None,
+        timeout=_optional_number(config, "kv_timeout"),
         server_args=server_args,
         speculation=speculation,
         pairs=chosen.pairs,

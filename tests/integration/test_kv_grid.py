@@ -46,6 +46,7 @@ OPTIONS = {
     "--kv-out": "kv_out",
     "--kv-dry-run": "kv_dry_run",
     "--kv-speed": "kv_speed",
+    "--kv-timeout": "kv_timeout",
 }
 
 

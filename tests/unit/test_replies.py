@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 import zlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx
@@ -145,6 +146,37 @@ def chatting(*responses: httpx.Response | Callable[[], httpx.Response], step: fl
     return ChatClient(
         Endpoint("http://host/v1", "m", {}), None, transport=transport, clock=lambda: next(ticks), sleep=lambda _: None
     )
+
+
+@pytest.mark.parametrize("began", [b"", EMPTY_DELTA], ids=["headers only", "in mid-body"])
+def test_a_body_that_only_the_limit_ends(began: bytes) -> None:
+    """Over a real connection: it is the limit's fault and not the server's, though the stream looks ended."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+
+    def answer(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(2**16)
+            connection.sendall(head + began)
+            connection.recv(1)  # until the other side is gone
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=answer, args=(listener,))
+        server.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        with pytest.raises(AnswerError, match=r"no whole answer within 0.3 s"):
+            ChatClient(Endpoint(url, "m", {}, seconds=0.3), None).complete([], ("a",), budget=50)
+        server.join()
+
+
+def test_the_user_says_how_long_an_answer_may_take() -> None:
+    """Then it is that, and no more."""
+    endless = httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Stream([PING] * 5000))
+    client = chatting(endless)
+    client.endpoint = replace(client.endpoint, seconds=7)
+
+    with pytest.raises(AnswerError, match=r"no whole answer within 7 s; .* more time \(--kv-timeout SECONDS\)"):
+        client.complete([{"role": "user", "content": "a"}], ("a",), budget=50)
 
 
 @pytest.mark.parametrize("piece", [PING, EMPTY_DELTA, b"x"], ids=["comments", "empty deltas", "a line without end"])
