@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import glob
 import os
 import secrets
 import time
@@ -14,6 +16,8 @@ from pytest_codeneedle.regular_files import PIPE_SECONDS
 _NO_PLACE = frozenset((errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV))
 _NO_FILES = ("/dev/", "/proc/")
 _POLL_SECONDS = 0.05
+_LEFT_SECONDS = 3600.0
+_LONGEST_NAME = 50  # characters of up to four bytes, and a name has 255
 _PRIVATE_FILE, _FILE, _MODE = 0o600, 0o666, 0o777
 
 
@@ -27,7 +31,8 @@ def write_whole(path: Path, content: bytes, *, private: bool = False) -> None:
         _write_into(path, content)
         return
     place = Path(os.path.realpath(path))
-    part = place.with_name(f".{secrets.token_hex(6)}.part")
+    part = place.with_name(f".{place.name[:_LONGEST_NAME]}.{secrets.token_hex(6)}.part")
+    _take_away_left(place)
     mode = _PRIVATE_FILE if private else _FILE
     try:
         with open(part, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as written:
@@ -43,6 +48,14 @@ def write_whole(path: Path, content: bytes, *, private: bool = False) -> None:
         path.write_bytes(content)
     finally:
         _unlink(part)
+
+
+def _take_away_left(place: Path) -> None:
+    """What writers that were killed left beside it: none that lives takes so long."""
+    with contextlib.suppress(OSError):
+        for part in place.parent.glob(f".{glob.escape(place.name[:_LONGEST_NAME])}.*.part"):
+            if time.time() - part.stat().st_mtime > _LEFT_SECONDS:
+                part.unlink()
 
 
 def _write_into(path: Path, content: bytes) -> None:
@@ -69,7 +82,5 @@ def _reader_awaited(path: str, flags: int) -> int:
 
 
 def _unlink(path: Path) -> None:
-    try:
+    with contextlib.suppress(OSError):  # where nothing could be put, nothing is
         path.unlink(missing_ok=True)
-    except OSError:  # where nothing could be put, nothing is
-        return

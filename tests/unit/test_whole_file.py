@@ -96,6 +96,17 @@ def test_what_cannot_be_replaced_is_written_into(tmp_path: Path, monkeypatch: py
     assert [(tmp_path / "f", b"new")] == [(one, one.read_bytes()) for one in tmp_path.iterdir()]
 
 
+def test_what_a_killed_writer_left_is_taken_away(tmp_path: Path) -> None:
+    """Once nobody can be at it any more; what is of other files stays."""
+    old, other, new = (tmp_path / f".{name}.part" for name in ("f[1].0123", "g.0123", "f[1].4567"))
+    for path in (old, other, new):
+        path.touch()
+    for path in (old, other):
+        os.utime(path, (1, 1))
+    write_whole(tmp_path / "f[1]", b"new")
+    assert {other, new, tmp_path / "f[1]"} == set(tmp_path.iterdir())
+
+
 def test_a_pipe_is_written_into_or_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While somebody reads from it; else it is no place. A link that leads in circles is replaced."""
     os.mkfifo(tmp_path / "pipe")
