@@ -9,6 +9,7 @@ from pytest_codeneedle.cells import parse_place
 from pytest_codeneedle.errors import BaselineError, CacheTypeError
 from pytest_codeneedle.kvtypes import parse_pair
 from pytest_codeneedle.parsing import parse_json
+from pytest_codeneedle.sse import encodable
 from pytest_codeneedle.stored_run import StoredCell, StoredRun, checked
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ def _number(lines: float | None) -> float | int | None:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    # Half a surrogate pair, as names have it that the locale had no characters for, stays an escape.
+    return text if encodable(text) == text else json.dumps(value, allow_nan=False)
 
 
 def parse_baseline(name: str, text: str) -> StoredRun:

@@ -25,9 +25,9 @@ class UnwrittenReports:
         """A session of which a report is missing has another exit status than 0."""
         try:
             return (yield)
-        except OSError as error:
-            named = f" to {error.filename}" if error.filename else ""
-            self._said = f"a report could not be written{named}: {error.strerror or error}"
+        except (OSError, UnicodeError) as error:  # or a name that the locale had no characters for
+            named = f" to {error.filename}" if isinstance(error, OSError) and error.filename else ""
+            self._said = f"a report could not be written{named}: {getattr(error, 'strerror', None) or error}"
             if session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
             return None

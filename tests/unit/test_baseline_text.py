@@ -113,3 +113,9 @@ def test_every_part_is_needed(part: str) -> None:
     del read[part]
     with pytest.raises(BaselineError):
         parse_baseline("file", json.dumps(read))
+
+
+def test_names_that_a_locale_had_no_characters_for() -> None:
+    """Python reads them as halves of surrogate pairs: they can be written, and come back."""
+    saved_text = baseline_text(run_of({"bf16/bf16": [20]}, corpus="gr\udcc3\udcb6ße"))
+    assert "gr\udcc3\udcb6ße" == parse_baseline("file", saved_text.encode().decode()).corpus
