@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle import extract_js_esprima, extract_js_treesitter
-from pytest_codeneedle.corpus import Corpus, load_corpus
-from pytest_codeneedle.extraction import named_functions
+from pytest_codeneedle.corpus.corpus import Corpus, load_corpus
+from pytest_codeneedle.corpus.functions import javascript_esprima as extract_js_esprima
+from pytest_codeneedle.corpus.functions import javascript_treesitter as extract_js_treesitter
+from pytest_codeneedle.corpus.functions.extraction import named_functions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.extraction import Figure
 from benchmarks.running import run_grid
-from pytest_codeneedle.kvtypes import DEFAULT_TYPES, grid_pairs
-from pytest_codeneedle.store import RunFolder
+from pytest_codeneedle.core.kv_types import DEFAULT_TYPES, grid_pairs
+from pytest_codeneedle.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -14,8 +14,8 @@ from benchmarks.extraction import Figure
 #: Whole lines, and means over three replicates; what differs from cell to cell is noise.
 _JUDGE = """
 import json, random
-from pytest_codeneedle.kvtypes import DEFAULT_TYPES, grid_pairs
-from pytest_codeneedle.verdict import judge
+from pytest_codeneedle.core.kv_types import DEFAULT_TYPES, grid_pairs
+from pytest_codeneedle.stats.verdict import judge
 draws = random.Random(1)
 pairs = grid_pairs(DEFAULT_TYPES, DEFAULT_TYPES)
 cells = {{

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle import terminal
-from pytest_codeneedle.figures import wrapped
+from pytest_codeneedle.core.text import wrapped
+from pytest_codeneedle.plugin import terminal
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_codeneedle.colours import Scale
-from pytest_codeneedle.kvtypes import DEFAULT_TYPES
-from pytest_codeneedle.page_model import (
+from pytest_codeneedle.core.kv_types import DEFAULT_TYPES
+from pytest_codeneedle.recall.scoring import DiffLine
+from pytest_codeneedle.report.heat.colours import Scale
+from pytest_codeneedle.report.page.model import (
     CellLine,
     GridPart,
     Heat,
@@ -17,7 +18,6 @@ from pytest_codeneedle.page_model import (
     ShownDiff,
     SidePicture,
 )
-from pytest_codeneedle.scoring import DiffLine
 
 LINES = 20
 PAIRS = [(ctk, ctv) for ctk in DEFAULT_TYPES for ctv in DEFAULT_TYPES]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.stored_run import StoredRun, stored_run
+from pytest_codeneedle.runs.stored_run import StoredRun, stored_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_codeneedle.recall import Recall
+    from pytest_codeneedle.sweep.judge import Recall
 
 
 def test_recall(recall: Recall) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pages_made
 from stored_runs import run_folder
 
-from pytest_codeneedle.archive import Archive
+from pytest_codeneedle.report.archive.archive import Archive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,9 +10,9 @@ import pytest
 from stored_runs import about, row
 
 from pytest_codeneedle.cli import main
-from pytest_codeneedle.kvtypes import DEFAULT_TYPES, KVPair, parse_pair
-from pytest_codeneedle.rescore import scored_facts
-from pytest_codeneedle.store import RunFolder
+from pytest_codeneedle.core.kv_types import DEFAULT_TYPES, KVPair, parse_pair
+from pytest_codeneedle.runs.folder import RunFolder
+from pytest_codeneedle.runs.rescore import scored_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

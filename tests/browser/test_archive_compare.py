@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from stored_runs import run_folder
 
-from pytest_codeneedle.archive import Archive
 from pytest_codeneedle.cli import main
+from pytest_codeneedle.report.archive.archive import Archive
 
 from .archives import CELLS, compare, pick, with_margins
 

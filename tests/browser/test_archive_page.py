@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from stored_runs import run_folder
 
-from pytest_codeneedle.archive import Archive
+from pytest_codeneedle.report.archive.archive import Archive
 
 from .archives import compare, dates, pick
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle.grid_plugin import SUITE
+from pytest_codeneedle.plugin.hooks import SUITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ def launch_llama_server(launch_llama_server, kv_pair):
     yield launch_llama_server
 """
 #: The limit above which the questions are in a table of our own, lowered: so many take minutes.
-FEW = "import pytest_codeneedle.html_report as report\nreport.MOST_ROWS = 3\n"
+FEW = "import pytest_codeneedle.plugin.html_report as report\nreport.MOST_ROWS = 3\n"
 
 
 def session(folder: Path, conftest: str, *arguments: str) -> Path:

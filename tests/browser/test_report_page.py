@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pages_made
 import pytest
 
-from pytest_codeneedle.page_model import ShownDiff
-from pytest_codeneedle.pages import run_page
-from pytest_codeneedle.scoring import DiffLine
+from pytest_codeneedle.recall.scoring import DiffLine
+from pytest_codeneedle.report.page.model import ShownDiff
+from pytest_codeneedle.report.page.render import run_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable

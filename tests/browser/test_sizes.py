@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-    from pytest_codeneedle.kvtypes import KVPair
+    from pytest_codeneedle.core.kv_types import KVPair
 
     from .conftest import Opened
 

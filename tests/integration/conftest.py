@@ -12,7 +12,7 @@ import httpcore  # noqa: F401 - httpx maps its exceptions once per process; pyte
 import numpy as np  # noqa: F401 - loads once per process, likewise
 import pytest
 
-from pytest_codeneedle.machine import cache_folder
+from pytest_codeneedle.core.machine import cache_folder
 
 from .lab import GRID, PATIENCE_SECONDS, RUNS, Lab
 

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pytest_codeneedle import deadline
-from pytest_codeneedle.client import Client
+from pytest_codeneedle.server.http import deadline
+from pytest_codeneedle.server.http.llama_client import Client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_codeneedle.launch import LlamaServer
-    from pytest_codeneedle.program import ServerArgs
+    from pytest_codeneedle.server.process import LlamaServer
+    from pytest_codeneedle.server.program import ServerArgs
 
 #: The warm-up is the first /completion.
 _FIRST_QUESTION = 2

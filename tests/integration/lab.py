@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_codeneedle.leftovers import MARK
+from pytest_codeneedle.server.leftovers import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle.launch import free_port
+from pytest_codeneedle.server.process import free_port
 
 from .lab import wait_until
 

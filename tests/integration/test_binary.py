@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle.program import find_program
+from pytest_codeneedle.server.program import find_program
 
 from .lab import matched, passed, read_about, read_rows
 

@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle import calibrating
-from pytest_codeneedle.calibrating import Calibrating
 from pytest_codeneedle.cli import main
-from pytest_codeneedle.control_grids import PAIRS, REFERENCE, TRENDS
-from pytest_codeneedle.kvtypes import DEFAULT_TYPES, KVPair
-from pytest_codeneedle.program import find_program
-from pytest_codeneedle.rotation import VARIABLE
-from pytest_codeneedle.verdict import NOT_WORSE, WORSE, judge
+from pytest_codeneedle.core.kv_types import DEFAULT_TYPES, KVPair
+from pytest_codeneedle.server.log.rotation import VARIABLE
+from pytest_codeneedle.server.program import find_program
+from pytest_codeneedle.stats.verdict import NOT_WORSE, WORSE, judge
+from pytest_codeneedle.sweep.calibrate import asking as calibrating
+from pytest_codeneedle.sweep.calibrate.asking import Calibrating
+from pytest_codeneedle.sweep.calibrate.expected import PAIRS, REFERENCE, TRENDS
 
 from .lab import PATIENCE_SECONDS, survivors, wait_until
 
 if TYPE_CHECKING:
-    from pytest_codeneedle.marginals import Cells
-    from pytest_codeneedle.verdict import Verdict
+    from pytest_codeneedle.stats.by_type import Cells
+    from pytest_codeneedle.stats.verdict import Verdict
 
 LOW = KVPair("q4_0", "q4_0")
 Grids = dict[str, dict[KVPair, dict[str, float]]]

@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest_codeneedle.archive_page  # noqa: F401 - numpy loads once per process; pytester forgets what it loads
+import pytest_codeneedle.report.archive.archive_page  # noqa: F401 - numpy loads once per process; pytester forgets what it loads
 from pytest_codeneedle.cli import main
 
 from .test_privacy import private, run

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle.corpus import load_corpus
+from pytest_codeneedle.corpus.corpus import load_corpus
 
 from .lab import matched
 from .test_cli import Captured, done, refused
 
 if TYPE_CHECKING:
-    from pytest_codeneedle.functions import Function
+    from pytest_codeneedle.corpus.functions.function import Function
 
 #: The sample that the public harness takes of this file (k = 16, seed = 42), made with it.
 HARNESS_SAMPLE = {

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle.corpus import shipped_folder
-from pytest_codeneedle.reference_model import Control
+from pytest_codeneedle.corpus.corpus import shipped_folder
+from pytest_codeneedle.server.control_model.model import Control
 
 from .lab import RUNS, matched, read_about, read_rows, table
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_codeneedle.lock import holder
+from pytest_codeneedle.runs.lock import holder
 
 from .lab import GRID, PATIENCE_SECONDS, read_rows, table, wait_until
 

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle.apikey import ApiKey
-from pytest_codeneedle.corpus import Corpus, load_corpus
-from pytest_codeneedle.endpoint import ChatClient, Endpoint
-from pytest_codeneedle.endpoint_url import normalised_url
-from pytest_codeneedle.errors import AnswerError, PromptTooLongError
-from pytest_codeneedle.kvtypes import KVPair
-from pytest_codeneedle.launch import LlamaServer, launched
-from pytest_codeneedle.machine import cache_folder, cores
-from pytest_codeneedle.program import ServerArgs, find_program
-from pytest_codeneedle.reference_model import Control
-from pytest_codeneedle.scoring import score
+from pytest_codeneedle.core.errors import AnswerError, PromptTooLongError
+from pytest_codeneedle.core.kv_types import KVPair
+from pytest_codeneedle.core.machine import cache_folder, cores
+from pytest_codeneedle.corpus.corpus import Corpus, load_corpus
+from pytest_codeneedle.recall.scoring import score
+from pytest_codeneedle.server.control_model.model import Control
+from pytest_codeneedle.server.http.api_key import ApiKey
+from pytest_codeneedle.server.http.chat_client import ChatClient, Endpoint
+from pytest_codeneedle.server.http.endpoint_url import normalised_url
+from pytest_codeneedle.server.process import LlamaServer, launched
+from pytest_codeneedle.server.program import ServerArgs, find_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_codeneedle.functions import Function
+    from pytest_codeneedle.corpus.functions.function import Function
 
 LINES = 20
 KEY = "sk-Geheim-0123456789"

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle import launch
-from pytest_codeneedle.errors import ServerStartError
-from pytest_codeneedle.kvtypes import KVPair
-from pytest_codeneedle.machine import cache_folder
-from pytest_codeneedle.program import ServerArgs, find_program
-from pytest_codeneedle.reference_model import Control
-from pytest_codeneedle.watchdog import WATCHED_KEY
+from pytest_codeneedle.core.errors import ServerStartError
+from pytest_codeneedle.core.kv_types import KVPair
+from pytest_codeneedle.core.machine import cache_folder
+from pytest_codeneedle.server import process as launch
+from pytest_codeneedle.server.control_model.model import Control
+from pytest_codeneedle.server.program import ServerArgs, find_program
+from pytest_codeneedle.server.watchdog import WATCHED_KEY
 
 from .lab import GRID, PATIENCE_SECONDS, matched, runs, said_folder, survivors, wait_until
 
@@ -334,7 +334,7 @@ def test_server_that_cannot_be_ended(lab: Lab) -> None:
     """It is said, and no success, though every item passed. A fake: whoever runs these tests may end all."""
     lab.write(
         "conftest.py",
-        "from pytest_codeneedle.leftovers import Traces\n"
+        "from pytest_codeneedle.server.leftovers import Traces\n"
         "kill, left = Traces.end, iter(['', 'process 1 (init)'])  # the server that counts ends\n"
         "Traces.end = lambda *what, **more: kill(*what, **more) or next(left, '')\n",
     )
@@ -347,7 +347,7 @@ def test_server_that_cannot_be_ended(lab: Lab) -> None:
 def test_watchdog() -> None:
     """Where the kernel does not end orphans: the watchdog kills its process once its standard input closes."""
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"]) as sleeper:
-        command = [sys.executable, "-m", "pytest_codeneedle.watchdog", str(sleeper.pid), "no-mark", "1", "0"]
+        command = [sys.executable, "-m", "pytest_codeneedle.server.watchdog", str(sleeper.pid), "no-mark", "1", "0"]
         environment = {**os.environ, WATCHED_KEY: "no-key"}
         with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) as watchdog:
             assert watchdog.stdin is not None

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle.machine import cache_folder
-from pytest_codeneedle.reference_model import Control
+from pytest_codeneedle.core.machine import cache_folder
+from pytest_codeneedle.server.control_model.model import Control
 
 from . import sshd
 from .lab import GRID, RUNS, matched, runs, wait_until

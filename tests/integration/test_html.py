@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_codeneedle.grid_plugin import SUITE
+from pytest_codeneedle.plugin.hooks import SUITE
 
 from .lab import GRID
 
@@ -200,7 +200,7 @@ def test_what_is_expected_and_what_is_spared(lab: Lab) -> None:
 @pytest.mark.slow
 def test_many_questions_are_in_a_table_of_our_own(lab: Lab) -> None:
     """pytest-html's has the tests of others; the limit is lowered here, for so many questions take minutes."""
-    lab.write("conftest.py", "import pytest_codeneedle.html_report as report\nreport.MOST_ROWS = 3\n")
+    lab.write("conftest.py", "import pytest_codeneedle.plugin.html_report as report\nreport.MOST_ROWS = 3\n")
     _, found = session(lab, own=True)
     assert not [row for row in found.rows if row["testId"].startswith("test_recall")]
     assert 6 == len(found.rows)

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from pytest_codeneedle.cli import main
-from pytest_codeneedle.grid_plugin import SUITE
+from pytest_codeneedle.plugin.hooks import SUITE
 
 from .lab import read_about, read_rows
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle.floored import NOT_CALIBRATED
+from pytest_codeneedle.runs.calibration import NOT_CALIBRATED
 
 from .lab import GRID, PATIENCE_SECONDS, RUNS, matched, read_about, read_rows, survivors, wait_until
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle.auto import auto_workers
-from pytest_codeneedle.devices import VARIABLES
-from pytest_codeneedle.machine import cores
+from pytest_codeneedle.core.devices import VARIABLES
+from pytest_codeneedle.core.machine import cores
+from pytest_codeneedle.plugin.auto_workers import auto_workers
 
 if TYPE_CHECKING:
     from .lab import Lab

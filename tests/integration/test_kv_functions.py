@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle.corpus import load_corpus
+from pytest_codeneedle.corpus.corpus import load_corpus
 
 if TYPE_CHECKING:
     from .lab import Lab

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle.options import GROUP
+from pytest_codeneedle.plugin.options import GROUP
 
 from .lab import RUNS, matched, passed, read_about, read_rows, said_folder
 

@@ -17,7 +17,7 @@ FLATTENED = """
     import dataclasses
     import textwrap
     import pytest
-    from pytest_codeneedle.client import Client
+    from pytest_codeneedle.server.http.llama_client import Client
 
     complete = Client.complete
 

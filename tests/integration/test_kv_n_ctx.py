@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle.reference_model import Control
+from pytest_codeneedle.server.control_model.model import Control
 
 if TYPE_CHECKING:
     from .lab import Lab

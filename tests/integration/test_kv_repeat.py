@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle.standing import standing
+from pytest_codeneedle.runs.status import standing
 
 from .lab import matched, passed, read_about, read_rows
 

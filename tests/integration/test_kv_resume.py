@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle.identity import Identity
-from pytest_codeneedle.lock import FolderLock
+from pytest_codeneedle.runs.identity import Identity
+from pytest_codeneedle.runs.lock import FolderLock
 
 from .lab import RUNS, matched, read_about, read_rows, said_folder
 
@@ -273,7 +273,7 @@ def test_disk_full(lab: Lab, workers: tuple[str, ...]) -> None:
     """
     lab.pytester.makeconftest(
         f"""
-        from pytest_codeneedle.store import RunFolder
+        from pytest_codeneedle.runs.folder import RunFolder
 
         write = RunFolder.append
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle.kvtypes import KVPair
-from pytest_codeneedle.launch import launched
-from pytest_codeneedle.machine import cache_folder
-from pytest_codeneedle.program import ServerArgs, find_program
-from pytest_codeneedle.reference_model import Control
+from pytest_codeneedle.core.kv_types import KVPair
+from pytest_codeneedle.core.machine import cache_folder
+from pytest_codeneedle.server.control_model.model import Control
+from pytest_codeneedle.server.process import launched
+from pytest_codeneedle.server.program import ServerArgs, find_program
 
 from .lab import matched, passed, said_folder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle.generate import RandomBodies
+from pytest_codeneedle.corpus.random_bodies import RandomBodies
 
 from .lab import matched
 

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from pytest_codeneedle.kvtypes import DEFAULT_TYPES, KVPair
-from pytest_codeneedle.launch import LlamaServer, launched
-from pytest_codeneedle.machine import cache_folder, cores
-from pytest_codeneedle.margin_grid import cell_margins
-from pytest_codeneedle.margin_verdict import judge_margins
-from pytest_codeneedle.margins import margins, read
-from pytest_codeneedle.program import ServerArgs, find_program
-from pytest_codeneedle.reference_model import Control
-from pytest_codeneedle.token_probs import N_PROBS
+from pytest_codeneedle.core.kv_types import DEFAULT_TYPES, KVPair
+from pytest_codeneedle.core.machine import cache_folder, cores
+from pytest_codeneedle.recall.logprob_margins import margins, read
+from pytest_codeneedle.recall.token_probs import N_PROBS
+from pytest_codeneedle.report.text.grids import cell_margins
+from pytest_codeneedle.server.control_model.model import Control
+from pytest_codeneedle.server.process import LlamaServer, launched
+from pytest_codeneedle.server.program import ServerArgs, find_program
+from pytest_codeneedle.stats.margin_verdict import judge_margins
 
 from .lab import matched, read_rows, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_codeneedle.answers import Answer
+    from pytest_codeneedle.recall.answer import Answer
 
     from .conftest import SmallRun
     from .lab import Lab

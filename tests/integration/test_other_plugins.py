@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle.generate import RandomBodies
+from pytest_codeneedle.corpus.random_bodies import RandomBodies
 
 from .lab import matched, read_rows
 

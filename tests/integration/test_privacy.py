@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle.generate import RandomBodies
-from pytest_codeneedle.page_parts import hidden_of
+from pytest_codeneedle.corpus.random_bodies import RandomBodies
+from pytest_codeneedle.report.page.sections import hidden_of
 
 if TYPE_CHECKING:
     from .lab import Lab

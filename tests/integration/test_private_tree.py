@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 from php_tree import write_tree
 
-from pytest_codeneedle.corpus import Corpus, load_corpus, shipped_folder
-from pytest_codeneedle.kvtypes import KVPair
-from pytest_codeneedle.labels import LABELS
-from pytest_codeneedle.launch import launched
-from pytest_codeneedle.machine import cache_folder
-from pytest_codeneedle.program import ServerArgs, find_program
-from pytest_codeneedle.prompts import Task, questions
-from pytest_codeneedle.reference_model import Control
+from pytest_codeneedle.core.kv_types import KVPair
+from pytest_codeneedle.core.machine import cache_folder
+from pytest_codeneedle.corpus.corpus import Corpus, load_corpus, shipped_folder
+from pytest_codeneedle.recall.labels import LABELS
+from pytest_codeneedle.recall.questions import Task, questions
+from pytest_codeneedle.server.control_model.model import Control
+from pytest_codeneedle.server.process import launched
+from pytest_codeneedle.server.program import ServerArgs, find_program
 
 from .lab import matched
 

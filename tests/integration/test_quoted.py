@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle.generate import RandomBodies
+from pytest_codeneedle.corpus.random_bodies import RandomBodies
 
 from .lab import read_about, read_rows
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from pytest_codeneedle.corpus import Corpus, load_corpus
-from pytest_codeneedle.kvtypes import KVPair
-from pytest_codeneedle.launch import LlamaServer, launched
-from pytest_codeneedle.machine import cache_folder, cores
-from pytest_codeneedle.program import ServerArgs, find_program
-from pytest_codeneedle.prompts import Task, questions
-from pytest_codeneedle.reference_model import Control
-from pytest_codeneedle.scoring import score
+from pytest_codeneedle.core.kv_types import KVPair
+from pytest_codeneedle.core.machine import cache_folder, cores
+from pytest_codeneedle.corpus.corpus import Corpus, load_corpus
+from pytest_codeneedle.recall.questions import Task, questions
+from pytest_codeneedle.recall.scoring import score
+from pytest_codeneedle.server.control_model.model import Control
+from pytest_codeneedle.server.process import LlamaServer, launched
+from pytest_codeneedle.server.program import ServerArgs, find_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_codeneedle.composing import Composer
-from pytest_codeneedle.generate import RandomBodies
-from pytest_codeneedle.kvtypes import KVPair
-from pytest_codeneedle.launch import LlamaServer, launched
-from pytest_codeneedle.machine import cache_folder, cores
-from pytest_codeneedle.program import ServerArgs, find_program
-from pytest_codeneedle.reference_model import Control
-from pytest_codeneedle.reference_vocab import BOS, EOS
-from pytest_codeneedle.thinking import Thinking
+from pytest_codeneedle.core.kv_types import KVPair
+from pytest_codeneedle.core.machine import cache_folder, cores
+from pytest_codeneedle.corpus.random_bodies import RandomBodies
+from pytest_codeneedle.recall.thinking import Thinking
+from pytest_codeneedle.server.composing import Composer
+from pytest_codeneedle.server.control_model.model import Control
+from pytest_codeneedle.server.control_model.vocabulary import BOS, EOS
+from pytest_codeneedle.server.process import LlamaServer, launched
+from pytest_codeneedle.server.program import ServerArgs, find_program
 
 from .lab import matched
 

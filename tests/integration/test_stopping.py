@@ -84,7 +84,7 @@ def test_signal(hanging: Lab, name: str, group: bool, workers: int, said: str) -
             process.kill()
     assert pytest.ExitCode.INTERRUPTED == process.returncode
     check_stopped(hanging, workers)
-    assert f"pytest_codeneedle.signals.Stopped: {said}" in output
+    assert f"pytest_codeneedle.core.signals.Stopped: {said}" in output
     assert "mean primary_matched /20" in output
     assert "Traceback" not in output
     assert "httpcore" not in output

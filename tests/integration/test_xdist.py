@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from pytest_codeneedle.machine import cores
-from pytest_codeneedle.scheduling import CellScheduling
+from pytest_codeneedle.core.machine import cores
+from pytest_codeneedle.plugin.scheduling import CellScheduling
 
 from .lab import matched, passed, survivors
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from pytest_codeneedle.kvtypes import BITS, DEFAULT_TYPES
-from pytest_codeneedle.paired import ALPHA, holm, sign_flip
-from pytest_codeneedle.trend import page_test
-from pytest_codeneedle.verdict import judge
+from pytest_codeneedle.core.kv_types import BITS, DEFAULT_TYPES
+from pytest_codeneedle.stats.paired import ALPHA, holm, sign_flip
+from pytest_codeneedle.stats.trend import page_test
+from pytest_codeneedle.stats.verdict import judge
 
 from .worlds import ALL, FEW, LOW, NOISE, REFERENCE, above, cells, count, lines, null_sweeps, random
 

@@ -13,14 +13,14 @@ import pytest
 from scipy.stats import binom
 from stored_runs import run_of
 
-from pytest_codeneedle.comparison import Comparison, compare
-from pytest_codeneedle.kvtypes import grid_pairs
-from pytest_codeneedle.paired import ALPHA
+from pytest_codeneedle.core.kv_types import grid_pairs
+from pytest_codeneedle.stats.comparison import Comparison, compare
+from pytest_codeneedle.stats.paired import ALPHA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pytest_codeneedle.stored_run import StoredRun
+    from pytest_codeneedle.runs.stored_run import StoredRun
 
 pytestmark = pytest.mark.simulation
 

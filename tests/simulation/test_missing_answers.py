@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from pytest_codeneedle.agreement import agreed
-from pytest_codeneedle.frame import DEFAULT_DELTA as DELTA
-from pytest_codeneedle.grid import View
-from pytest_codeneedle.missing import missing
-from pytest_codeneedle.paired import ALPHA, contrasts
-from pytest_codeneedle.verdict import NOT_WORSE, WORSE, judge, word
+from pytest_codeneedle.runs.design import DEFAULT_DELTA as DELTA
+from pytest_codeneedle.runs.grid import View
+from pytest_codeneedle.stats.agreement import agreed
+from pytest_codeneedle.stats.missing import missing
+from pytest_codeneedle.stats.paired import ALPHA, contrasts
+from pytest_codeneedle.stats.verdict import NOT_WORSE, WORSE, judge, word
 
 from .test_not_worse import EVEN, SKEWED
 from .worlds import (
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from pytest_codeneedle.verdict import Verdict, Word
+    from pytest_codeneedle.stats.verdict import Verdict, Word
 
 pytestmark = pytest.mark.simulation
 

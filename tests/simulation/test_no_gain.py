@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from pytest_codeneedle.frame import DEFAULT_DELTA as DELTA
-from pytest_codeneedle.kvtypes import BITS, DEFAULT_TYPES, KVPair
-from pytest_codeneedle.paired import ALPHA
-from pytest_codeneedle.trend import page_trend
-from pytest_codeneedle.verdict import judge
+from pytest_codeneedle.core.kv_types import BITS, DEFAULT_TYPES, KVPair
+from pytest_codeneedle.runs.design import DEFAULT_DELTA as DELTA
+from pytest_codeneedle.stats.paired import ALPHA
+from pytest_codeneedle.stats.trend import page_trend
+from pytest_codeneedle.stats.verdict import judge
 
 from .worlds import FUNCTIONS, SD, above, count, judged, random, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_codeneedle.paired import Contrast
+    from pytest_codeneedle.stats.paired import Contrast
 
 pytestmark = pytest.mark.simulation
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from pytest_codeneedle.frame import DEFAULT_DELTA as DELTA
-from pytest_codeneedle.paired import ALPHA, share_limit
-from pytest_codeneedle.verdict import NOT_WORSE, judge, word
+from pytest_codeneedle.runs.design import DEFAULT_DELTA as DELTA
+from pytest_codeneedle.stats.paired import ALPHA, share_limit
+from pytest_codeneedle.stats.verdict import NOT_WORSE, judge, word
 
 from .worlds import (
     ALL,
@@ -35,7 +35,7 @@ from .worlds import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_codeneedle.paired import Contrast
+    from pytest_codeneedle.stats.paired import Contrast
 
 pytestmark = pytest.mark.simulation
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_codeneedle.kvtypes import BITS, DEFAULT_TYPES
-from pytest_codeneedle.paired import ALPHA, sign_flip
-from pytest_codeneedle.power import POWER, detectable
-from pytest_codeneedle.trend import page_test
-from pytest_codeneedle.verdict import judge
+from pytest_codeneedle.core.kv_types import BITS, DEFAULT_TYPES
+from pytest_codeneedle.stats.paired import ALPHA, sign_flip
+from pytest_codeneedle.stats.power import POWER, detectable
+from pytest_codeneedle.stats.trend import page_test
+from pytest_codeneedle.stats.verdict import judge
 
 from .worlds import ALL, FEW, FUNCTIONS, NOISE, REFERENCE, SD, below, cells, count, lines, null_sweeps, random, whole
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_codeneedle.marginals import side
-from pytest_codeneedle.paired import ALPHA
-from pytest_codeneedle.quick import settled, stages
+from pytest_codeneedle.stats.by_type import side
+from pytest_codeneedle.stats.paired import ALPHA
+from pytest_codeneedle.stats.quick import settled, stages
 
 from .worlds import ALL, FEW, LOW, NOISE, REFERENCE, above, cells, count, lines, null_sweeps, random
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle.claims import ONE_IN, claims
-from pytest_codeneedle.kvtypes import DEFAULT_TYPES, grid_pairs
-from pytest_codeneedle.paired import ALPHA
-from pytest_codeneedle.verdict import INCONCLUSIVE, NOT_WORSE, WORSE, judge
+from pytest_codeneedle.core.kv_types import DEFAULT_TYPES, grid_pairs
+from pytest_codeneedle.stats.claims import ONE_IN, claims
+from pytest_codeneedle.stats.paired import ALPHA
+from pytest_codeneedle.stats.verdict import INCONCLUSIVE, NOT_WORSE, WORSE, judge
 
 from .worlds import ALL, FEW, LOW, MOST, NOISE, REFERENCE, above, cells, count, lines, null_sweeps, random
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_codeneedle.verdict import Verdict
+    from pytest_codeneedle.stats.verdict import Verdict
 
 pytestmark = pytest.mark.simulation
 

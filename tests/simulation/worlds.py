@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import binomtest
 
-from pytest_codeneedle.kvtypes import DEFAULT_TYPES, grid_pairs
-from pytest_codeneedle.paired import contrasts
+from pytest_codeneedle.core.kv_types import DEFAULT_TYPES, grid_pairs
+from pytest_codeneedle.stats.paired import contrasts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
-    from pytest_codeneedle.kvtypes import KVPair
-    from pytest_codeneedle.paired import Contrast
+    from pytest_codeneedle.core.kv_types import KVPair
+    from pytest_codeneedle.stats.paired import Contrast
 
     Floats = NDArray[np.float64]
     Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from php_tree import write_tree
 
-from pytest_codeneedle.extract_php import functions
+from pytest_codeneedle.corpus.functions.php import functions
 
 if TYPE_CHECKING:
     from pathlib import Path

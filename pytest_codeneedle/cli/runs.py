@@ -1,0 +1,166 @@
+"""`codeneedle grid`, `rescore`, `import`: stored runs, read and scored without a server."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.cli.corpus import check_threshold, project_root, write_text
+from pytest_codeneedle.core.errors import DAMAGED, ConfigurationError, RunFolderError, damage
+from pytest_codeneedle.core.kv_types import parse_pair
+from pytest_codeneedle.core.output import say, say_json
+from pytest_codeneedle.core.text import wrapped
+from pytest_codeneedle.report.text.run import run_lines, run_verdicts
+from pytest_codeneedle.runs.anonymised import ANSWERS_KEPT
+from pytest_codeneedle.runs.calibrated import calibrated
+from pytest_codeneedle.runs.design import Frame
+from pytest_codeneedle.runs.folder import RESULTS, RUNS, RunFolder, unused
+from pytest_codeneedle.runs.grid import ERROR, make_grid
+from pytest_codeneedle.runs.whole_run import whole_run
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from pytest_codeneedle.report.text.table_of_runs import RunRow
+
+
+def grid(flags: argparse.Namespace) -> None:
+    """Print the grids and the verdict of a stored run, complete or partial."""
+    folder = RunFolder.open(flags.run_folder)
+    about = folder.about()
+    if flags.delta is not None:
+        about = {**about, "delta": flags.delta}
+    if flags.json:
+        rows, frame = folder.current_rows(), Frame.of(about)
+        judged = run_verdicts(rows, frame).values()
+        told = {
+            "run": str(folder.path),
+            "calibration": calibrated(about, rows, frame).facts(),
+            "verdicts": [one.facts() for one in judged],
+        }
+        say_json(told)
+        return
+    _print_grid(about, folder.current_rows(), verbose=flags.verbose)
+
+
+def summary(flags: argparse.Namespace) -> None:
+    """Print several runs as one table, a row for each grid; their models or folders are named where they differ."""
+    from pytest_codeneedle.report.text.table_of_runs import LEGEND, notes, table_lines  # noqa: PLC0415 - each command pays for its own imports
+
+    folders = [RunFolder.open(path) for path in flags.run_folders]
+    abouts = [folder.about() for folder in folders]
+    models = len({str(about.get("model_name")) for about in abouts}) > 1
+    names = [", ".join([str(about["corpus"]), *([str(about["model_name"])] if models else [])]) for about in abouts]
+    rows = []
+    for folder, about, name in zip(folders, abouts, names, strict=True):
+        try:
+            called = name if names.count(name) == 1 else folder.path.name
+            rows += _summed_up(called, about, folder.current_rows())
+        except DAMAGED as error:
+            msg = f"{folder.path} is damaged: {damage(error)}; bring it back from a copy, or leave it out"
+            raise RunFolderError(msg) from error
+    if flags.json:
+        say_json([row.facts() for row in rows])
+        return
+    say(*table_lines(rows), *notes(rows), *LEGEND)
+
+
+def _summed_up(name: str, about: dict[str, Any], rows: Sequence[dict[str, Any]]) -> list[RunRow]:
+    from pytest_codeneedle.report.text.judged import judged  # noqa: PLC0415 - as above
+    from pytest_codeneedle.report.text.table_of_runs import gradient, run_row  # noqa: PLC0415 - as above
+
+    frame = Frame.of(about)
+    calibration = calibrated(about, rows, frame)
+    found = []
+    for view in frame.views:
+        title = frame.title(view)
+        one = judged(rows, frame, view)
+        found_gradient = "floored" if one.floored else gradient(one.verdict)
+        called = f"{name}, {title}" if title else name
+        cells = make_grid(rows, frame.pairs, view)
+        found.append(run_row(called, cells, frame.functions, found_gradient, calibration, distrust=one.distrust))
+    return found
+
+
+def rescore(flags: argparse.Namespace) -> None:
+    """Score a stored run's answers anew."""
+    from pytest_codeneedle.runs.rescore import rescored  # noqa: PLC0415 - as above
+
+    folder = RunFolder.open(flags.run_folder)
+    about, rows = folder.about(), folder.current_rows()
+    if about.get(ANSWERS_KEPT) is False:
+        msg = f"{folder.path} is kept in an archive without its answers: there is nothing to score anew"
+        raise RunFolderError(msg)
+    relax = about["relax_indent"] if flags.relax_indent is None else flags.relax_indent
+    threshold = about["pass"] if flags.threshold is None else flags.threshold
+    check_threshold(threshold, about["lines"])
+    anew = rescored(about, rows, relax_indent=relax, threshold=threshold)
+    changed = sum(old != new for old, new in zip(rows, anew, strict=True))
+    if flags.output is not None:
+        if os.path.realpath(flags.output) == os.path.realpath(folder.path / RESULTS):
+            msg = f"{flags.output} is the record itself; give another -o FILE"
+            raise ConfigurationError(msg)
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in anew)
+        write_text(flags.output, lines, private=folder.private)
+    _print_grid(about, anew, verbose=flags.verbose)
+    indent = "ignored" if relax else "compared"
+    say(f"rescored: {changed} of {len(rows)} rows differ from the record (indentation {indent}, pass {threshold})")
+
+
+def import_results(flags: argparse.Namespace) -> None:
+    """Make a run of files that the public codeneedle harness wrote."""
+    from pytest_codeneedle.core.machine import cache_folder  # noqa: PLC0415 - as above
+    from pytest_codeneedle.corpus.corpus import load_corpus  # noqa: PLC0415 - as above
+    from pytest_codeneedle.runs.foreign_results import as_run, read_dump  # noqa: PLC0415 - as above
+
+    if flags.pair is not None and len(flags.files) > 1:
+        msg = f"--pair names the cell of one file, and {len(flags.files)} are given: put the types into their names"
+        raise ConfigurationError(msg)
+    pair = None if flags.pair is None else parse_pair(flags.pair)
+    dumps = [read_dump(path, pair) for path in flags.files]
+    name = flags.corpus or _only({dump.path.stem.partition("__")[0] for dump in dumps})
+    corpus = load_corpus(name, project_root(), cache=cache_folder())
+    imported = as_run(dumps, corpus, relax_indent=flags.relax_indent)
+    if not imported.about["functions"]:
+        msg = f"no answer in these files is about a function of {name!r}; name their corpus with --corpus"
+        raise ConfigurationError(msg)
+    path = _folder(flags.output, imported.about)
+    with whole_run(path, imported.about) as folder:
+        folder.extend(imported.rows)
+    _print_grid(imported.about, list(imported.rows), verbose=flags.verbose)
+    if imported.unknown:
+        say(f"not in the corpus {name}, kept as errors: {', '.join(imported.unknown)}")
+    scored = sum(row["outcome"] != ERROR for row in imported.rows)
+    if imported.differing:
+        names = ", ".join(dict.fromkeys(imported.differing))
+        say(f"{len(imported.differing)} of {scored} answers are scored otherwise than in the files: {names}")
+        say("(thoughts are taken off here before an answer is compared)")
+    else:
+        say(f"all {scored} answers are scored as in the files")
+    say(f"run: {path}")
+
+
+def _only(names: set[str]) -> str:
+    if len(names) > 1:
+        msg = f"the files are named after several corpora ({', '.join(sorted(names))}): say which with --corpus NAME"
+        raise ConfigurationError(msg)
+    return names.pop()
+
+
+def _folder(given: Path | None, about: dict[str, Any]) -> Path:
+    if given is not None:
+        return given
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    model = "".join(char if char.isalnum() or char in "-_.+" else "-" for char in about["model_name"])
+    return unused(Path(RUNS) / f"{about['corpus']}__{model}__{stamp}")
+
+
+def _print_grid(about: dict[str, Any], rows: Sequence[dict[str, Any]], *, verbose: bool) -> None:
+    frame = Frame.of(about)
+    lines = run_lines(rows, frame, verbose=verbose)
+    say(f"{about['corpus']}, {about['model_name']}, {about['started']}")
+    say(*wrapped(calibrated(about, rows, frame).caution), *lines)

@@ -1,0 +1,52 @@
+"""The one door to standard output and standard error: what passes it is printable, and without secrets.
+
+Sessions of pytest's have another, to its terminal reporter (`terminal.write`). Nothing else in the package prints:
+tests/unit/test_output.py looks through all of it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.core.printable import printable, printable_json
+from pytest_codeneedle.core.redaction import redacted_value
+from pytest_codeneedle.corpus.outward import fit_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def say(*lines: str) -> None:
+    """Print lines. A line end in one of them is shown as its escape: names have some."""
+    _print(fit_line(line) for line in lines)
+
+
+def complain(text: str) -> None:
+    """Print a message of one or more lines on standard error, at once."""
+    print(fit_text(text), file=sys.stderr, flush=True)
+
+
+def say_code(text: str) -> None:
+    """Print code as it is but for what is no text: a measurement changes nothing of it."""
+    _print(printable(line) for line in text.split("\n"))
+
+
+def say_json(value: Any) -> None:  # noqa: ANN401 - a value as JSON has it
+    """Print a value as JSON. Raises ValueError for a number that JSON has no word for."""
+    say_data(json.dumps(redacted_value(value), indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def say_data(text: str) -> None:
+    """Print JSON that is text already."""
+    _print([printable_json(text)])
+
+
+def fit_line(line: str) -> str:
+    """One line as it may be printed."""
+    return fit_text(line.replace("\n", "\\n"))
+
+
+def _print(lines: Iterable[str]) -> None:
+    print(*lines, sep="\n", flush=True)

@@ -1,0 +1,1 @@
+"""A corpus: files -> one text -> the functions in it -> the sample that is asked for."""

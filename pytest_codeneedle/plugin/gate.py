@@ -1,0 +1,156 @@
+"""`--kv-baseline`: the session is held against a stored run, which decides the exit status of the grid's items."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_codeneedle.core.cells import place_of
+from pytest_codeneedle.core.errors import BaselineError, ConfigurationError
+from pytest_codeneedle.core.text import wrapped
+from pytest_codeneedle.plugin import terminal
+from pytest_codeneedle.plugin.exit_status import gate_decision
+from pytest_codeneedle.plugin.rows import PACKAGED, REPORT_FIELD, SETTLED
+from pytest_codeneedle.plugin.session import FAILED_THEN
+from pytest_codeneedle.runs.baseline import read_folder
+from pytest_codeneedle.runs.grid import ERROR, FAILED
+from pytest_codeneedle.sweep.baselines import baselines_of, refuse_other_cut
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from xdist.workermanage import WorkerController
+
+    from pytest_codeneedle.plugin.session import GridSession
+    from pytest_codeneedle.runs.stored_run import StoredRun
+    from pytest_codeneedle.stats.comparison import Comparison
+
+_EXPECTED = "failed in the baseline too"
+
+#: A question, whatever the pass: corpus, cell, function.
+Question = tuple[str, str, str]
+
+
+class Gate:
+    """On every process: which failures are expected. On the controller: the comparison, and the exit status.
+
+    It judges the packaged test's items that the baseline has. Tests of your own, and items that it has not, count as
+    without it.
+    """
+
+    def __init__(self, session: GridSession) -> None:
+        """Find the baselines. Raises BaselineError and RunFolderError."""
+        self._session = session
+        self._baselines: dict[str, StoredRun] = {}
+        self._compared: dict[str, Comparison | str] = {}
+        self._judged_failures = 0
+        self.told: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._said: list[str] = []
+        if session.is_worker:
+            sent: list[list[str]] = session.config.workerinput[FAILED_THEN]  # type: ignore[attr-defined]  # xdist's
+            self._failed_then = {(corpus, cell, function) for corpus, cell, function in sent}
+        else:
+            self._baselines = baselines_of(session.plan, session.plan.settings.baselines)
+            self._failed_then = {
+                (name, str(cell), function)
+                for name, run in self._baselines.items()
+                for cell, figures in run.cells.items()
+                for function in figures.failed
+            }
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: WorkerController) -> None:
+        """Send a worker the failures that are expected: it may be on a host without the file."""
+        node.workerinput[FAILED_THEN] = sorted(map(list, self._failed_then))
+
+    def refuse_other_cuts(self) -> None:
+        """Once a tokenizer has cut the corpora: raise BaselineError where too little of the baseline's is left."""
+        try:
+            for name in self._baselines:
+                refuse_other_cut(self._session.plan, name, self._baselines[name])
+        except BaselineError:
+            self._session.abandon()
+            raise
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """An item that failed in the baseline and fails now is an expected failure."""
+        report = yield
+        row = item.stash.get(SETTLED, None)  # settled before any report is made
+        if row is None or not (report.when == "call" and report.failed) or item.config.option.runxfail:
+            return report
+        if row["outcome"] == FAILED and row.get("test") == PACKAGED and _question(row) in self._failed_then:
+            report.outcome = "skipped"
+            report.wasxfail = _EXPECTED
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count the failures that the comparison decides about."""
+        row = getattr(report, REPORT_FIELD, None)
+        if row is not None and report.failed and self._is_judged(row):
+            self._judged_failures += 1
+
+    def _is_judged(self, row: Mapping[str, Any]) -> bool:
+        """Whether the comparison has this question: the packaged test's, asked then, in a pass that counts."""
+        run, place = self._baselines.get(row["corpus"]), place_of(row)
+        cell = run and run.cells.get(place._replace(replicate=0))
+        if not cell or row.get("test") != PACKAGED or row["function"] not in cell.matched:
+            return False
+        return row["outcome"] != ERROR or place.replicate < self._session.plan.settings.repeat
+
+    def compare(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Hold each corpus against its baseline: the verdict as a sentence, and as facts, by corpus.
+
+        Once the run is written, and before pytest's own reports are.
+        """
+        from pytest_codeneedle.report.text.comparison import verdict  # noqa: PLC0415 - scipy is loaded when all is answered
+
+        if not self._session.prepared:
+            return {}
+        self._compared = {name: self._compare(name, run) for name, run in self._baselines.items()}
+        self.told = {
+            name: (f"not compared: {one}", {"worse": None, "why_not": one})
+            if isinstance(one, str)
+            else (verdict(one), one.facts())
+            for name, one in self._compared.items()
+        }
+        return self.told
+
+    @pytest.hookimpl(trylast=True)  # known to be calibrated or not
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Decide the exit status. A session that was broken off keeps its own, which is none of success."""
+        if not self._compared:
+            return
+        if (session.shouldfail or session.shouldstop) and session.exitstatus != pytest.ExitCode.OK:
+            return
+        session.exitstatus, self._said = gate_decision(
+            int(session.exitstatus),
+            self._compared,
+            judged_failures=self._judged_failures,
+            other_failures=session.testsfailed - self._judged_failures,
+        )
+
+    def _compare(self, name: str, run: StoredRun) -> Comparison | str:
+        """The comparison, or why there is none."""
+        from pytest_codeneedle.stats.comparison import compare  # noqa: PLC0415 - scipy is loaded when all is answered
+
+        try:
+            folder = self._session.prepared[name].run
+            return compare(run, read_folder(folder, "this run", self._session.rows(name)))
+        except ConfigurationError as error:
+            return str(error)
+
+    def pytest_terminal_summary(self, config: pytest.Config) -> None:
+        """Under the grids: what is worse, what differs, the table of old, new and difference."""
+        from pytest_codeneedle.report.text.comparison import comparison_lines  # noqa: PLC0415 - as above
+
+        for name, compared in self._compared.items():
+            terminal.section(config, f"KV-cache gate: {name} against {self._baselines[name].name}")
+            lines = wrapped(f"not compared: {compared}") if isinstance(compared, str) else comparison_lines(compared)
+            terminal.write(config, lines)
+        terminal.write(config, ["", *self._said] if self._said else [])
+
+
+def _question(row: Mapping[str, Any]) -> Question:
+    return row["corpus"], str(place_of(row)._replace(replicate=0)), row["function"]

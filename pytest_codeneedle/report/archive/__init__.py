@@ -1,0 +1,1 @@
+"""Many runs as a folder of pages with an index."""

@@ -1,0 +1,194 @@
+"""Is a model able to do the task at all? The reference cell, asked before all others, says so.
+
+A model that loses lines with an unquantized cache loses them for reasons of its own (its chat template, its thinking,
+a corpus that is too long for it): what it loses with other caches says nothing about caches.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_codeneedle.core.errors import ConfigurationError
+from pytest_codeneedle.runs.grid import ERROR, by_function, mean_lines
+from pytest_codeneedle.runs.sessions import conditions_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+#: pytest's exit status of a session whose model is floored: pytest's own are 0 to 6 (`ExitCode`), and may grow.
+NOT_CALIBRATED = 10
+#: The share of the lines that the reference has to recall.
+DEFAULT_MINIMUM = 0.8
+_HEAD = f"not calibrated (exit status {NOT_CALIBRATED})"
+
+
+def parse_share(text: str) -> float:
+    """`0.8` -> 0.8; raises ConfigurationError for what is no number from 0 to 1."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        msg = f"--kv-calibrate-min (ini: kv_calibrate_min) = {text!r} is no share; give a number from 0 to 1, as 0.8"
+        raise ConfigurationError(msg)
+    return share
+
+
+#: What is said of a model whose file has no chat template.
+BASE_MODEL = (
+    "the model's file has no chat template: a base model; llama-server puts ChatML around the task, which such a model "
+    "has not learnt to follow"
+)
+#: llama.cpp lists what the model's file says of itself, a key a line.
+_METADATA = re.compile(r"- kv +\d+: +general\.architecture\b")
+_TEMPLATE = re.compile(r"- kv +\d+: +tokenizer\.chat_template\b")
+
+
+def without_template(log: str) -> bool:
+    """Whether the log of a server lists the metadata of its model, and no chat template among it."""
+    return _METADATA.search(log) is not None and _TEMPLATE.search(log) is None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the `reference` (a pair, as printed) of one corpus recalled: `share` of its lines, 0 to 1.
+
+    `share` is that of the functions with a score, `scored` of `functions`; None where there is none of them. `errors`
+    items have none, and `error` is the first one's message.
+    """
+
+    reference: str
+    share: float | None
+    minimum: float
+    errors: int = 0
+    error: str = ""
+    scored: int = 0
+    functions: int = 0
+
+    @property
+    def answered(self) -> bool:
+        """Whether half of the functions or more have a score: fewer speak for no model."""
+        return self.share is not None and 2 * self.scored >= self.functions
+
+    @property
+    def passed(self) -> bool:
+        """Whether the sweep may go on."""
+        return self.share is not None and self.answered and self.share >= self.minimum
+
+    def facts(self) -> dict[str, Any]:
+        """For run.json; `share` has four decimals, cut off, so that it is never above a minimum that was missed."""
+        share = None if self.share is None else math.floor(self.share * 10_000) / 10_000
+        facts = {"reference": self.reference, "share": share, "minimum": self.minimum}
+        return {**facts, "errors": self.errors, "passed": self.passed}
+
+    @property
+    def said(self) -> str:
+        """`bf16/bf16 recalls 11.2 % of the lines, 80 % are needed`."""
+        if self.share is None:
+            return f"{self.reference} gave no answer"
+        if not self.answered:
+            return f"{self.reference} answered {self.scored} of {self.functions} questions"
+        of_what = "the lines" if self.scored == self.functions else f"the lines of {self.scored} functions"
+        lacks = "" if self.scored == self.functions else f" ({self.functions - self.scored} gave no answer)"
+        return (
+            f"{self.reference} recalls {_percent(self.share)} of {of_what}{lacks}, {_percent(self.minimum)} are needed"
+        )
+
+    @property
+    def sentence(self) -> str:
+        """For reports: whether it is calibrated, and what was measured."""
+        if not self.passed:
+            return f"{_HEAD}: {self.said}"
+        return f"calibrated: {self.said}{'; under 80 % no pair is recommended' if self._low else ''}"
+
+    @property
+    def caution(self) -> str:
+        """What every view of the run has to say; nothing where the reference recalls enough for a recommendation."""
+        return self.sentence if not self.passed or self._low else ""
+
+    @property
+    def _low(self) -> bool:
+        """Whether a lowered minimum let it pass."""
+        return self.share is not None and leaves_little(self.share, 1)
+
+    @property
+    def no_verdict(self) -> str:
+        """Why nothing is said about the cache; nothing for one that has passed."""
+        if self.passed:
+            return ""
+        if not self.answered:
+            return f"No verdict: {self.said}: there is too little to hold other cells against."
+        return f"No verdict: {self.said} (--kv-calibrate-min): a floored model says nothing about its cache."
+
+    def advice(self, corpus: str, *, base_model: bool = False) -> str:
+        """What was measured, what it means and what to do, for one that has not passed."""
+        head = f"{_HEAD}: {corpus}: {self.said}"
+        if not self.answered:
+            first = self.error.partition("\n")[0].partition(". The last lines of")[0]
+            return (
+                f"{head} ({first or 'see its log'}). The other cells have nothing to be held against: none "
+                "is asked. Mend that and go on with --kv-resume; --kv-calibrate off asks all the same."
+            )
+        look = "Look at the chat template (--kv-think), ask a shorter corpus or"
+        if base_model:
+            look = f"Here {BASE_MODEL}: ask"
+        return (
+            f"{head}. A model that is floored says nothing about its cache: the sweep ends here, what was recorded is "
+            f"kept. {look} a better model, or lower --kv-calibrate-min with --kv-resume (under "
+            f"{_percent(DEFAULT_MINIMUM)} losses are told and no pair is recommended); --kv-calibrate off asks all the "
+            "same."
+        )
+
+
+def calibration(rows: Iterable[Mapping[str, Any]], reference: str, *, lines: int, minimum: float) -> Calibration:
+    """What these rows of the reference, one for each item, say. `lines` were asked for of each function.
+
+    Each function counts once; one without a score is left out of the share. Of several sessions' rows those speak that
+    recalled least: what was held against them was held against a floored reference.
+    """
+    sessions: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        sessions.setdefault(conditions_of(row), []).append(row)
+    found = [_of_session(items, reference, lines, minimum) for items in sessions.values() or ([],)]
+    told = [one for one in found if one.share is not None]
+    return min(told, key=lambda one: one.share or 0.0) if told else found[-1]
+
+
+def _of_session(items: Sequence[Mapping[str, Any]], reference: str, lines: int, minimum: float) -> Calibration:
+    functions = {row["function"] for row in items}
+    errors = [row for row in items if row["outcome"] == ERROR]
+    means = [mean_lines(scored) for scored in by_function(items).values()]
+    share = math.fsum(means) / (lines * len(means)) if means else None
+    error = str(errors[0].get("error") or "") if errors else ""
+    return Calibration(reference, share, minimum, len(errors), error, scored=len(means), functions=len(functions))
+
+
+def leaves_little(mean: float, lines: float) -> bool:
+    """Whether a reference with this mean of its `lines` has little to lose, whatever minimum the user gave.
+
+    It shows losses, but not that there is none: nothing is recommended on it.
+    """
+    return mean < DEFAULT_MINIMUM * lines
+
+
+def unknown(reason: str) -> dict[str, Any]:
+    """For run.json, where it was not found out whether the model can do the task."""
+    return {"passed": None, "reason": reason}
+
+
+def left_open(reference: str, *, ended: bool) -> str:
+    """Why a session is not calibrated that asked less than all of the reference.
+
+    Where it `ended` early, as with -x, what was asked decides nothing: a healthy model misses single functions too.
+    """
+    if ended:
+        return f"the session ended before all of the reference {reference} was asked"
+    return f"the reference {reference} was not asked"
+
+
+def _percent(share: float) -> str:
+    """Cut off, not rounded: 79.96 % are not 80 %."""
+    return f"{math.floor(round(share * 1000, 9)) / 10:g} %"

@@ -1,0 +1,1 @@
+"""What answers: a command, a program, a model, a process, and the HTTP clients that ask it."""

@@ -1,0 +1,1 @@
+"""HTTP to a server: requests, streams, limits on every reply, refusals in words."""

@@ -1,0 +1,1 @@
+"""What a llama-server's log says: the cache that was really made, its size, memory, errors."""
