@@ -7,17 +7,8 @@ from typing import Any
 from pytest_codeneedle.core.kv_types import DEFAULT_TYPES
 from pytest_codeneedle.recall.scoring import DiffLine
 from pytest_codeneedle.report.heat.colours import Scale
-from pytest_codeneedle.report.page.model import (
-    CellLine,
-    GridPart,
-    Heat,
-    HeatCell,
-    Mark,
-    PageItem,
-    Section,
-    ShownDiff,
-    SidePicture,
-)
+from pytest_codeneedle.report.heat.tables import Heat, HeatCell
+from pytest_codeneedle.report.page.model import CellLine, GridPart, Mark, PageItem, Section, ShownDiff, SidePicture
 
 LINES = 20
 PAIRS = [(ctk, ctv) for ctk in DEFAULT_TYPES for ctv in DEFAULT_TYPES]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.core.kv_types import BITS, DEFAULT_TYPES, KVPair, grid_pairs
+from pytest_codeneedle.core.kv_types import BITS, DEFAULT_TYPES, KVPair, KVSize, grid_pairs
 from pytest_codeneedle.runs.design import Frame
 from pytest_codeneedle.runs.grid import make_grid
-from pytest_codeneedle.server.log.kv_size import KVSize
 from pytest_codeneedle.stats.verdict import judge
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_codeneedle.core.cells import ERROR, FAILED, PASSED
 from pytest_codeneedle.core.errors import CellError, ConfigurationError, CorpusError
 from pytest_codeneedle.core.output import say, say_code, say_json
 from pytest_codeneedle.core.printable import printable
 from pytest_codeneedle.core.regular_files import MOST_BYTES, read_given
 from pytest_codeneedle.core.whole_file import write_whole
 from pytest_codeneedle.recall.questions import Task, askable
-from pytest_codeneedle.runs.grid import ERROR, FAILED, PASSED
 
 if TYPE_CHECKING:
     import argparse
@@ -205,8 +205,8 @@ def _trimmed(corpus: Corpus, given: str) -> Corpus:
     from pytest_codeneedle.core.kv_types import KVPair  # noqa: PLC0415 - as above
     from pytest_codeneedle.core.long_work import on_stderr  # noqa: PLC0415 - as above
     from pytest_codeneedle.core.machine import cache_folder, cores  # noqa: PLC0415 - as above
+    from pytest_codeneedle.core.private_files import passing_folder  # noqa: PLC0415 - as above
     from pytest_codeneedle.corpus.outward import Outward  # noqa: PLC0415 - as above
-    from pytest_codeneedle.plugin.remote_logs import passing_folder  # noqa: PLC0415 - as above
     from pytest_codeneedle.server.model import Model  # noqa: PLC0415 - as above
     from pytest_codeneedle.server.process import launched  # noqa: PLC0415 - as above
     from pytest_codeneedle.server.program import ServerArgs, find_program  # noqa: PLC0415 - as above

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.cli.corpus import check_threshold, project_root, write_text
+from pytest_codeneedle.core.cells import ERROR
 from pytest_codeneedle.core.errors import DAMAGED, ConfigurationError, RunFolderError, damage
 from pytest_codeneedle.core.kv_types import parse_pair
 from pytest_codeneedle.core.output import say, say_json
@@ -18,7 +19,7 @@ from pytest_codeneedle.runs.anonymised import ANSWERS_KEPT
 from pytest_codeneedle.runs.calibrated import calibrated
 from pytest_codeneedle.runs.design import Frame
 from pytest_codeneedle.runs.folder import RESULTS, RUNS, RunFolder, unused
-from pytest_codeneedle.runs.grid import ERROR, make_grid
+from pytest_codeneedle.runs.grid import make_grid
 from pytest_codeneedle.runs.whole_run import whole_run
 
 if TYPE_CHECKING:

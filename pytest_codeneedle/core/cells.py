@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_codeneedle.core.kv_types import KVPair, parse_pair, shuffled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
 
 #: How a server was asked to treat the Hadamard rotation of quantized caches; `default` leaves the environment as it is.
 Rotation = Literal["default", "on", "off"]
@@ -91,3 +93,32 @@ def calibrated(places: Sequence[Place], reference: KVPair, repeat: int = 1) -> t
         return first, [place for place in places if place not in first]
     last = [place._replace(replicate=max(1, repeat - 1)) for place in first]
     return first, [*(place for place in places if place not in first and place not in last), *last]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One server to be: a corpus, a pair, a rotation. `replicate` counts repeated passes over one cell from 0."""
+
+    corpus: str
+    pair: KVPair
+    replicate: int = 0
+    rotation: Rotation = "default"
+
+    @property
+    def place(self) -> Place:
+        """The cell within its corpus, which is how it is called."""
+        return Place(self.pair, self.rotation, self.replicate)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One test item: a function in a cell.
+
+    As a parameter it differs in every item, so that pytest groups items by cell and by nothing else.
+    """
+
+    cell: Cell
+    function: str
+
+
+PASSED, FAILED, ERROR = "passed", "failed", "error"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import random
 import re
 from dataclasses import dataclass
@@ -186,3 +187,28 @@ def low_pair(planned: Sequence[KVPair], reference: KVPair) -> KVPair | None:
     """The declared contrast: of the pairs with one type on both sides the smallest, if it is below the reference."""
     matched = [pair for pair in planned if pair.ctk == pair.ctv and 0 < pair.bits < reference.bits]
     return min(matched, key=lambda pair: pair.bits, default=None)
+
+
+#: llama.cpp rounds every context up to this many tokens.
+CONTEXT_STEP = 256
+
+
+_BITS_PER_MIB = 8 * 2**20
+
+
+@dataclass(frozen=True)
+class KVSize:
+    """Elements of K and of V that a model keeps per token of context, over all its layers.
+
+    With `sliding` some layers keep a window of the context only: what `mib` says is then an upper bound, for their
+    part does not grow with the context.
+    """
+
+    k_per_token: float
+    v_per_token: float
+    sliding: bool = False
+
+    def mib(self, pair: KVPair, n_ctx: int) -> float:
+        """MiB of the cache of that pair in a context of `n_ctx` tokens, which llama.cpp rounds up to 256."""
+        bits = self.k_per_token * BITS[pair.ctk] + self.v_per_token * BITS[pair.ctv]
+        return bits * CONTEXT_STEP * math.ceil(n_ctx / CONTEXT_STEP) / _BITS_PER_MIB

@@ -11,8 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.core.printable import printable, printable_json
-from pytest_codeneedle.core.redaction import redacted_value
-from pytest_codeneedle.corpus.outward import fit_text
+from pytest_codeneedle.core.redaction import redacted, redacted_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,3 +49,8 @@ def fit_line(line: str) -> str:
 
 def _print(lines: Iterable[str]) -> None:
     print(*lines, sep="\n", flush=True)
+
+
+def fit_text(text: str) -> str:
+    """Text of one or more lines as it may be printed: codes as text, and without secrets."""
+    return "\n".join(map(printable, redacted(text).split("\n")))

@@ -6,6 +6,7 @@ import re
 import shlex
 from typing import Any
 
+from pytest_codeneedle.core.printable import cut, printable
 from pytest_codeneedle.core.redaction import redacted, redacted_words
 
 #: A path from a root or a home, behind nothing, a space, a quote, or what comes before a value.
@@ -98,3 +99,26 @@ def _last_of_url(url: str) -> str:
     """The file that a URL names; of others no more than that it is one."""
     last = last_name(url.partition("?")[0])
     return last if last.endswith(".gguf") else "URL"
+
+
+#: Lines of an error's text that are shown: what it says, and the end of a server's log.
+_ERROR_LINES = 100
+
+
+def shown_text(text: str) -> str:
+    """Text of a program, line by line fit to be seen, without the paths and hosts of its machine."""
+    lines = text.splitlines()
+    more = len(lines) - _ERROR_LINES
+    # An error begins with what it says and ends with the last lines of a log.
+    kept = lines if more <= 0 else [*lines[: _ERROR_LINES // 2], f"... {more} more lines", *lines[-_ERROR_LINES // 2 :]]
+    return "\n".join(map(_shown_line, kept))
+
+
+def first_line(error: str) -> str:
+    """What an error says, without the end of a log."""
+    return error.partition("\n")[0].partition(". The last lines of")[0]
+
+
+def _shown_line(line: str) -> str:
+    kept, more = cut(line)  # first: a path is looked for in time that grows with the square of the line
+    return printable(str(shareable(kept))) + more

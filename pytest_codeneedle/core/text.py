@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 import textwrap
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_codeneedle.stats.paired import Interval
 
 COLUMNS = 80
 #: What p-values are held against, as in `paired`, which loads scipy.
@@ -85,3 +85,16 @@ def percent(share: float) -> str:
 def wrapped(text: str) -> list[str]:
     """A sentence in lines of 80 columns; words stay whole, for a person may copy them."""
     return textwrap.wrap(text, COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """From `low` to `high`, both included; -inf and inf where an end is open."""
+
+    low: float
+    high: float
+
+
+def encodable(text: str) -> str:
+    """The text without lone surrogates: half a character out of a JSON escape cannot be written to a file."""
+    return text.encode("utf-8", "replace").decode()

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.core.cache_notes import read_note, write_note
 from pytest_codeneedle.core.errors import CorpusError
 from pytest_codeneedle.core.long_work import ignore
-from pytest_codeneedle.corpus.functions.extraction import named_functions, split_lines
+from pytest_codeneedle.corpus.functions.extraction import named_functions
 from pytest_codeneedle.corpus.functions.function import Function
+from pytest_codeneedle.corpus.functions.lines import split_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.core.printable import printable
+from pytest_codeneedle.core.output import fit_text
 from pytest_codeneedle.core.redaction import redacted
 from pytest_codeneedle.corpus.withheld import LEAST, Withheld
 
@@ -48,11 +48,6 @@ class Outward:
         for corpus in self._hidden:
             text = corpus.taken_out(text)
         return redacted(text)
-
-
-def fit_text(text: str) -> str:
-    """Text of one or more lines as it may be printed: codes as text, and without secrets."""
-    return "\n".join(map(printable, redacted(text).split("\n")))
 
 
 def _names(corpus: Corpus) -> list[str]:

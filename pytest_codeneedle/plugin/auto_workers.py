@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from pytest_codeneedle.core.devices import VARIABLES
 from pytest_codeneedle.core.errors import ConfigurationError
+from pytest_codeneedle.plugin.read_settings import read_settings
 from pytest_codeneedle.plugin.terminal import usage_error
 from pytest_codeneedle.server.capacity import gpus, servers_at_once
 from pytest_codeneedle.server.program import find_program
 from pytest_codeneedle.sweep.plan import chosen_model
-from pytest_codeneedle.sweep.settings import read_settings
 
 if TYPE_CHECKING:
     import pytest

@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_codeneedle.core.errors import CellError, ConfigurationError
+from pytest_codeneedle.core.kv_types import KVSize
 from pytest_codeneedle.core.machine import cache_folder, cores
 from pytest_codeneedle.core.output import say
+from pytest_codeneedle.core.private_files import passing_folder
 from pytest_codeneedle.core.text import wrapped
 from pytest_codeneedle.plugin import terminal
-from pytest_codeneedle.plugin.remote_logs import passing_folder
+from pytest_codeneedle.plugin.read_settings import read_settings
 from pytest_codeneedle.plugin.session import GridSession
 from pytest_codeneedle.recall.control_text import ControlText
 from pytest_codeneedle.server.capacity import threads_each
 from pytest_codeneedle.server.composing import Composer
-from pytest_codeneedle.server.log.kv_size import KVSize
 from pytest_codeneedle.server.model import file_mib
 from pytest_codeneedle.server.process import LlamaServer, launched
 from pytest_codeneedle.sweep.counting import Counted, count, counting_args, deadline_seconds, limits_of
 from pytest_codeneedle.sweep.endpoint_cell import control_text
 from pytest_codeneedle.sweep.forecast import CorpusForecast, Forecast, Speed, forecast_lines
-from pytest_codeneedle.sweep.settings import read_settings
 
 if TYPE_CHECKING:
     from pytest_codeneedle.sweep.plan import Plan

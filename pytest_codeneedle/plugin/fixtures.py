@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
+    from pytest_codeneedle.core.cells import Ask, Cell
     from pytest_codeneedle.core.kv_types import KVPair
     from pytest_codeneedle.corpus.corpus import Corpus
     from pytest_codeneedle.plugin.session import GridSession
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from pytest_codeneedle.server.program import ServerArgs
     from pytest_codeneedle.sweep.endpoint_cell import ServedCell
     from pytest_codeneedle.sweep.judge import Recall
-    from pytest_codeneedle.sweep.plan import Ask, Cell
     from pytest_codeneedle.sweep.running_cell import RunningCell
     from pytest_codeneedle.sweep.settings import Settings
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_codeneedle.core.cells import place_of
+from pytest_codeneedle.core.cells import ERROR, FAILED, place_of
 from pytest_codeneedle.core.errors import BaselineError, ConfigurationError
 from pytest_codeneedle.core.text import wrapped
 from pytest_codeneedle.plugin import terminal
@@ -14,7 +14,6 @@ from pytest_codeneedle.plugin.exit_status import gate_decision
 from pytest_codeneedle.plugin.rows import PACKAGED, REPORT_FIELD, SETTLED
 from pytest_codeneedle.plugin.session import FAILED_THEN
 from pytest_codeneedle.runs.baseline import read_folder
-from pytest_codeneedle.runs.grid import ERROR, FAILED
 from pytest_codeneedle.sweep.baselines import baselines_of, refuse_other_cut
 
 if TYPE_CHECKING:

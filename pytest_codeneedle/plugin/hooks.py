@@ -17,10 +17,10 @@ from pytest_codeneedle.plugin import reference_first as first_cell
 from pytest_codeneedle.plugin.fleet import Fleet, Guest, distribute
 from pytest_codeneedle.plugin.item_rows import ROWS_FIELD
 from pytest_codeneedle.plugin.own_session import begin, references_left
+from pytest_codeneedle.plugin.read_settings import read_settings
 from pytest_codeneedle.plugin.reports import AtOnce, fit, fit_report, fit_warning, own_message
 from pytest_codeneedle.plugin.rows import REPORT_FIELD, attach_row
 from pytest_codeneedle.plugin.session import FAILED_THEN, SESSION, GridSession
-from pytest_codeneedle.sweep.settings import read_settings
 from pytest_codeneedle.unwritten import UnwrittenReports
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.core.errors import ConfigurationError
 from pytest_codeneedle.core.machine import cache_folder, cores
-from pytest_codeneedle.plugin.options import MODEL_VARIABLE
+from pytest_codeneedle.plugin.read_settings import read_settings
 from pytest_codeneedle.server.capacity import own_threads
 from pytest_codeneedle.server.contents.hashes import FileHashes
 from pytest_codeneedle.server.made_with import ingredients
 from pytest_codeneedle.sweep.plan import make_plan
-from pytest_codeneedle.sweep.settings import read_settings
+from pytest_codeneedle.sweep.settings import MODEL_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,19 +14,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from pytest_codeneedle.core.cells import place_of
+from pytest_codeneedle.core.cells import ERROR, PASSED, Ask, place_of
 from pytest_codeneedle.core.errors import RunFolderError
 from pytest_codeneedle.core.printable import printable
+from pytest_codeneedle.core.private_files import for_the_user_alone
 from pytest_codeneedle.plugin.html_columns import header_cells, one_cell, plain_cell, row_cells
 from pytest_codeneedle.plugin.quick_stop import is_spared
 from pytest_codeneedle.plugin.rows import PACKAGED, REPORT_FIELD, cell_of, test_of
 from pytest_codeneedle.report.page.packed_items import printable_lines
 from pytest_codeneedle.report.page.render import asset, run_fragment
 from pytest_codeneedle.report.page.sections import hidden_of, page_title, section
-from pytest_codeneedle.runs.folder import for_the_user_alone
-from pytest_codeneedle.runs.grid import ERROR, PASSED
 from pytest_codeneedle.runs.ledger import item_of
-from pytest_codeneedle.sweep.plan import Ask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

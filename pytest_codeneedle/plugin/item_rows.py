@@ -11,21 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_codeneedle.core.cells import ERROR, FAILED, PASSED, Ask
 from pytest_codeneedle.core.text import counted, wrapped
 from pytest_codeneedle.plugin import terminal
 from pytest_codeneedle.plugin.rows import PACKAGED, ROW, SETTLED, error_facts, params_of
-from pytest_codeneedle.runs.grid import ERROR, FAILED, PASSED
 from pytest_codeneedle.runs.ledger import RECORDED, item_of
-from pytest_codeneedle.sweep.plan import Ask
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
     from xdist.workermanage import WorkerController
 
+    from pytest_codeneedle.core.cells import Cell
     from pytest_codeneedle.plugin.session import GridSession
     from pytest_codeneedle.runs.ledger import Item
-    from pytest_codeneedle.sweep.plan import Cell
 
     Place = tuple[Item, str | None]
 

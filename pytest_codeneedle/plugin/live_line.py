@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import pytest
 
+from pytest_codeneedle.core.cells import Ask
 from pytest_codeneedle.core.printable import printable
 from pytest_codeneedle.plugin.rows import REPORT_FIELD, cell_of
 from pytest_codeneedle.runs.progress import duration, fitted, speed
-from pytest_codeneedle.sweep.plan import Ask
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from pytest_codeneedle.core.cells import Cell
     from pytest_codeneedle.plugin.session import GridSession
-    from pytest_codeneedle.sweep.plan import Cell
 
 _ERASE = "\r\x1b[K"
 _COLUMNS = 80

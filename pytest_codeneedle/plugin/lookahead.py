@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_codeneedle.core.cells import Ask
 from pytest_codeneedle.server.ahead import Ahead
 from pytest_codeneedle.server.room import Room, free_mib, wanted_mib
-from pytest_codeneedle.sweep.plan import Ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pytest
 
+    from pytest_codeneedle.core.cells import Cell
     from pytest_codeneedle.plugin.session import GridSession
-    from pytest_codeneedle.sweep.plan import Cell
 
 
 class LookAhead:

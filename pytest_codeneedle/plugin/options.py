@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from pytest_codeneedle.sweep.settings import DEFAULT_CORPUS, MODEL_VARIABLE
+
 if TYPE_CHECKING:
     import pytest
 
 GROUP = "KV-cache recall grid"
-DEFAULT_CORPUS = "random-bodies-mini"
 _PRINT_AND_LEAVE = ("help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
-MODEL_VARIABLE = "CODENEEDLE_MODEL"
 
 
 @dataclass(frozen=True)

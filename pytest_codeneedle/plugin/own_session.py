@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.core.cells import FAILED, PASSED
 from pytest_codeneedle.core.errors import CellError
 from pytest_codeneedle.core.machine import describe
 from pytest_codeneedle.plugin.rows import PACKAGED, cell_of, error_facts
 from pytest_codeneedle.recall.answer import Answer
-from pytest_codeneedle.runs.grid import FAILED, PASSED
 from pytest_codeneedle.runs.sessions import SESSION, TURN, new_session, place_named, session_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from pytest_codeneedle.core.cells import Cell
     from pytest_codeneedle.plugin.session import GridSession
-    from pytest_codeneedle.sweep.plan import Cell
 
 
 def now() -> str:

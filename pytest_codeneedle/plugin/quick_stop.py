@@ -14,9 +14,9 @@ from pytest_codeneedle.runs.grid import View
 from pytest_codeneedle.stats.quick import LOOKS, settled_by_rows, stages
 
 if TYPE_CHECKING:
+    from pytest_codeneedle.core.cells import Cell
     from pytest_codeneedle.core.kv_types import KVPair
     from pytest_codeneedle.plugin.session import GridSession
-    from pytest_codeneedle.sweep.plan import Cell
 
 _REASON = "settled: --kv-quick"
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_codeneedle.core.cells import FAILED, PASSED
 from pytest_codeneedle.core.errors import CellError, RunFolderError
 from pytest_codeneedle.core.text import wrapped
 from pytest_codeneedle.plugin import terminal
 from pytest_codeneedle.plugin.rows import PACKAGED, REPORT_FIELD, answer_facts, cell_of, error_facts, fault_facts
 from pytest_codeneedle.runs.calibration import NOT_CALIBRATED, Calibration, calibration, left_open, unknown
-from pytest_codeneedle.runs.grid import FAILED, PASSED
 from pytest_codeneedle.runs.ledger import item_of
 from pytest_codeneedle.runs.sessions import of_last_session
 from pytest_codeneedle.server.process import start as start_server
@@ -29,10 +29,11 @@ from pytest_codeneedle.sweep.running_cell import RunningCell
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from pytest_codeneedle.core.cells import Ask, Cell
     from pytest_codeneedle.corpus.outward import Outward
     from pytest_codeneedle.plugin.session import GridSession
     from pytest_codeneedle.server.process import LlamaServer
-    from pytest_codeneedle.sweep.plan import Ask, Cell, Plan
+    from pytest_codeneedle.sweep.plan import Plan
 
 #: What a conftest may have of its own, and the controller of xdist's cannot use: fixtures are a worker's.
 _FIXTURES = ("llama_server_args", "launch_llama_server", "llama_server", "running_cell", "recall")

@@ -13,8 +13,8 @@ from pytest_codeneedle.runs.progress import eta_seconds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pytest_codeneedle.core.cells import Ask, Cell
     from pytest_codeneedle.runs.ledger import Item, Record
-    from pytest_codeneedle.sweep.plan import Ask, Cell
 
 
 class Tally:

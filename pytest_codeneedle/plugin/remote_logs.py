@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle.core.errors import CellError
 from pytest_codeneedle.core.regular_files import read_ends
 from pytest_codeneedle.runs.folder import SERVERS, unused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 #: Corpus -> name of a log -> its text.
 Logs = dict[str, dict[str, str]]
-
-
-def folder_of_its_own() -> Path:
-    """A new temporary folder that only this user may read: a log may show private code."""
-    return Path(tempfile.mkdtemp(prefix="codeneedle-"))
-
-
-@contextlib.contextmanager
-def passing_folder() -> Iterator[Path]:
-    """A temporary folder for logs, gone at the end; after a CellError it stays, for that names a log in it."""
-    folder = folder_of_its_own()
-    try:
-        yield folder
-    except CellError:
-        raise
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def packed(folders: Mapping[str, Path]) -> Logs:

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_codeneedle.core.cells import place_of
-from pytest_codeneedle.runs.grid import ERROR, FAILED, PASSED
-from pytest_codeneedle.sweep.plan import Cell
+from pytest_codeneedle.core.cells import ERROR, FAILED, PASSED, Cell, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_codeneedle.core.cells import ERROR, FAILED, PASSED, Ask, Cell
 from pytest_codeneedle.core.errors import RunFolderError
 from pytest_codeneedle.core.kv_types import parse_pair
 from pytest_codeneedle.core.long_work import on_stderr
 from pytest_codeneedle.core.machine import cores
+from pytest_codeneedle.core.private_files import folder_of_its_own
 from pytest_codeneedle.plugin.hosts import LOCAL, workers_by_host
 from pytest_codeneedle.plugin.item_rows import ROWS_FIELD, ItemRows
 from pytest_codeneedle.plugin.left_running import LeftRunning
 from pytest_codeneedle.plugin.lookahead import LookAhead
 from pytest_codeneedle.plugin.own_session import OwnSession, now
 from pytest_codeneedle.plugin.remaining import Tally
-from pytest_codeneedle.plugin.remote_logs import folder_of_its_own
 from pytest_codeneedle.plugin.rows import (
     REPORT_FIELD,
     ROW,
@@ -34,19 +35,19 @@ from pytest_codeneedle.plugin.rows import (
 from pytest_codeneedle.report.text.run import run_verdicts
 from pytest_codeneedle.runs.design import Frame
 from pytest_codeneedle.runs.folder import RunFolder
-from pytest_codeneedle.runs.grid import ERROR, FAILED, PASSED, items_of
+from pytest_codeneedle.runs.grid import items_of
 from pytest_codeneedle.runs.identity import Identity
 from pytest_codeneedle.runs.ledger import RECORDED, Record
+from pytest_codeneedle.runs.rows import cell_facts
 from pytest_codeneedle.server.capacity import check_cores, own_threads
 from pytest_codeneedle.server.http.deadline import Speeds
 from pytest_codeneedle.server.program import ServerArgs
 from pytest_codeneedle.sweep.corpus_facts import Prepared, placed
 from pytest_codeneedle.sweep.endpoint_cell import prepare_served
 from pytest_codeneedle.sweep.judge import Judge
-from pytest_codeneedle.sweep.plan import Ask, Cell, Plan, make_plan
+from pytest_codeneedle.sweep.plan import Plan, make_plan
 from pytest_codeneedle.sweep.preflight import prepare, trim_alone
 from pytest_codeneedle.sweep.resume import Target, release, run_path
-from pytest_codeneedle.sweep.running_cell import cell_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

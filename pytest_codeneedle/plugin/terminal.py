@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_codeneedle.core.cells import place_of
+from pytest_codeneedle.core.cells import ERROR, PASSED, place_of
 from pytest_codeneedle.core.kv_types import BITS
-from pytest_codeneedle.core.output import fit_line
+from pytest_codeneedle.core.output import fit_line, fit_text
 from pytest_codeneedle.core.printable import printable
 from pytest_codeneedle.core.redaction import redacted
 from pytest_codeneedle.core.text import wrapped
-from pytest_codeneedle.corpus.outward import fit_text
 from pytest_codeneedle.plugin.rows import item_key
 from pytest_codeneedle.report.text.cautions import distrusted
 from pytest_codeneedle.report.text.run import run_lines
 from pytest_codeneedle.runs.calibration import BASE_MODEL
-from pytest_codeneedle.runs.grid import ERROR, PASSED, View, make_grid
+from pytest_codeneedle.runs.grid import View, make_grid
 from pytest_codeneedle.runs.ledger import item_of
 from pytest_codeneedle.runs.progress import duration
 from pytest_codeneedle.server.probe import UNIMPORTANT
@@ -25,8 +24,9 @@ from pytest_codeneedle.server.probe import UNIMPORTANT
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_codeneedle.core.cells import Cell
     from pytest_codeneedle.plugin.session import GridSession
-    from pytest_codeneedle.sweep.plan import Cell, CorpusPlan, Plan
+    from pytest_codeneedle.sweep.plan import CorpusPlan, Plan
 
 _FEW_FILES = 5
 

@@ -257,3 +257,14 @@ def _from_text(lines: Sequence[str]) -> Sequence[str]:
 
 def _normal(lines: Sequence[str], relax_indent: bool) -> list[str]:  # noqa: FBT001 - private, and its only knob
     return [line.strip() if relax_indent else line.rstrip() for line in lines]
+
+
+#: Lines of the answer that were not asked for: where code is private they may be other lines of it.
+_NOT_ASKED_FOR: tuple[Tag, ...] = ("hallucinated", "bonus")
+
+
+def hidden_kinds(*, private: bool, redact: bool, embed_source: bool) -> tuple[Tag, ...] | None:
+    """The kinds of lines that a diff only counts; None where there shall be no diff at all."""
+    if redact:
+        return None
+    return _NOT_ASKED_FOR if private and not embed_source else ()

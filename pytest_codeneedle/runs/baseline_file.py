@@ -9,8 +9,8 @@ from pytest_codeneedle.core.cells import parse_place
 from pytest_codeneedle.core.errors import BaselineError, CacheTypeError
 from pytest_codeneedle.core.kv_types import parse_pair
 from pytest_codeneedle.core.parsing import parse_json
+from pytest_codeneedle.core.text import encodable
 from pytest_codeneedle.runs.stored_run import StoredCell, StoredRun, checked
-from pytest_codeneedle.server.http.sse import encodable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -11,8 +11,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.core.cells import ERROR
 from pytest_codeneedle.core.errors import ConfigurationError
-from pytest_codeneedle.runs.grid import ERROR, by_function, mean_lines
+from pytest_codeneedle.runs.grid import by_function, mean_lines
 from pytest_codeneedle.runs.sessions import conditions_of
 
 if TYPE_CHECKING:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.core.cells import ROTATIONS
-from pytest_codeneedle.core.kv_types import parse_pair
+from pytest_codeneedle.core.kv_types import KVSize, parse_pair
 from pytest_codeneedle.runs.calibration import DEFAULT_MINIMUM
 from pytest_codeneedle.runs.grid import View
-from pytest_codeneedle.server.log.kv_size import KVSize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.core.errors import RunFolderError
 from pytest_codeneedle.core.parsing import parse_json
+from pytest_codeneedle.core.private_files import _FILE, _PRIVATE_FILE, _PRIVATE_FOLDER
 from pytest_codeneedle.core.regular_files import MOST_DATA_BYTES, read_bytes, read_text, reason, regular_opener
 from pytest_codeneedle.core.text import counted, few
 from pytest_codeneedle.core.whole_file import write_whole
@@ -37,7 +38,6 @@ RUN, RESULTS, SERVERS, CORPUS = "run.json", "results.jsonl", "servers", "corpus.
 TORN = "torn.txt"
 #: The default place of runs, from where pytest was started.
 RUNS = "codeneedle-runs"
-_FILE, _PRIVATE_FILE, _PRIVATE_FOLDER = 0o666, 0o600, 0o700
 
 
 def unused(path: Path) -> Path:
@@ -285,11 +285,6 @@ class RunFolder:
 
     def _opener(self) -> Callable[[str, int], int]:
         return regular_opener(_PRIVATE_FILE if self.private else _FILE)
-
-
-def for_the_user_alone(path: str, flags: int) -> int:
-    """An opener of new files that nobody else can read: logs and answers hold private code."""
-    return os.open(path, flags, _PRIVATE_FILE)
 
 
 def current(about: Mapping[str, Any], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -13,17 +13,15 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.core.cells import ordered
+from pytest_codeneedle.core.cells import ERROR, Cell, ordered
 from pytest_codeneedle.core.errors import RunFolderError
 from pytest_codeneedle.core.kv_types import AS_SERVED, BITS, KVPair, default_reference
 from pytest_codeneedle.core.parsing import parse_json
 from pytest_codeneedle.core.regular_files import MOST_DATA_BYTES, read_text
+from pytest_codeneedle.core.text import encodable
 from pytest_codeneedle.recall.scoring import PASS_THRESHOLD, PRIMARY_LINES, confused_with, confusing
-from pytest_codeneedle.runs.grid import ERROR
 from pytest_codeneedle.runs.rescore import scored_facts
-from pytest_codeneedle.server.http.sse import encodable
-from pytest_codeneedle.sweep.plan import Cell
-from pytest_codeneedle.sweep.running_cell import cell_facts
+from pytest_codeneedle.runs.rows import cell_facts
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence

@@ -7,7 +7,7 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.core.cells import place_of
+from pytest_codeneedle.core.cells import ERROR, PASSED, place_of
 from pytest_codeneedle.core.kv_types import KVPair, by_precision
 from pytest_codeneedle.core.text import counted, wrapped
 from pytest_codeneedle.runs.sessions import session_of
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from pytest_codeneedle.core.cells import Place, Rotation
 
-PASSED, FAILED, ERROR = "passed", "failed", "error"
 NO_ANSWER = "err"
 NOT_PLANNED = "-"
 #: Behind the figure of a cell that has fewer answers than questions.

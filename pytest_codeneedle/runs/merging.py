@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.core.cells import ROTATIONS, place_of
+from pytest_codeneedle.core.cells import ERROR, FAILED, PASSED, ROTATIONS, place_of
 from pytest_codeneedle.core.errors import RunFolderError
 from pytest_codeneedle.core.kv_types import in_grid_order, parse_pair
-from pytest_codeneedle.runs.grid import ERROR, FAILED, PASSED
 from pytest_codeneedle.runs.identity import Identity
 from pytest_codeneedle.runs.sessions import SESSION, is_unique, session_of
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.core.cells import ERROR, FAILED, PASSED
 from pytest_codeneedle.core.errors import RunFolderError
 from pytest_codeneedle.recall.labels import label_answer, label_error
 from pytest_codeneedle.recall.scoring import Score, score
-from pytest_codeneedle.runs.grid import ERROR, FAILED, PASSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

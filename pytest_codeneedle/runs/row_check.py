@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from pytest_codeneedle.core.cells import ERROR, FAILED, PASSED
 from pytest_codeneedle.core.parsing import parse_json
 from pytest_codeneedle.core.printable import shown_line
-from pytest_codeneedle.runs.grid import ERROR, FAILED, PASSED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,8 +7,7 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.core.cells import Place, parse_place, place_of
-from pytest_codeneedle.runs.grid import ERROR
+from pytest_codeneedle.core.cells import ERROR, Place, parse_place, place_of
 from pytest_codeneedle.runs.progress import duration
 from pytest_codeneedle.runs.sessions import session_of
 

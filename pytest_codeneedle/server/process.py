@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 from pytest_codeneedle.core.cells import Place
 from pytest_codeneedle.core.errors import ServerLeftError, ServerStartError
+from pytest_codeneedle.core.private_files import for_the_user_alone
 from pytest_codeneedle.core.redaction import redacted
 from pytest_codeneedle.core.regular_files import read_ends
-from pytest_codeneedle.runs.folder import for_the_user_alone
 from pytest_codeneedle.server.command.flags import inherited
 from pytest_codeneedle.server.contents.program_files import loaded_files
 from pytest_codeneedle.server.contents.script_words import ScriptWords, script_words

@@ -13,8 +13,7 @@ from pytest_codeneedle.server.probe import ask_devices
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_codeneedle.core.kv_types import KVPair
-    from pytest_codeneedle.server.log.kv_size import KVSize
+    from pytest_codeneedle.core.kv_types import KVPair, KVSize
     from pytest_codeneedle.server.program import ServerArgs
 
 _MIB = 2**20

@@ -11,15 +11,15 @@ import statistics
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle.core.text import signed
+from pytest_codeneedle.core.text import Interval, signed
 from pytest_codeneedle.runs.calibration import leaves_little
-from pytest_codeneedle.stats.paired import Contrast, Interval
 from pytest_codeneedle.stats.power import LEAST_ONE_WAY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_codeneedle.core.kv_types import KVPair
+    from pytest_codeneedle.stats.paired import Contrast
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_codeneedle.core.cells import place_of
-from pytest_codeneedle.runs.grid import ERROR, FAILED, rows_by_pair
+from pytest_codeneedle.core.cells import ERROR, FAILED, place_of
+from pytest_codeneedle.runs.grid import rows_by_pair
 from pytest_codeneedle.runs.pairing import by_session, reference_rows
 from pytest_codeneedle.runs.sessions import conditions_of
 

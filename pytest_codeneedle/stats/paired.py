@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy.special import betaincinv, stdtrit
 
+from pytest_codeneedle.core.text import Interval
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -44,14 +46,6 @@ _NO_SKEWNESS = 1e-6
 _MOST_EXACT = 1 << 53
 # Beyond this many units in the smaller tail the convolution would be slower than what it replaces.
 _MOST_UNITS = 1 << 18
-
-
-@dataclass(frozen=True)
-class Interval:
-    """From `low` to `high`, both included; -inf and inf where an end is open."""
-
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.core.cells import place_of
+from pytest_codeneedle.core.cells import ERROR, place_of
 from pytest_codeneedle.core.text import few
-from pytest_codeneedle.runs.grid import ERROR, items_of
+from pytest_codeneedle.runs.grid import items_of
 from pytest_codeneedle.runs.sessions import HERE, place_named, session_of
 
 if TYPE_CHECKING:

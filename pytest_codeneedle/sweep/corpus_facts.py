@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.core.kv_types import KVSize
 from pytest_codeneedle.recall.control_text import ControlText
 from pytest_codeneedle.recall.thinking import Thinking
 from pytest_codeneedle.runs.folder import RunFolder
 from pytest_codeneedle.runs.identity import Identity
-from pytest_codeneedle.server.log.kv_size import KVSize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,12 +7,12 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.core.kv_types import KVPair
+from pytest_codeneedle.core.kv_types import CONTEXT_STEP, KVPair
 from pytest_codeneedle.recall.thinking import settle, suffix
 from pytest_codeneedle.runs.calibration import without_template
 from pytest_codeneedle.server.composing import compose
 from pytest_codeneedle.server.context_limits import ContextLimits, read_context_limits
-from pytest_codeneedle.server.log.kv_size import CONTEXT_STEP, read_kv_size
+from pytest_codeneedle.server.log.kv_size import read_kv_size
 from pytest_codeneedle.server.process import LOAD_DEADLINE_SECONDS
 from pytest_codeneedle.server.program import ServerArgs
 from pytest_codeneedle.sweep.corpus_facts import BUDGET_EXTRA, BUDGET_FACTOR, FULL_ANSWER_TOKENS, THINKING_TOKENS

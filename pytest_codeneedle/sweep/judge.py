@@ -11,8 +11,15 @@ from pytest_codeneedle.core.printable import printable
 from pytest_codeneedle.recall.answer import Answer, run_on_lines
 from pytest_codeneedle.recall.labels import Label, label_answer, label_error
 from pytest_codeneedle.recall.logprob_margins import margin_facts
-from pytest_codeneedle.recall.scoring import Score, aligned_diff, confused_with, confusing, render_diff, score
-from pytest_codeneedle.report.page.shown_diff import hidden_kinds
+from pytest_codeneedle.recall.scoring import (
+    Score,
+    aligned_diff,
+    confused_with,
+    confusing,
+    hidden_kinds,
+    render_diff,
+    score,
+)
 from pytest_codeneedle.runs.rescore import NOTHING_TO_SCORE, score_facts
 
 if TYPE_CHECKING:

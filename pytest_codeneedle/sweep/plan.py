@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle.core.cells import Place, calibrated, ordered
+from pytest_codeneedle.core.cells import Ask, Cell, Place, calibrated, ordered
 from pytest_codeneedle.core.devices import refuse_two_pins
 from pytest_codeneedle.core.errors import ConfigurationError, CorpusError, ModelError
 from pytest_codeneedle.core.long_work import SAMPLING, silent
@@ -18,8 +18,8 @@ from pytest_codeneedle.core.redaction import redacted
 from pytest_codeneedle.corpus.corpus import Corpus, load_corpus
 from pytest_codeneedle.corpus.outward import Outward
 from pytest_codeneedle.recall.questions import Question, Task, askable, questions
+from pytest_codeneedle.recall.scoring import hidden_kinds
 from pytest_codeneedle.recall.thinking import suffix
-from pytest_codeneedle.report.page.shown_diff import hidden_kinds
 from pytest_codeneedle.server.command.presets import preset_commands
 from pytest_codeneedle.server.command.speculation import asking, is_speculative_variable
 from pytest_codeneedle.server.log.rotation import refuse_two
@@ -32,7 +32,6 @@ from pytest_codeneedle.sweep.endpoint import open_endpoint, refuse_trim
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_codeneedle.core.cells import Rotation
     from pytest_codeneedle.core.kv_types import KVPair
     from pytest_codeneedle.core.long_work import Progress
     from pytest_codeneedle.server.http.chat_client import ChatClient
@@ -40,32 +39,6 @@ if TYPE_CHECKING:
 
 #: Characters of a name that would cut a test id, or not be typed: `::` parts ids, brackets end them.
 _NOT_IN_IDS = re.compile(r"[^\w.$#-]")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One server to be: a corpus, a pair, a rotation. `replicate` counts repeated passes over one cell from 0."""
-
-    corpus: str
-    pair: KVPair
-    replicate: int = 0
-    rotation: Rotation = "default"
-
-    @property
-    def place(self) -> Place:
-        """The cell within its corpus, which is how it is called."""
-        return Place(self.pair, self.rotation, self.replicate)
-
-
-@dataclass(frozen=True)
-class Ask:
-    """One test item: a function in a cell.
-
-    As a parameter it differs in every item, so that pytest groups items by cell and by nothing else.
-    """
-
-    cell: Cell
-    function: str
 
 
 @dataclass(frozen=True)

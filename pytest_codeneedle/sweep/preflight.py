@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.core.devices import used_devices
 from pytest_codeneedle.core.errors import CellError, ConfigurationError, CorpusError
 from pytest_codeneedle.core.machine import cache_folder, cores
-from pytest_codeneedle.plugin.remote_logs import passing_folder
+from pytest_codeneedle.core.private_files import passing_folder
 from pytest_codeneedle.server.capacity import threads_each
 from pytest_codeneedle.server.contents.hashes import FileHashes
 from pytest_codeneedle.server.contents.watched import watched

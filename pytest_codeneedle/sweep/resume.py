@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.core.cells import place_of
+from pytest_codeneedle.core.cells import ERROR, place_of
 from pytest_codeneedle.core.errors import RunFolderError
 from pytest_codeneedle.core.kv_types import parse_pair
 from pytest_codeneedle.core.redaction import redacted, redacted_value, redacted_words
@@ -17,7 +17,6 @@ from pytest_codeneedle.recall.thinking import suffix
 from pytest_codeneedle.runs.anonymised import ANSWERS_KEPT
 from pytest_codeneedle.runs.checks import checked_about, checked_rows
 from pytest_codeneedle.runs.folder import RUNS, RunFolder, unused
-from pytest_codeneedle.runs.grid import ERROR
 from pytest_codeneedle.runs.identity import Identity
 from pytest_codeneedle.runs.lock import FolderLock
 from pytest_codeneedle.runs.sessions import session_of, with_sessions

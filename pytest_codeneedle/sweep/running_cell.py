@@ -18,30 +18,15 @@ from pytest_codeneedle.sweep.judge import Judge, Recall
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_codeneedle.corpus.functions.function import Function
     from pytest_codeneedle.recall.answer import Answer
     from pytest_codeneedle.server.log.validity import Validity
     from pytest_codeneedle.server.process import LlamaServer
     from pytest_codeneedle.sweep.corpus_facts import Prepared
-    from pytest_codeneedle.sweep.plan import Cell, CorpusPlan
+    from pytest_codeneedle.sweep.plan import CorpusPlan
     from pytest_codeneedle.sweep.settings import Settings
 
 #: From the second question on so much of the file must come from the prompt cache.
 CACHED_SHARE = 0.9
-
-
-def cell_facts(cell: Cell, function: Function, total_lines: int) -> dict[str, Any]:
-    """What is known of an item before it is asked; `depth` is the share of the corpus above it, 0 to 1."""
-    return {
-        "corpus": cell.corpus,
-        "ctk": cell.pair.ctk,
-        "ctv": cell.pair.ctv,
-        "function": function.name,
-        "replicate": cell.replicate,
-        "rotation": cell.rotation,
-        "start_line": function.start_line,
-        "depth": round(function.start_line / total_lines, 4),
-    }
 
 
 class RunningCell:

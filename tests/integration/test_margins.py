@@ -13,7 +13,7 @@ from pytest_codeneedle.core.kv_types import DEFAULT_TYPES, KVPair
 from pytest_codeneedle.core.machine import cache_folder, cores
 from pytest_codeneedle.recall.logprob_margins import margins, read
 from pytest_codeneedle.recall.token_probs import N_PROBS
-from pytest_codeneedle.report.text.grids import cell_margins
+from pytest_codeneedle.runs.margins import cell_margins
 from pytest_codeneedle.server.control_model.model import Control
 from pytest_codeneedle.server.process import LlamaServer, launched
 from pytest_codeneedle.server.program import ServerArgs, find_program

@@ -42,10 +42,6 @@ NEWER = {
     "php": "if PHP does read it, tree-sitter does not know this syntax yet",
 }
 
-#: What ends a line. `str.splitlines` also splits at form feeds and U+2028, which would shift every line
-#: after them against the parser's count and against an editor's.
-LINE_END = re.compile(r"\r\n|\r|\n")
-
 
 def script_language(beginning: bytes) -> str | None:
     """The language that a script's first line names, as in `#!/usr/bin/env python3`; None where it names none."""
@@ -59,11 +55,6 @@ def kinds_read() -> str:
     for suffix, language in LANGUAGES.items():
         suffixes.setdefault(language, []).append(suffix)
     return ", ".join(f"{language} ({' '.join(of_language)})" for language, of_language in suffixes.items())
-
-
-def split_lines(text: str) -> list[str]:
-    """Split `text` into its lines, without their ends: always one more than there are line ends."""
-    return LINE_END.split(text)
 
 
 def extract(text: str, language: str, *, source: str, min_lines: int = 20) -> list[Function]:

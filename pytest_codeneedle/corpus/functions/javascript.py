@@ -9,11 +9,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
+from pytest_codeneedle.core.text import encodable
 from pytest_codeneedle.corpus.functions import javascript_esprima as extract_js_esprima
 from pytest_codeneedle.corpus.functions import javascript_treesitter as extract_js_treesitter
-from pytest_codeneedle.corpus.functions.extraction import LINE_END, split_lines
 from pytest_codeneedle.corpus.functions.function import Function
-from pytest_codeneedle.server.http.sse import encodable
+from pytest_codeneedle.corpus.functions.lines import LINE_END, split_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

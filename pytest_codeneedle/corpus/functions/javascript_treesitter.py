@@ -12,9 +12,9 @@ import tree_sitter_javascript
 from tree_sitter import Language, Parser
 
 from pytest_codeneedle.core.errors import CorpusError
-from pytest_codeneedle.corpus.functions.extraction import LINE_END
 from pytest_codeneedle.corpus.functions.function import NamedBlock
 from pytest_codeneedle.corpus.functions.javascript_esprima import key_value
+from pytest_codeneedle.corpus.functions.lines import LINE_END
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

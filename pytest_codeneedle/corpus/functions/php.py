@@ -13,8 +13,8 @@ import tree_sitter_php
 from tree_sitter import Language, Parser
 
 from pytest_codeneedle.core.errors import CorpusError
-from pytest_codeneedle.corpus.functions.extraction import LINE_END, split_lines
 from pytest_codeneedle.corpus.functions.function import Function
+from pytest_codeneedle.corpus.functions.lines import LINE_END, split_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

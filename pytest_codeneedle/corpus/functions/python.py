@@ -8,8 +8,8 @@ import warnings
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.core.errors import CorpusError
-from pytest_codeneedle.corpus.functions.extraction import split_lines
 from pytest_codeneedle.corpus.functions.function import Function
+from pytest_codeneedle.corpus.functions.lines import split_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

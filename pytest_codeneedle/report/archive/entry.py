@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.core.errors import RunFolderError, damage
 from pytest_codeneedle.core.parsing import parse_json
 from pytest_codeneedle.core.regular_files import MOST_DATA_BYTES, read_bytes, read_text, reason
+from pytest_codeneedle.core.text import encodable
 from pytest_codeneedle.report.archive.summary import FORMAT, archive_summary
 from pytest_codeneedle.report.page.sections import hidden_of, section
 from pytest_codeneedle.report.text.run import run_verdicts
@@ -21,7 +22,6 @@ from pytest_codeneedle.runs.checks import checked_about
 from pytest_codeneedle.runs.design import Frame
 from pytest_codeneedle.runs.folder import RESULTS, RUN, RunFolder, current
 from pytest_codeneedle.runs.lock import holder
-from pytest_codeneedle.server.http.sse import encodable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,13 +10,13 @@ import re
 import statistics
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.core.cells import place_of
+from pytest_codeneedle.core.cells import ERROR, place_of
 from pytest_codeneedle.core.kv_types import low_pair
-from pytest_codeneedle.report.text.grids import cell_margins
 from pytest_codeneedle.runs.anonymised import ANSWERS_KEPT, GPUS
 from pytest_codeneedle.runs.calibrated import calibrated
 from pytest_codeneedle.runs.design import Frame
-from pytest_codeneedle.runs.grid import ERROR, make_grid
+from pytest_codeneedle.runs.grid import make_grid
+from pytest_codeneedle.runs.margins import cell_margins
 from pytest_codeneedle.runs.pairing import mean_differences, paired
 from pytest_codeneedle.runs.status import standing
 from pytest_codeneedle.runs.stored_run import stored_run

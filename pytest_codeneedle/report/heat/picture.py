@@ -13,15 +13,15 @@ from pytest_codeneedle.core.printable import shown_line
 from pytest_codeneedle.core.text import counted
 from pytest_codeneedle.report.heat.colours import Scale, ink
 from pytest_codeneedle.report.heat.tables import margins_heat, matched_heat, passes_heat
-from pytest_codeneedle.report.text.grids import cell_margins
 from pytest_codeneedle.runs.calibrated import calibrated
 from pytest_codeneedle.runs.design import Frame
 from pytest_codeneedle.runs.grid import make_grid
+from pytest_codeneedle.runs.margins import cell_margins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_codeneedle.report.page.model import Heat
+    from pytest_codeneedle.report.heat.tables import Heat
     from pytest_codeneedle.runs.grid import View
 
 Figures = Literal["matched", "passes", "margins"]

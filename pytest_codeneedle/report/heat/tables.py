@@ -6,28 +6,19 @@ import statistics
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.core.cells import ERROR
 from pytest_codeneedle.core.kv_types import KVPair, by_precision, in_grid_order
 from pytest_codeneedle.core.printable import shown_line
 from pytest_codeneedle.core.text import counted, percent, signed
 from pytest_codeneedle.report.heat.colours import Scale
-from pytest_codeneedle.report.page.model import Heat, HeatCell
-from pytest_codeneedle.runs.grid import (
-    ERROR,
-    NO_ANSWER,
-    NOT_PLANNED,
-    PARTLY,
-    by_function,
-    mean_lines,
-    passed_of,
-    rows_by_pair,
-)
+from pytest_codeneedle.runs.grid import NO_ANSWER, NOT_PLANNED, PARTLY, by_function, mean_lines, passed_of, rows_by_pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from pytest_codeneedle.report.text.grids import CellMargins
     from pytest_codeneedle.runs.design import Frame
     from pytest_codeneedle.runs.grid import Cell, Grid, View
+    from pytest_codeneedle.runs.margins import CellMargins
 
 #: What a scale spans at least, below its top: lines or functions, and nats. Less would dramatise noise.
 _LEAST_LINES, _LEAST_FUNCTIONS, _LEAST_NATS = 2, 2, 1.0
@@ -285,3 +276,38 @@ def _noted(heat: Heat) -> Heat:
     if NOT_PLANNED in texts:
         said.append(f"{NOT_PLANNED}: {_EMPTY.get(heat.key, 'not in this run')}.")
     return replace(heat, note=" ".join(said))
+
+
+@dataclass(frozen=True)
+class HeatCell:
+    """One field: the figure as printed (`err` and `-` too), its value on the scale, what is told to whoever asks.
+
+    `value` is None where there is none to colour.
+    """
+
+    text: str
+    value: float | None
+    told: str
+
+
+@dataclass(frozen=True)
+class Heat:
+    """A table whose fields are coloured: `rows` are (label, one field for each of `columns`).
+
+    `key` tells it from the others of a page: `matched`, `passes`, `margins`, `depth`, `rotation`. `unit` is that of its
+    figures, `note` what the colours mean.
+    """
+
+    key: str
+    title: str
+    unit: str
+    corner: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[HeatCell, ...]], ...]
+    scale: Scale
+    note: str
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether there are two figures or more for colours to compare."""
+        return sum(cell.value is not None for _, cells in self.rows for cell in cells) > 1

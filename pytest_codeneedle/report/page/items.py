@@ -6,14 +6,14 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.core.cells import place_of
+from pytest_codeneedle.core.cells import ERROR, FAILED, place_of
 from pytest_codeneedle.core.kv_types import in_grid_order
-from pytest_codeneedle.core.printable import cut, printable
-from pytest_codeneedle.core.shareable import shareable
+from pytest_codeneedle.core.printable import printable
+from pytest_codeneedle.core.shareable import first_line, shown_text
 from pytest_codeneedle.recall.answer import runs_on
 from pytest_codeneedle.report.page.model import PageItem, ShownDiff
 from pytest_codeneedle.report.page.shown_diff import shown_diff
-from pytest_codeneedle.runs.grid import ERROR, FAILED, items_of
+from pytest_codeneedle.runs.grid import items_of
 from pytest_codeneedle.runs.sessions import session_of
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from pytest_codeneedle.recall.scoring import Tag
 
 _MS = 1000.0
-#: Lines of an error's text that are shown: what it says, and the end of a server's log.
-_ERROR_LINES = 100
 
 
 def page_items(
@@ -59,25 +57,6 @@ def page_items(
         newest={(place, function): session for place, function, session in sorted(last, key=order)},
     )
     return tuple(made.item(last[item]) for item in sorted(last, key=order))
-
-
-def shown_text(text: str) -> str:
-    """Text of a program, line by line fit to be seen, without the paths and hosts of its machine."""
-    lines = text.splitlines()
-    more = len(lines) - _ERROR_LINES
-    # An error begins with what it says and ends with the last lines of a log.
-    kept = lines if more <= 0 else [*lines[: _ERROR_LINES // 2], f"... {more} more lines", *lines[-_ERROR_LINES // 2 :]]
-    return "\n".join(map(_shown_line, kept))
-
-
-def first_line(error: str) -> str:
-    """What an error says, without the end of a log."""
-    return error.partition("\n")[0].partition(". The last lines of")[0]
-
-
-def _shown_line(line: str) -> str:
-    kept, more = cut(line)  # first: a path is looked for in time that grows with the square of the line
-    return printable(str(shareable(kept))) + more
 
 
 @dataclass(frozen=True)

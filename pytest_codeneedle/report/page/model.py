@@ -7,42 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_codeneedle.recall.scoring import DiffLine
-    from pytest_codeneedle.report.heat.colours import Scale
-
-
-@dataclass(frozen=True)
-class HeatCell:
-    """One field: the figure as printed (`err` and `-` too), its value on the scale, what is told to whoever asks.
-
-    `value` is None where there is none to colour.
-    """
-
-    text: str
-    value: float | None
-    told: str
-
-
-@dataclass(frozen=True)
-class Heat:
-    """A table whose fields are coloured: `rows` are (label, one field for each of `columns`).
-
-    `key` tells it from the others of a page: `matched`, `passes`, `margins`, `depth`, `rotation`. `unit` is that of its
-    figures, `note` what the colours mean.
-    """
-
-    key: str
-    title: str
-    unit: str
-    corner: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[HeatCell, ...]], ...]
-    scale: Scale
-    note: str
-
-    @property
-    def is_scaled(self) -> bool:
-        """Whether there are two figures or more for colours to compare."""
-        return sum(cell.value is not None for _, cells in self.rows for cell in cells) > 1
+    from pytest_codeneedle.report.heat.tables import Heat
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_codeneedle.report.heat.colours import Scale
-    from pytest_codeneedle.report.page.model import CellLine, Heat, Section
+    from pytest_codeneedle.report.heat.tables import Heat
+    from pytest_codeneedle.report.page.model import CellLine, Section
 
 #: What the meta element `generator` of our own pages begins with.
 GENERATOR = "pytest-codeneedle"

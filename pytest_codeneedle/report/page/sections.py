@@ -8,7 +8,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.core.printable import printable
+from pytest_codeneedle.core.shareable import shown_text
 from pytest_codeneedle.core.text import p_value, signed, span
+from pytest_codeneedle.recall.scoring import hidden_kinds
 from pytest_codeneedle.report.heat.tables import (
     depth_heat,
     margins_heat,
@@ -17,23 +19,22 @@ from pytest_codeneedle.report.heat.tables import (
     passes_heat,
     rotation_heat,
 )
-from pytest_codeneedle.report.page.items import page_items, shown_text
+from pytest_codeneedle.report.page.items import page_items
 from pytest_codeneedle.report.page.model import CellLine, GridPart, Mark, Section, SidePicture
-from pytest_codeneedle.report.page.shown_diff import hidden_kinds
 from pytest_codeneedle.report.text.cautions import cautions as found_cautions
-from pytest_codeneedle.report.text.grids import cell_margins
 from pytest_codeneedle.report.text.rotation_grid import rotation_grid, rotation_said
 from pytest_codeneedle.report.text.run import beside_reference, rotation_figures, why_not_judged
 from pytest_codeneedle.report.text.run_facts import run_facts
 from pytest_codeneedle.runs.calibrated import calibrated
 from pytest_codeneedle.runs.calibration import calibration
 from pytest_codeneedle.runs.grid import below, make_grid, rows_by_pair
+from pytest_codeneedle.runs.margins import cell_margins
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_codeneedle.recall.scoring import Tag
-    from pytest_codeneedle.report.page.model import Heat
+    from pytest_codeneedle.report.heat.tables import Heat
     from pytest_codeneedle.report.text.judged import Judged
     from pytest_codeneedle.runs.calibration import Calibration
     from pytest_codeneedle.runs.design import Frame
@@ -180,8 +181,8 @@ def _family(verdict: Verdict) -> str:
 
 def _beside(judged: Judged) -> list[str]:
     """Missing answers, the noise floor and the margins, in sentences."""
+    from pytest_codeneedle.report.text.grids import margin_sentences  # noqa: PLC0415 - with scipy, which is there by now
     from pytest_codeneedle.report.text.verdict import again_sentence, missing_sentence  # noqa: PLC0415 - likewise
-    from pytest_codeneedle.stats.margin_verdict import margin_sentences  # noqa: PLC0415 - with scipy, which is there by now
 
     said = [missing_sentence(judged.verdict), again_sentence(judged.verdict)]
     return [*filter(None, said), *(margin_sentences(judged.margins) if judged.margins else ())]

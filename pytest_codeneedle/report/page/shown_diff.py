@@ -19,15 +19,6 @@ if TYPE_CHECKING:
 #: Lines of a diff that are shown, unless more were asked for.
 MOST_LINES = 200
 _ASKED_FOR: tuple[Tag, ...] = ("matched", "missing")
-#: Lines of the answer that were not asked for: where code is private they may be other lines of it.
-_NOT_ASKED_FOR: tuple[Tag, ...] = ("hallucinated", "bonus")
-
-
-def hidden_kinds(*, private: bool, redact: bool, embed_source: bool) -> tuple[Tag, ...] | None:
-    """The kinds of lines that a diff only counts; None where there shall be no diff at all."""
-    if redact:
-        return None
-    return _NOT_ASKED_FOR if private and not embed_source else ()
 
 
 def shown_diff(

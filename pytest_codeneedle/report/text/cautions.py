@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.core.cells import parse_place, place_of
+from pytest_codeneedle.core.cells import ERROR, parse_place, place_of
 from pytest_codeneedle.core.kv_types import AS_SERVED
+from pytest_codeneedle.core.shareable import first_line
 from pytest_codeneedle.core.text import counted, few
 from pytest_codeneedle.recall.logprob_margins import LEAST_TOLD
-from pytest_codeneedle.report.page.items import first_line
 from pytest_codeneedle.runs.calibration import BASE_MODEL
-from pytest_codeneedle.runs.grid import ERROR, rows_by_pair
+from pytest_codeneedle.runs.grid import rows_by_pair
 from pytest_codeneedle.stats.several_places import several_places
 
 if TYPE_CHECKING:

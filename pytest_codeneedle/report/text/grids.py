@@ -2,105 +2,26 @@
 
 from __future__ import annotations
 
-import math
-import statistics
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pytest_codeneedle.core.text import percent, signed, wrapped
-from pytest_codeneedle.recall.logprob_margins import percentile, read, under
-from pytest_codeneedle.runs.grid import ONE_PASS, PARTLY, by_function, make_grid, rows_by_pair, table
-from pytest_codeneedle.runs.pairing import reference_rows
-from pytest_codeneedle.runs.sessions import conditions_of
+from pytest_codeneedle.core.text import p_is, percent, signed, span, wrapped
+from pytest_codeneedle.report.text.verdict import trend_words
+from pytest_codeneedle.runs.grid import ONE_PASS, PARTLY, make_grid, table
+from pytest_codeneedle.runs.margins import ENOUGH_TOKENS, CellMargins, cell_margins
+from pytest_codeneedle.stats.margin_verdict import MarginVerdict, _lacking
+from pytest_codeneedle.stats.power import least_for_family
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable
 
     from pytest_codeneedle.core.kv_types import KVPair
     from pytest_codeneedle.runs.grid import Cell, View
+    from pytest_codeneedle.runs.margins import Rows
+    from pytest_codeneedle.stats.by_type import Side
 
-    Rows = Iterable[Mapping[str, Any]]
-    #: Of each pass of each session: place -> margin.
-    Passes = Mapping[tuple[str, int], Mapping[int, float]]
 
-#: Of fewer of the reference's tokens a margin says little, and has a mark.
-ENOUGH_TOKENS = 0.9
 _NONE = "-"
 _PERCENT = 100.0
-
-
-@dataclass(frozen=True)
-class CellMargins:
-    """What a cell's margins have more than the reference's on the same text: the mean over functions.
-
-    `mean` and `p1`, the 1st percentile, are in nats, `under_1` is a share of tokens: over those `tokens` that both have
-    at the same places, which are `share` of the reference's. What was lost is in none of them. Of the reference they
-    are its `own` figures.
-    """
-
-    mean: float
-    p1: float
-    under_1: float
-    tokens: int
-    share: float
-    own: bool = False
-
-    @property
-    def partly(self) -> bool:
-        """Whether so much is lost that the rest says little."""
-        return self.share < ENOUGH_TOKENS
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One function in a cell minus in the reference, over the `tokens` that both have at the same places of its text.
-
-    `mean` of the margins, of their 1st percentile (nats), and of the share under 1 nat; the mean over passes. They are
-    `share` of the reference's tokens.
-    """
-
-    mean: float
-    p1: float
-    under_1: float
-    tokens: int
-    share: float
-
-
-def cell_margins(
-    rows: Rows, pairs: Iterable[KVPair], reference: KVPair, view: View = ONE_PASS
-) -> dict[KVPair, CellMargins]:
-    """The margins of each pair; those without any are left out, and all where the reference has none."""
-    rows = list(rows)
-    own = _by_function(reference_rows(rows, reference, view))
-    expected = {name: statistics.fmean(map(len, passes.values())) for name, passes in own.items()}
-    found = {}
-    for pair, of_pair in differences(rows, pairs, reference, view).items():
-        compared = list(of_pair.values())
-        if pair == reference and own:
-            tokens = sum(len(one) for passes in own.values() for one in passes.values())
-            found[pair] = CellMargins(*_own(own), tokens=tokens, share=1.0, own=True)
-        elif compared:
-            there = math.fsum(one.share * expected[name] for name, one in of_pair.items())
-            found[pair] = CellMargins(
-                mean=statistics.fmean(one.mean for one in compared),
-                p1=statistics.fmean(one.p1 for one in compared),
-                under_1=statistics.fmean(one.under_1 for one in compared),
-                tokens=sum(one.tokens for one in compared),
-                share=there / math.fsum(expected.values()),
-            )
-    return found
-
-
-def _own(functions: Mapping[str, Passes]) -> tuple[float, float, float]:
-    """The mean margin, the 1st percentile, the share under 1 nat: each the mean over functions and their passes."""
-    figures: tuple[Callable[[Sequence[float]], float], ...] = (statistics.fmean, percentile, under)
-    mean, p1, under_1 = (
-        statistics.fmean(
-            statistics.fmean(figure(list(one.values())) for one in passes.values()) for passes in functions.values()
-        )
-        for figure in figures
-    )
-    return mean, p1, under_1
 
 
 def margin_lines(
@@ -138,66 +59,55 @@ def margin_lines(
     return lines
 
 
-def differences(
-    rows: Rows, pairs: Iterable[KVPair], reference: KVPair, view: View = ONE_PASS
-) -> dict[KVPair, dict[str, Difference]]:
-    """Function -> difference of each pair to the reference, whose own are zero; empty where it has no margins.
-
-    Functions without common tokens are left out, and answers of a session without the reference's.
-    """
-    rows = list(rows)
-    found = rows_by_pair(rows, pairs, view)
-    base = _by_function(reference_rows(rows, reference, view))
-    against: dict[KVPair, dict[str, Difference]] = {}
-    for pair, items in found.items():
-        mine = _by_function(items)
-        compared = {name: _difference(passes, base[name]) for name, passes in mine.items() if name in base}
-        against[pair] = {name: one for name, one in compared.items() if one is not None}
-    return against if any(against.values()) else {}
+_DECIMALS = 3
 
 
-def _by_function(items: Rows) -> dict[str, Passes]:
-    """Function -> its passes, of those that have margins."""
-    found = {name: _passes(of_one) for name, of_one in by_function(items).items()}
-    return {name: passes for name, passes in found.items() if passes}
+_NAMED = 6
 
 
-def _passes(rows: Rows) -> Passes:
-    """Of each pass of each session with margins: place -> margin."""
-    return {(conditions_of(row), row.get("replicate") or 0): read(row["margins"]) for row in rows if row.get("margins")}
+def margin_block_lines(verdict: MarginVerdict) -> list[str]:
+    """`margin_sentences` in up to eight lines at 80 columns."""
+    return [line for sentence in margin_sentences(verdict) for line in wrapped(sentence)]
 
 
-def _difference(passes: Passes, base: Passes) -> Difference | None:
-    """Pass by pass within a session; a pass that its reference lacks is held against the first that it has."""
-    first: dict[str, Mapping[int, float]] = {}
-    for (session, _), margins in base.items():
-        first.setdefault(session, margins)
-    found = [
-        _of_pass(mine, base.get((session, number)) or first[session])
-        for (session, number), mine in passes.items()
-        if session in first
-    ]
-    told = [one for one in found if one is not None]
-    if not told:
-        return None
-    return Difference(
-        statistics.fmean(one.mean for one in told),
-        statistics.fmean(one.p1 for one in told),
-        statistics.fmean(one.under_1 for one in told),
-        sum(one.tokens for one in told),
-        math.fsum(one.share for one in told) / len(found),
-    )
+def margin_sentences(verdict: MarginVerdict) -> list[str]:
+    """The verdict: how many cells are lower, the low pair, the trends."""
+    counts = sorted({cell.mean.n for cell in verdict.cells})
+    told = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    head = f"margins against {verdict.reference}, on the same text of {told} function{'' if counts == [1] else 's'}"
+    said = [f"{head}: {_lower(verdict)}{_too_few(verdict, counts[-1])}"]
+    declared = next((cell for cell in verdict.cells if cell.declared), None)
+    if declared is not None:
+        found = declared.mean
+        interval = span(found.interval, _DECIMALS)
+        about = "no token differs" if found.tied else f"{signed(found.mean, _DECIMALS)} nats, {p_is(found.p)}"
+        there = "" if declared.share >= ENOUGH_TOKENS else f", on {percent(declared.share)} of its tokens"
+        said.append(f"{declared.pair} (declared): {about}{interval and f' ({interval})'}{there}")
+    trends = [_trend(one) for one in (verdict.k, verdict.v) if len(one.types) > 1]
+    return said + [trend for trend in trends if trend] + _lacking(verdict)
 
 
-def _of_pass(mine: Mapping[int, float], its: Mapping[int, float]) -> Difference | None:
-    common = mine.keys() & its.keys()
-    if not common:
-        return None
-    values, base = ([one[place] for place in common] for one in (mine, its))
-    return Difference(
-        statistics.fmean(a - b for a, b in zip(values, base, strict=True)),
-        percentile(values) - percentile(base),
-        under(values) - under(base),
-        len(common),
-        len(common) / len(its),
-    )
+def _lower(verdict: MarginVerdict) -> str:
+    """`lower in 3 of 35 cells: ...`, the lowest first."""
+    lower = sorted(verdict.lower, key=lambda cell: cell.mean.mean)
+    count = len(verdict.cells)
+    cells = f"{count} cell{'' if count == 1 else 's'}"
+    if not lower:
+        return f"significantly lower in none of {cells}"
+    named = ", ".join(f"{cell.pair} {signed(cell.mean.mean)}" for cell in lower[:_NAMED])
+    more = f" and {len(lower) - _NAMED} more" if len(lower) > _NAMED else ""
+    return f"significantly lower in {len(lower)} of {cells}: {named}{more} nats"
+
+
+def _too_few(verdict: MarginVerdict, functions: int) -> str:
+    """Where not even a fall in every function could be significant in a cell that shares its level."""
+    sharing = sum(not cell.declared for cell in verdict.cells)
+    needed = least_for_family(sharing)
+    return "" if not sharing or functions >= needed else f"; {needed} functions are needed for {sharing} cells (Holm)"
+
+
+def _trend(found: Side) -> str:
+    trend = found.trend
+    if trend.p is None or trend.slope is None:
+        return ""  # the verdict on lines has said why
+    return f"trend of margins over {found.name}: {trend_words(trend, 'the mean', 'nats', _DECIMALS)}"

@@ -6,17 +6,18 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.core.text import wrapped
-from pytest_codeneedle.report.text.grids import cell_margins
+from pytest_codeneedle.report.text.grids import margin_block_lines
 from pytest_codeneedle.report.text.sentences import distrust_sentence, sentences, undecided
 from pytest_codeneedle.report.text.throughput import speeds
 from pytest_codeneedle.report.text.verdict import verdict_lines
 from pytest_codeneedle.runs.calibration import calibration
+from pytest_codeneedle.runs.margins import cell_margins
 from pytest_codeneedle.runs.pairing import borrowing, paired, reference_rows, with_unpaired
 from pytest_codeneedle.runs.sessions import conditions_of, parted
 from pytest_codeneedle.stats.agreement import agreed, agreed_unpaired
 from pytest_codeneedle.stats.claims import claims
 from pytest_codeneedle.stats.drift import are_alike, drift_sentences, session_drifts
-from pytest_codeneedle.stats.margin_verdict import judge_margins, margin_block_lines
+from pytest_codeneedle.stats.margin_verdict import judge_margins
 from pytest_codeneedle.stats.missing import missing
 from pytest_codeneedle.stats.trend import Trend
 from pytest_codeneedle.stats.verdict import judge
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_codeneedle.core.kv_types import KVPair
-    from pytest_codeneedle.report.text.grids import CellMargins
     from pytest_codeneedle.runs.design import Frame
     from pytest_codeneedle.runs.grid import Grid, View
+    from pytest_codeneedle.runs.margins import CellMargins
     from pytest_codeneedle.runs.pairing import Paired
     from pytest_codeneedle.stats.by_type import Side
     from pytest_codeneedle.stats.drift import SessionDrift

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_codeneedle.report.text.judged import Judged
-    from pytest_codeneedle.report.text.rotation_grid import BothWays, Figures
+    from pytest_codeneedle.report.text.rotation_grid import BothWays
     from pytest_codeneedle.runs.design import Frame
     from pytest_codeneedle.runs.grid import Grid
+    from pytest_codeneedle.stats.rotation import Figures
 
 #: With fewer of all of these nothing is ever significant: cells; functions, or types of one side.
 _CELLS, _FUNCTIONS, _TYPES = 2, 6, 3

@@ -45,7 +45,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_codeneedle.corpus.lexicon import below, lexicon
-from pytest_codeneedle.server.control_model.model import CONSTANT, FRAGILE, HEAD_DIM, ROTARY_PAIRS
 from pytest_codeneedle.server.control_model.robust import (
     empty_heads,
     layer_tensors,
@@ -53,6 +52,7 @@ from pytest_codeneedle.server.control_model.robust import (
     rotary_factors,
     steady,
 )
+from pytest_codeneedle.server.control_model.shape import CONSTANT, FRAGILE, HEAD_DIM, ROTARY_PAIRS
 from pytest_codeneedle.server.control_model.vocabulary import BOS, CODE_SIGNS, ENDS_ANSWER, EOS
 
 if TYPE_CHECKING:

@@ -30,7 +30,6 @@ Needs numpy and gguf (extra `embedded`).
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import tempfile
 from dataclasses import dataclass
@@ -38,7 +37,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.core.errors import ModelError
-from pytest_codeneedle.server.control_model.vocabulary import BOS, CODE_SIGNS, EOS, UNKNOWN, Vocabulary, vocabulary
+from pytest_codeneedle.server.control_model.shape import FEED_FORWARD, FRAGILE, HEAD_DIM, ROBUST
+from pytest_codeneedle.server.control_model.vocabulary import BOS, EOS, UNKNOWN, Vocabulary, vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,26 +60,8 @@ SHA256 = {
 ARCHITECTURE = "deci"
 
 CONTEXT_TRAIN = 65536
-OFFSETS = 5
-#: Heads of each layer: one per offset, then the one that copies.
-HEADS = (OFFSETS, 1)
-HEAD_DIM = 128
-ROTARY_PAIRS = 8
-#: Turns per token of pair i: 3.1 * 0.51**i radians. Found by search over both numbers for the largest margin.
-ROTARY_TOP, ROTARY_RATIO = 3.1, 0.51
-#: How far the sum of the 8 cosines at the right offset (8.0) stands above that at any other of 65,536.
-ROTARY_MARGIN = 1.3175
-OFFSET_NATS = 40.0
-NATS_PER_SIGN = 2.5
-#: Puts a copied token at a probability of about 0.99 against 4,530 others.
-LOGIT_SCALE = 0.75
-CONSTANT = 8.0
 RMS_EPSILON = 1e-6
-FEED_FORWARD = 32  # unused, but llama.cpp wants one: its weights are zero
 
-ANSWER_SLOT = OFFSETS + 1
-CONSTANT_CHANNEL = CODE_SIGNS * (ANSWER_SLOT + 1)
-EMBEDDING = 32 * math.ceil((CONSTANT_CHANNEL + 1) / 32)
 
 #: The prompt is the messages as they are. Where a client names the function in the words of the public harness,
 #: its signature line is looked up in the text and put last: a copier needs the line to continue from.
@@ -99,18 +81,6 @@ CHAT_TEMPLATE = (
     "{%- if found.line -%}{{- '\\n' + found.line -}}{%- endif -%}"
     "{{- '\\n' -}}"
 )
-
-
-@dataclass(frozen=True)
-class Shape:
-    """In what the control models differ: the channels of the residual stream, and the heads of each layer."""
-
-    embedding: int
-    heads: tuple[int, int]
-
-
-ROBUST = Shape(EMBEDDING, HEADS)
-FRAGILE = Shape(160, (8, 1))
 
 
 @dataclass(frozen=True)

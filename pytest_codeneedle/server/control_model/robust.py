@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_codeneedle.server.control_model.model import (
+from pytest_codeneedle.server.control_model.shape import (
     ANSWER_SLOT,
     CONSTANT,
     CONSTANT_CHANNEL,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pytest_codeneedle.server.control_model.model import Shape
+    from pytest_codeneedle.server.control_model.shape import Shape
     from pytest_codeneedle.server.control_model.vocabulary import Vocabulary
 
 

@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.core.errors import AnswerError
+from pytest_codeneedle.core.text import encodable
 from pytest_codeneedle.recall.answer import Answer, AnswerWatch
-from pytest_codeneedle.server.http.sse import encodable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -10,6 +10,7 @@ import httpx
 
 from pytest_codeneedle.core.errors import AnswerError, BrokenAnswerError, LateAnswerError, PromptTooLongError
 from pytest_codeneedle.core.parsing import parse_json
+from pytest_codeneedle.core.text import encodable
 from pytest_codeneedle.recall.answer import Answer, AnswerWatch
 from pytest_codeneedle.recall.families import TOKENS
 from pytest_codeneedle.recall.token_probs import TokenWatch
@@ -22,7 +23,7 @@ from pytest_codeneedle.server.http.replies import (
     no_cookies,
     shown_seconds,
 )
-from pytest_codeneedle.server.http.sse import encodable, events
+from pytest_codeneedle.server.http.sse import events
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence

@@ -47,11 +47,6 @@ def events(pieces: Iterable[bytes]) -> Iterator[dict[str, Any]]:
         yield _event(data)
 
 
-def encodable(text: str) -> str:
-    """The text without lone surrogates: half a character out of a JSON escape cannot be written to a file."""
-    return text.encode("utf-8", "replace").decode()
-
-
 def _event(data: str) -> dict[str, Any]:
     try:
         event = parse_json(data)

@@ -6,43 +6,16 @@ per token are the model's alone: the sum over its layers of key-value heads x he
 
 from __future__ import annotations
 
-import math
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from pytest_codeneedle.core.kv_types import BITS
+from pytest_codeneedle.core.kv_types import _BITS_PER_MIB, BITS, KVSize
 from pytest_codeneedle.server.log.validity import CACHE_LINE, of_model
 
-if TYPE_CHECKING:
-    from pytest_codeneedle.core.kv_types import KVPair
-
-#: llama.cpp rounds every context up to this many tokens.
-CONTEXT_STEP = 256
-_BITS_PER_MIB = 8 * 2**20
 #: A log has MiB with two decimals; a hair more, for 0.125 is 0.12 there.
 _ROUNDED_MIB = 0.005001
 #: A row of a quantized cache is made of whole blocks of so many elements.
 _BLOCK = 32
 _SLIDING = re.compile(r"llama_kv_cache_iswa: creating +SWA KV cache")
-
-
-@dataclass(frozen=True)
-class KVSize:
-    """Elements of K and of V that a model keeps per token of context, over all its layers.
-
-    With `sliding` some layers keep a window of the context only: what `mib` says is then an upper bound, for their
-    part does not grow with the context.
-    """
-
-    k_per_token: float
-    v_per_token: float
-    sliding: bool = False
-
-    def mib(self, pair: KVPair, n_ctx: int) -> float:
-        """MiB of the cache of that pair in a context of `n_ctx` tokens, which llama.cpp rounds up to 256."""
-        bits = self.k_per_token * BITS[pair.ctk] + self.v_per_token * BITS[pair.ctv]
-        return bits * CONTEXT_STEP * math.ceil(n_ctx / CONTEXT_STEP) / _BITS_PER_MIB
 
 
 def read_kv_size(log: str) -> KVSize | None:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.core.errors import CellError, ConfigurationError
+from pytest_codeneedle.core.kv_types import CONTEXT_STEP
 from pytest_codeneedle.core.machine import cache_folder
+from pytest_codeneedle.core.private_files import passing_folder
 from pytest_codeneedle.corpus.corpus import load_corpus
-from pytest_codeneedle.plugin.remote_logs import passing_folder
 from pytest_codeneedle.recall.questions import Task, questions, shared_prefix
 from pytest_codeneedle.recall.scoring import score
 from pytest_codeneedle.server.control_model.model import REVISIONS, Control
-from pytest_codeneedle.server.log.kv_size import CONTEXT_STEP
 from pytest_codeneedle.server.process import launched
 from pytest_codeneedle.server.program import ServerArgs
 from pytest_codeneedle.sweep.calibrate.expected import (

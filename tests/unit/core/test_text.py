@@ -6,8 +6,7 @@ import math
 
 import pytest
 
-from pytest_codeneedle.core.text import lines_of, p_is, p_value, percent, signed, span
-from pytest_codeneedle.stats.paired import Interval
+from pytest_codeneedle.core.text import Interval, lines_of, p_is, p_value, percent, signed, span
 
 
 @pytest.mark.parametrize(

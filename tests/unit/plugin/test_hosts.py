@@ -6,6 +6,7 @@ import execnet
 import pytest
 
 from pytest_codeneedle.core.errors import ConfigurationError
+from pytest_codeneedle.core.private_files import folder_of_its_own
 from pytest_codeneedle.plugin import host_check
 from pytest_codeneedle.plugin import remote_logs as server_logs
 from pytest_codeneedle.plugin.hosts import compare, host_of
@@ -96,7 +97,7 @@ def test_another_package() -> None:
 
 def test_logs_come_home(tmp_path: Path) -> None:
     """Logs keep their names, none is overwritten, and none goes elsewhere, whatever it is called."""
-    there, here = server_logs.folder_of_its_own(), tmp_path / "run"
+    there, here = folder_of_its_own(), tmp_path / "run"
     assert 0o700 == there.stat().st_mode & 0o777
     for folder in (there, here):
         (folder / SERVERS).mkdir(parents=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_codeneedle.core.kv_types import KVPair
+from pytest_codeneedle.core.kv_types import KVPair, KVSize
 from pytest_codeneedle.runs.design import Frame
-from pytest_codeneedle.server.log.kv_size import KVSize
 
 REFERENCE = KVPair("bf16", "bf16")
 ABOUT: dict[str, Any] = {

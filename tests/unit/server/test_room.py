@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_codeneedle.core.kv_types import KVPair
+from pytest_codeneedle.core.kv_types import KVPair, KVSize
 from pytest_codeneedle.server import room
-from pytest_codeneedle.server.log.kv_size import KVSize
 from pytest_codeneedle.server.program import ServerArgs, ServerProgram
 from pytest_codeneedle.server.room import Room, free_here, free_mib, free_on_devices, wanted_mib
 

@@ -11,7 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, permutation_test
 
-from pytest_codeneedle.stats.paired import ALPHA, Contrast, Interval, contrast, contrasts, holm, share_limit, sign_flip
+from pytest_codeneedle.core.text import Interval
+from pytest_codeneedle.stats.paired import ALPHA, Contrast, contrast, contrasts, holm, share_limit, sign_flip
 
 LINES = st.lists(st.integers(-20, 20), min_size=1, max_size=12)
 REPLICATED = st.lists(st.integers(-60, 60).map(lambda thirds: thirds / 3), min_size=1, max_size=12)

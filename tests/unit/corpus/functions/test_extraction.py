@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_codeneedle.core.errors import CorpusError
-from pytest_codeneedle.corpus.functions.extraction import LANGUAGES, extract, split_lines
+from pytest_codeneedle.corpus.functions.extraction import LANGUAGES, extract
+from pytest_codeneedle.corpus.functions.lines import split_lines
 
 LINE_ENDS = ("\n", "\r\n", "\r")
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_codeneedle.core.errors import CorpusError
-from pytest_codeneedle.corpus.functions.extraction import extract, split_lines
+from pytest_codeneedle.corpus.functions.extraction import extract
 from pytest_codeneedle.corpus.functions.function import Function
+from pytest_codeneedle.corpus.functions.lines import split_lines
 
 
 def extracted(text: str, min_lines: int = 1) -> list[Function]:

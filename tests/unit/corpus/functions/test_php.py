@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from php_cases import CASES, NAMED, NAMELESS, Found
 
 from pytest_codeneedle.core.errors import CorpusError
-from pytest_codeneedle.corpus.functions.extraction import extract, split_lines
+from pytest_codeneedle.corpus.functions.extraction import extract
 from pytest_codeneedle.corpus.functions.function import Function
+from pytest_codeneedle.corpus.functions.lines import split_lines
 from pytest_codeneedle.corpus.functions.php import functions
 
 

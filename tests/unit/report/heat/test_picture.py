@@ -15,7 +15,7 @@ from stored_runs import about, row
 from pytest_codeneedle.core.errors import ConfigurationError
 from pytest_codeneedle.report.heat.colours import Scale
 from pytest_codeneedle.report.heat.picture import FIGURES, Panel, panels, picture, shared_scale
-from pytest_codeneedle.report.page.model import Heat, HeatCell
+from pytest_codeneedle.report.heat.tables import Heat, HeatCell
 
 PAIRS = ["bf16/bf16", "bf16/q4_0", "q4_0/q4_0"]
 

@@ -20,13 +20,13 @@ from pytest_codeneedle.report.heat.tables import (
     passes_heat,
     rotation_heat,
 )
-from pytest_codeneedle.report.text.grids import CellMargins
 from pytest_codeneedle.runs.grid import Cell, Grid, View, make_grid, matched_lines, pass_lines
+from pytest_codeneedle.runs.margins import CellMargins
 
 if TYPE_CHECKING:
     import random
 
-    from pytest_codeneedle.report.page.model import Heat
+    from pytest_codeneedle.report.heat.tables import Heat
 
 SWEEP = sweep(on_k)
 MIXED = KVPair("q8_0", "q4_0")

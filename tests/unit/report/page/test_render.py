@@ -14,7 +14,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from pytest_codeneedle.report.heat.colours import Scale
-from pytest_codeneedle.report.page.model import HeatCell
+from pytest_codeneedle.report.heat.tables import HeatCell
 from pytest_codeneedle.report.page.render import asset, is_ours, marks, page, policy, run_fragment, run_page
 
 ASSETS = [path.name for path in files("pytest_codeneedle.report.page").joinpath("assets").iterdir()]

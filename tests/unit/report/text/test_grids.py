@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from pytest_codeneedle.core.kv_types import KVPair
-from pytest_codeneedle.report.text.grids import CellMargins, Difference, cell_margins, differences, margin_lines
+from pytest_codeneedle.report.text.grids import margin_lines
 from pytest_codeneedle.runs.grid import View
+from pytest_codeneedle.runs.margins import CellMargins, Difference, cell_margins, differences
 from pytest_codeneedle.stats.margin_verdict import judge_margins
 
 HIGH, LOW, BOTH = KVPair("bf16", "bf16"), KVPair("bf16", "q4_0"), KVPair("q4_0", "q4_0")

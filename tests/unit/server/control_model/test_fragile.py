@@ -34,8 +34,9 @@ from pytest_codeneedle.server.control_model.fragile import (
     large_number,
     sizes,
 )
-from pytest_codeneedle.server.control_model.model import CODE_SIGNS, FRAGILE, HEAD_DIM, REVISIONS, Control
-from pytest_codeneedle.server.control_model.vocabulary import BOS, vocabulary
+from pytest_codeneedle.server.control_model.model import REVISIONS, Control
+from pytest_codeneedle.server.control_model.shape import FRAGILE, HEAD_DIM
+from pytest_codeneedle.server.control_model.vocabulary import BOS, CODE_SIGNS, vocabulary
 
 if TYPE_CHECKING:
     from pathlib import Path

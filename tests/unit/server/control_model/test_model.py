@@ -16,23 +16,20 @@ import pytest
 from pytest_codeneedle.core.errors import ModelError
 from pytest_codeneedle.server.control_model import model as reference_model
 from pytest_codeneedle.server.control_model import robust as reference_weights
-from pytest_codeneedle.server.control_model.model import (
-    CHAT_TEMPLATE,
-    CODE_SIGNS,
+from pytest_codeneedle.server.control_model.model import CHAT_TEMPLATE, CONTEXT_TRAIN, REVISIONS, Control
+from pytest_codeneedle.server.control_model.shape import (
     CONSTANT,
-    CONTEXT_TRAIN,
+    CONSTANT_CHANNEL,
     EMBEDDING,
     HEAD_DIM,
     LOGIT_SCALE,
     NATS_PER_SIGN,
     OFFSET_NATS,
     OFFSETS,
-    REVISIONS,
     ROTARY_MARGIN,
     ROTARY_PAIRS,
-    Control,
 )
-from pytest_codeneedle.server.control_model.vocabulary import ENDS_ANSWER, EOS, vocabulary
+from pytest_codeneedle.server.control_model.vocabulary import CODE_SIGNS, ENDS_ANSWER, EOS, vocabulary
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,7 +103,7 @@ def test_offset_heads_look_their_number_of_tokens_back(tensors: dict[str, Any]) 
     """From the written weights: the score at the right token stands 40 nats above that of any other."""
     query, key = tensors["blk.0.attn_q.weight"], tensors["blk.0.attn_k.weight"]
     constant = np.zeros(EMBEDDING)
-    constant[reference_model.CONSTANT_CHANNEL] = CONSTANT
+    constant[CONSTANT_CHANNEL] = CONSTANT
     own = 10000.0 ** (-2 * np.arange(HEAD_DIM // 2) / HEAD_DIM)
     turns = own / tensors["rope_freqs.weight"]
     distance = np.arange(0, 65536)[:, None]

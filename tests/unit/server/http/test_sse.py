@@ -10,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_codeneedle.core.errors import AnswerError
-from pytest_codeneedle.server.http.sse import encodable, events, lines
+from pytest_codeneedle.core.text import encodable
+from pytest_codeneedle.server.http.sse import events, lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

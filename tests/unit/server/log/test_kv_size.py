@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pytest_codeneedle.core.kv_types import BITS, KVPair, parse_pair
-from pytest_codeneedle.server.log.kv_size import KVSize, read_kv_size
+from pytest_codeneedle.core.kv_types import BITS, KVPair, KVSize, parse_pair
+from pytest_codeneedle.server.log.kv_size import read_kv_size
 from pytest_codeneedle.server.log.validity import read_validity
 
 #: Of the embedded server with the control model: 512 tokens at f16, as the server that counts tokens has it.

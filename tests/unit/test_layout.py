@@ -1,0 +1,191 @@
+"""The house: rooms on floors, imports that run downward, each library in one room, modules that are read in one go."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest_codeneedle
+
+NAME = "pytest_codeneedle"
+FOLDER = Path(pytest_codeneedle.__file__).parent
+MOST_LINES = 450
+#: From the ground up: a room knows those on the floors below it, and no other.
+FLOORS = (
+    ("core",),
+    ("corpus",),
+    ("recall",),
+    ("runs", "server"),
+    ("stats",),
+    ("report", "sweep"),
+    ("plugin", "cli"),
+)
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+#: Doors at old places, and the suite that a session collects: they lie above all rooms.
+DOORS = {"suite", "suite.test_recall", "embedded"}
+#: Where a library may be imported: modules whose names begin so.
+LIBRARIES = {
+    "pytest": ("plugin", "suite"),
+    "_pytest": ("plugin",),
+    "pluggy": ("plugin",),
+    "xdist": ("plugin",),
+    "execnet": ("plugin",),
+    "pytest_html": ("plugin",),
+    "httpx": ("server.http",),
+    "subprocess": ("server",),
+    "xllamacpp": ("server",),
+    "numpy": ("stats", "server.control_model"),
+    "scipy": ("stats",),
+    "jinja2": ("report.page",),
+    "matplotlib": ("report.heat",),
+    "tree_sitter": ("corpus.functions",),
+    "tree_sitter_javascript": ("corpus.functions",),
+    "tree_sitter_php": ("corpus.functions",),
+    "esprima": ("corpus.functions",),
+}
+
+
+@dataclass(frozen=True)
+class Imports:
+    """The full names of what a module imports: all of it, and what it imports while it runs (not for types alone)."""
+
+    every: frozenset[str]
+    running: frozenset[str]
+
+
+def imports(source: str) -> Imports:
+    """What this source imports, at its top or in a function. Raises AssertionError for a relative import."""
+    every: set[str] = set()
+    for_types: set[str] = set()
+
+    def read(nodes: list[ast.stmt], names: set[str]) -> None:
+        for node in nodes:
+            if isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
+                read(node.body, for_types)
+                read(node.orelse, names)
+                continue
+            for child in ast.iter_child_nodes(node):
+                if isinstance(child, ast.stmt):
+                    read([child], names)
+                elif isinstance(child, (ast.ExceptHandler, ast.match_case)):
+                    read(child.body, names)
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, "imports are absolute"
+                names |= {f"{node.module}.{alias.name}" for alias in node.names}
+
+    read(ast.parse(source).body, every)
+    return Imports(frozenset(every | for_types), frozenset(every))
+
+
+def modules() -> dict[str, Path]:
+    """Every module by its name below the package; a room's door by the room's name."""
+    paths = sorted(FOLDER.rglob("*.py"))
+    names = [path.relative_to(FOLDER).with_suffix("").parts for path in paths]
+    dotted = (".".join(part for part in name if part != "__init__") for name in names)
+    return {name: path for name, path in zip(dotted, paths, strict=True) if name}
+
+
+MODULES = modules()
+IMPORTS = {name: imports(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+
+
+def own(names: frozenset[str]) -> set[str]:
+    """The modules of this package among the imported names; of `a.b.c` the longest that is a module."""
+    found = set()
+    for name in names:
+        parts = name.split(".")
+        if parts[0] == NAME:
+            known = (".".join(parts[1:end]) for end in range(len(parts), 1, -1))
+            found.add(next((candidate for candidate in known if candidate in MODULES), ""))
+    return found - {""}
+
+
+def room(module: str) -> str:
+    """The room that a module lies in."""
+    return module.split(".", maxsplit=1)[0]
+
+
+def circles(edges: dict[str, set[str]]) -> list[set[str]]:
+    """The groups of names that reach each other."""
+    reached: dict[str, set[str]] = {}
+    for start in edges:
+        seen: set[str] = set()
+        ahead = [start]
+        while ahead:
+            new = edges.get(ahead.pop(), set()) - seen
+            seen |= new
+            ahead += new
+        reached[start] = seen
+    groups = [{name, *(other for other in reached[name] if name in reached.get(other, ()))} for name in edges]
+    return [group for at, group in enumerate(groups) if len(group) > 1 and group not in groups[:at]]
+
+
+def test_how_imports_are_read() -> None:
+    """At the top, in functions, under conditions; those for types alone are known as such."""
+    source = (
+        "import os.path\nfrom pytest_codeneedle.runs import grid\n"
+        "if TYPE_CHECKING:\n    import httpx\nelse:\n    import json\n"
+        "def f():\n    try:\n        import a\n    except E:\n"
+        "        from pytest_codeneedle.runs.folder import RunFolder\n"
+    )
+    actual = imports(source)
+    running = {"os.path", "json", "a", f"{NAME}.runs.grid", f"{NAME}.runs.folder.RunFolder"}
+    assert actual == Imports(frozenset(running | {"httpx"}), frozenset(running))
+    assert own(actual.every) == {"runs.grid", "runs.folder"}
+    assert circles({"a": {"b"}, "b": {"c", "b"}, "c": {"a"}, "d": {"a"}}) == [{"a", "b", "c"}]
+
+
+def test_every_module_lies_in_a_room() -> None:
+    """Doors that stay at old places are named; nothing else lies beside the rooms."""
+    assert {module for module in MODULES if room(module) not in FLOOR} == DOORS
+
+
+def test_imports_run_downward_only() -> None:
+    """A room knows those on the floors below it; imports for types count."""
+    upward = {
+        f"{module} -> {other}"
+        for module in set(MODULES) - DOORS
+        for other in own(IMPORTS[module].every)
+        if room(other) != room(module) and (other in DOORS or FLOOR[room(other)] >= FLOOR[room(module)])
+    }
+    assert upward == set()
+
+
+def test_no_rooms_within_a_room_know_each_other_in_a_circle() -> None:
+    """`report.page` may know `report.heat`, which then does not know `report.page`."""
+    edges: dict[str, set[str]] = {}
+    for module in set(MODULES) - DOORS:
+        inner = module if MODULES[module].name == "__init__.py" else module.rpartition(".")[0]
+        for other in own(IMPORTS[module].every):
+            its = other if MODULES[other].name == "__init__.py" else other.rpartition(".")[0]
+            if its != inner:
+                edges.setdefault(inner, set()).add(its)
+    assert circles(edges) == []
+
+
+def test_a_library_lives_in_one_room() -> None:
+    """Whoever replaces a library has one room to look at."""
+    guests = {
+        f"{module} imports {library}"
+        for module in MODULES
+        for library in {name.split(".")[0] for name in IMPORTS[module].every} & set(LIBRARIES)
+        if not any(module == home or module.startswith(f"{home}.") for home in LIBRARIES[library])
+    }
+    assert guests == set()
+
+
+def test_no_module_is_too_long() -> None:
+    """A module is one subject, and read in one go."""
+    lines = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in MODULES.items()}
+    assert {module: count for module, count in lines.items() if count > MOST_LINES} == {}
+
+
+def test_contributing_draws_the_same_floors() -> None:
+    """The table that people read has a row for each room, from the ground up, with what its door says."""
+    contributing = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1:4] for line in contributing.splitlines() if line.startswith("| ")]
+    drawn = [(floor.strip(), name.strip(" `")) for floor, name, _ in rows if floor.strip().isdigit()]
+    assert drawn == [(str(at), name) for at, rooms in enumerate(FLOORS, 1) for name in rooms]
