@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_codeneedle.cli import archive as commands_archive
 from pytest_codeneedle.cli import calibrate as commands_calibrate
-from pytest_codeneedle.cli import commands_heatmap, commands_stored
 from pytest_codeneedle.cli import compare as commands_compare
 from pytest_codeneedle.cli import corpus as commands_corpus
+from pytest_codeneedle.cli import report as commands_heatmap
 from pytest_codeneedle.cli import report as commands_pages
 from pytest_codeneedle.cli import runs as commands_run
+from pytest_codeneedle.cli import runs as commands_stored
 from pytest_codeneedle.core.errors import DAMAGED, CodeneedleError, damage
 from pytest_codeneedle.core.output import complain, say_code
 from pytest_codeneedle.report.heat.picture import FIGURES

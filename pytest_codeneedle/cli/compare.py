@@ -8,8 +8,7 @@ from pytest_codeneedle.cli.corpus import write_text
 from pytest_codeneedle.core.errors import BaselineError
 from pytest_codeneedle.core.output import complain, say, say_data, say_json
 from pytest_codeneedle.core.text import wrapped
-from pytest_codeneedle.runs.baseline import is_baseline, read_stored
-from pytest_codeneedle.runs.baseline_file import baseline_text
+from pytest_codeneedle.runs.baseline_file import baseline_text, is_baseline, read_stored
 from pytest_codeneedle.runs.folder import RunFolder
 from pytest_codeneedle.runs.status import standing
 
@@ -26,8 +25,8 @@ def compare(flags: argparse.Namespace) -> int:
     1 where anything is worse, 2 where so few functions are in both that nothing could be, else 0.
     """
     # scipy is loaded here: other commands pay nothing for it
+    from pytest_codeneedle.report.text import comparison as comparison_markdown  # noqa: PLC0415 - each command its own imports
     from pytest_codeneedle.report.text import comparison as comparison_text  # noqa: PLC0415 - each command its own imports
-    from pytest_codeneedle.report.text import comparison_markdown  # noqa: PLC0415 - each command its own imports
     from pytest_codeneedle.stats.comparison import compare as compared_with  # noqa: PLC0415 - as above
 
     compared = compared_with(read_stored(flags.old), read_stored(flags.new))

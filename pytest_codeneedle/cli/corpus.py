@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pytest_codeneedle.core.cells import ERROR, FAILED, PASSED
 from pytest_codeneedle.core.errors import CellError, ConfigurationError, CorpusError
 from pytest_codeneedle.core.output import say, say_code, say_json
-from pytest_codeneedle.core.printable import printable
 from pytest_codeneedle.core.regular_files import MOST_BYTES, read_given
+from pytest_codeneedle.core.text import printable
 from pytest_codeneedle.core.whole_file import write_whole
 from pytest_codeneedle.recall.questions import Task, askable
 

@@ -1,13 +1,15 @@
-"""`codeneedle report`: the page of stored runs, without pytest and without a server."""
+"""`codeneedle report` and `heatmap`: stored runs as a page and as a picture, without pytest and without a server."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from pytest_codeneedle.cli.corpus import write_text
-from pytest_codeneedle.core.errors import ConfigurationError
+from pytest_codeneedle.core.errors import DAMAGED, ConfigurationError, RunFolderError, damage
 from pytest_codeneedle.core.output import say
 from pytest_codeneedle.core.regular_files import read_text
+from pytest_codeneedle.core.whole_file import write_whole
+from pytest_codeneedle.report.heat.picture import FORMATS, panels, picture
 from pytest_codeneedle.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ def stored_section(folder: RunFolder, *, redact: bool = False, embed_source: boo
 
 def said(section: Section) -> list[str]:
     """The verdict word of each grid, as the page has it."""
-    from pytest_codeneedle.core.printable import printable  # noqa: PLC0415 - as above
+    from pytest_codeneedle.core.text import printable  # noqa: PLC0415 - as above
 
     named = printable(f"{section.corpus}, {section.model}")
     return [f"{named}{f', {part.title}' if part.title else ''}: {part.word or 'no verdict'}" for part in section.parts]
@@ -108,3 +110,29 @@ def _make(folder: Path, *, private: bool) -> None:
     except OSError as error:
         msg = f"{folder} cannot be written: {error.strerror}; give another -o DIR"
         raise ConfigurationError(msg) from error
+
+
+def heatmap(flags: argparse.Namespace) -> None:
+    """Draw a panel for each grid of these runs; the folders are named where two would have one title."""
+    form = flags.output.suffix.removeprefix(".").lower()
+    if form not in FORMATS:
+        msg = f"{flags.output}: the suffix says what is written, {' or '.join(FORMATS)}; try {flags.output.stem}.png"
+        raise ConfigurationError(msg)
+    folders = [RunFolder.open(path) for path in flags.run_folders]
+    abouts = [folder.about() for folder in folders]
+    titles = [(str(about.get("corpus")), str(about.get("model_name"))) for about in abouts]
+    drawn = []
+    for folder, about, title in zip(folders, abouts, titles, strict=True):
+        try:
+            name = folder.path.resolve().name if titles.count(title) > 1 else ""
+            drawn += panels(name, about, folder.current_rows(), flags.of)
+        except DAMAGED as error:
+            msg = f"{folder.path} is damaged: {damage(error)}; bring it back from a copy, or leave it out"
+            raise RunFolderError(msg) from error
+    written = picture(drawn, form)
+    try:
+        write_whole(flags.output, written)
+    except OSError as error:
+        msg = f"{flags.output} cannot be written: {error.strerror}; give another -o FILE"
+        raise ConfigurationError(msg) from error
+    say(f"heatmap: {flags.output}")

@@ -10,8 +10,8 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.core.printable import printable, printable_json
 from pytest_codeneedle.core.redaction import redacted, redacted_value
+from pytest_codeneedle.core.text import printable, printable_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

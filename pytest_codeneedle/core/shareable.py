@@ -6,8 +6,8 @@ import re
 import shlex
 from typing import Any
 
-from pytest_codeneedle.core.printable import cut, printable
 from pytest_codeneedle.core.redaction import redacted, redacted_words
+from pytest_codeneedle.core.text import cut, printable
 
 #: A path from a root or a home, behind nothing, a space, a quote, or what comes before a value.
 _PATH = re.compile(r"(?<![^\s'\"=(,:])(?:~[\w.-]*|\.{1,2}|[A-Za-z]:)?[/\\][^\s'\"]*")

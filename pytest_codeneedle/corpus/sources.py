@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from pytest_codeneedle.core.errors import CorpusError
 from pytest_codeneedle.core.long_work import ignore
 from pytest_codeneedle.core.machine import expanded
-from pytest_codeneedle.core.printable import printable
 from pytest_codeneedle.core.regular_files import read_bytes
+from pytest_codeneedle.core.text import printable
 from pytest_codeneedle.corpus.random_bodies import KINDS
 from pytest_codeneedle.corpus.source_paths import choose, language_of
 

@@ -12,7 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.core.kv_types import BITS, by_precision
-from pytest_codeneedle.core.printable import printable
+from pytest_codeneedle.core.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -16,8 +16,8 @@ import pytest
 
 from pytest_codeneedle.core.cells import ERROR, PASSED, Ask, place_of
 from pytest_codeneedle.core.errors import RunFolderError
-from pytest_codeneedle.core.printable import printable
 from pytest_codeneedle.core.private_files import for_the_user_alone
+from pytest_codeneedle.core.text import printable
 from pytest_codeneedle.plugin.html_columns import header_cells, one_cell, plain_cell, row_cells
 from pytest_codeneedle.plugin.quick_stop import is_spared
 from pytest_codeneedle.plugin.rows import PACKAGED, REPORT_FIELD, cell_of, test_of

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import pytest
 
 from pytest_codeneedle.core.cells import Ask
-from pytest_codeneedle.core.printable import printable
+from pytest_codeneedle.core.text import printable
 from pytest_codeneedle.plugin.rows import REPORT_FIELD, cell_of
 from pytest_codeneedle.runs.progress import duration, fitted, speed
 

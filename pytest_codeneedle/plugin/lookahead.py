@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_codeneedle.core.cells import Ask
 from pytest_codeneedle.server.ahead import Ahead
-from pytest_codeneedle.server.room import Room, free_mib, wanted_mib
+from pytest_codeneedle.server.capacity import Room, free_mib, wanted_mib
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

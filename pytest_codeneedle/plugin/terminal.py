@@ -9,9 +9,8 @@ import pytest
 from pytest_codeneedle.core.cells import ERROR, PASSED, place_of
 from pytest_codeneedle.core.kv_types import BITS
 from pytest_codeneedle.core.output import fit_line, fit_text
-from pytest_codeneedle.core.printable import printable
 from pytest_codeneedle.core.redaction import redacted
-from pytest_codeneedle.core.text import wrapped
+from pytest_codeneedle.core.text import printable, wrapped
 from pytest_codeneedle.plugin.rows import item_key
 from pytest_codeneedle.report.text.cautions import distrusted
 from pytest_codeneedle.report.text.run import run_lines

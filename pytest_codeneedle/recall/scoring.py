@@ -15,7 +15,7 @@ from difflib import SequenceMatcher
 from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Literal
 
-from pytest_codeneedle.core.printable import shown_line
+from pytest_codeneedle.core.text import shown_line
 from pytest_codeneedle.recall.answer import runs_on
 from pytest_codeneedle.recall.cleaning import clean, read_answer
 

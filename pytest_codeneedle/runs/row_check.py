@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from pytest_codeneedle.core.cells import ERROR, FAILED, PASSED
 from pytest_codeneedle.core.parsing import parse_json
-from pytest_codeneedle.core.printable import shown_line
+from pytest_codeneedle.core.text import shown_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.core.cells import ERROR, PASSED, Place, place_of
 from pytest_codeneedle.core.kv_types import AS_SERVED, parse_pair
 from pytest_codeneedle.core.shareable import shareable
-from pytest_codeneedle.runs.calibrated import by_figures, without_status
+from pytest_codeneedle.runs.calibration import by_figures, without_status
 from pytest_codeneedle.runs.grid import View, rows_by_pair
 from pytest_codeneedle.runs.ledger import is_packaged
 from pytest_codeneedle.runs.sessions import session_of

@@ -8,7 +8,7 @@ from pytest_codeneedle.core.errors import BaselineError
 from pytest_codeneedle.core.text import counted
 from pytest_codeneedle.recall.questions import Task, task_sha256
 from pytest_codeneedle.recall.thinking import suffix
-from pytest_codeneedle.runs.baseline import read_several
+from pytest_codeneedle.runs.baseline_file import read_several
 from pytest_codeneedle.runs.identity import Identity
 from pytest_codeneedle.runs.stored_run import questions_of
 from pytest_codeneedle.stats.comparable import refuse_other_wording, under_one_rotation

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.core.errors import AnswerError
-from pytest_codeneedle.core.printable import printable
+from pytest_codeneedle.core.text import printable
 from pytest_codeneedle.recall.answer import Answer, run_on_lines
 from pytest_codeneedle.recall.labels import Label, label_answer, label_error
 from pytest_codeneedle.recall.logprob_margins import margin_facts

@@ -17,7 +17,7 @@ from pytest_codeneedle.report.archive.summary import FORMAT, archive_summary
 from pytest_codeneedle.report.page.sections import hidden_of, section
 from pytest_codeneedle.report.text.run import run_verdicts
 from pytest_codeneedle.runs.anonymised import keeps_answers, kept
-from pytest_codeneedle.runs.baseline import named_devices
+from pytest_codeneedle.runs.baseline_file import named_devices
 from pytest_codeneedle.runs.checks import checked_about
 from pytest_codeneedle.runs.design import Frame
 from pytest_codeneedle.runs.folder import RESULTS, RUN, RunFolder, current
@@ -73,7 +73,7 @@ def entry(data: Mapping[str, bytes]) -> Entry:
 
     Raises KeyError, TypeError and the like where they are no run, or one that no index can show.
     """
-    from pytest_codeneedle.report.archive.archive_page import archive_page  # noqa: PLC0415 - as below
+    from pytest_codeneedle.report.archive.index import archive_page  # noqa: PLC0415 - as below
     from pytest_codeneedle.report.page.render import run_page  # noqa: PLC0415 - Jinja2 is loaded where a page is drawn
 
     about = parse_json(data[RUN])
@@ -96,7 +96,7 @@ def entry(data: Mapping[str, bytes]) -> Entry:
 
 def undrawable(summary: Mapping[str, Any]) -> str:
     """Why the index cannot show the run of this summary; nothing where it can."""
-    from pytest_codeneedle.report.archive.archive_page import archive_page  # noqa: PLC0415 - Jinja2 is loaded where a page is drawn
+    from pytest_codeneedle.report.archive.index import archive_page  # noqa: PLC0415 - Jinja2 is loaded where a page is drawn
 
     try:
         archive_page([summary])

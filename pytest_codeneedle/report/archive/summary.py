@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.core.cells import ERROR, place_of
 from pytest_codeneedle.core.kv_types import low_pair
 from pytest_codeneedle.runs.anonymised import ANSWERS_KEPT, GPUS
-from pytest_codeneedle.runs.calibrated import calibrated
+from pytest_codeneedle.runs.calibration import calibrated
 from pytest_codeneedle.runs.design import Frame
 from pytest_codeneedle.runs.grid import make_grid
 from pytest_codeneedle.runs.margins import cell_margins

@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pytest_codeneedle.core.errors import ConfigurationError
-from pytest_codeneedle.core.printable import shown_line
-from pytest_codeneedle.core.text import counted
+from pytest_codeneedle.core.text import counted, shown_line
 from pytest_codeneedle.report.heat.colours import Scale, ink
 from pytest_codeneedle.report.heat.tables import margins_heat, matched_heat, passes_heat
-from pytest_codeneedle.runs.calibrated import calibrated
+from pytest_codeneedle.runs.calibration import calibrated
 from pytest_codeneedle.runs.design import Frame
 from pytest_codeneedle.runs.grid import make_grid
 from pytest_codeneedle.runs.margins import cell_margins

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.core.cells import ERROR
 from pytest_codeneedle.core.kv_types import KVPair, by_precision, in_grid_order
-from pytest_codeneedle.core.printable import shown_line
-from pytest_codeneedle.core.text import counted, percent, signed
+from pytest_codeneedle.core.text import counted, percent, shown_line, signed
 from pytest_codeneedle.report.heat.colours import Scale
 from pytest_codeneedle.runs.grid import NO_ANSWER, NOT_PLANNED, PARTLY, by_function, mean_lines, passed_of, rows_by_pair
 

@@ -1,18 +1,20 @@
-"""A run's rows -> the items of a page: questions with their outcome, the diff of a failed one, an error's text."""
+"""A run's rows -> the items of a page: questions with their outcome, an error's text, the diff of a failed one."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.core.cells import ERROR, FAILED, place_of
 from pytest_codeneedle.core.kv_types import in_grid_order
-from pytest_codeneedle.core.printable import printable
 from pytest_codeneedle.core.shareable import first_line, shown_text
+from pytest_codeneedle.core.text import counted, printable, shown_line
 from pytest_codeneedle.recall.answer import runs_on
+from pytest_codeneedle.recall.scoring import DiffLine, aligned_diff
 from pytest_codeneedle.report.page.model import PageItem, ShownDiff
-from pytest_codeneedle.report.page.shown_diff import shown_diff
 from pytest_codeneedle.runs.grid import items_of
 from pytest_codeneedle.runs.sessions import session_of
 
@@ -137,3 +139,31 @@ def _seconds(row: Mapping[str, Any]) -> float | None:
     if row.get("predicted_ms") is None:
         return None
     return (float(row.get("prompt_ms") or 0.0) + float(row["predicted_ms"])) / _MS
+
+
+#: Lines of a diff that are shown, unless more were asked for.
+MOST_LINES = 200
+
+
+_ASKED_FOR: tuple[Tag, ...] = ("matched", "missing")
+
+
+def shown_diff(
+    primary: Sequence[str], bonus: Sequence[str], response: str, *, relax_indent: bool, hidden: Sequence[Tag]
+) -> ShownDiff:
+    """The aligned diff, each line fit to be seen (`shown_line`); of `hidden` kinds it says only how many there are.
+
+    Of more than `MOST_LINES` lines those stay that were asked for, and the first of the others.
+    """
+    diff = aligned_diff(primary, bonus, response, relax_indent=relax_indent)
+    counts = Counter(line.tag for line in diff if line.tag in hidden)
+    left_out = [
+        f"{counted(counts[tag], f'{tag} line')} not shown: the corpus is private" for tag in hidden if counts[tag]
+    ]
+    allowed = [line for line in diff if line.tag not in hidden]
+    room = max(0, MOST_LINES - sum(line.tag in _ASKED_FOR for line in allowed))
+    others = count()
+    kept = [line for line in allowed if line.tag in _ASKED_FOR or next(others) < room]
+    if len(kept) < len(allowed):
+        left_out.append(f"{counted(len(allowed) - len(kept), 'more line')} of the answer not shown")
+    return ShownDiff(tuple(DiffLine(line.tag, shown_line(line.text)) for line in kept), "; ".join(left_out))

@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_codeneedle.core.kv_types import BITS
-from pytest_codeneedle.core.printable import printable
+from pytest_codeneedle.core.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pytest_codeneedle.core.printable import printable
-from pytest_codeneedle.core.text import counted, signed
+from pytest_codeneedle.core.text import counted, printable, signed
 from pytest_codeneedle.report.heat.colours import ink
 from pytest_codeneedle.report.page.packed_items import DIFF_BYTES, as_script, packed, printable_lines
 from pytest_codeneedle.report.page.whiskers import whiskers

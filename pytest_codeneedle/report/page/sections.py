@@ -7,9 +7,8 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.core.printable import printable
 from pytest_codeneedle.core.shareable import shown_text
-from pytest_codeneedle.core.text import p_value, signed, span
+from pytest_codeneedle.core.text import p_value, printable, signed, span
 from pytest_codeneedle.recall.scoring import hidden_kinds
 from pytest_codeneedle.report.heat.tables import (
     depth_heat,
@@ -22,11 +21,10 @@ from pytest_codeneedle.report.heat.tables import (
 from pytest_codeneedle.report.page.items import page_items
 from pytest_codeneedle.report.page.model import CellLine, GridPart, Mark, Section, SidePicture
 from pytest_codeneedle.report.text.cautions import cautions as found_cautions
-from pytest_codeneedle.report.text.rotation_grid import rotation_grid, rotation_said
+from pytest_codeneedle.report.text.grids import rotation_grid, rotation_said
 from pytest_codeneedle.report.text.run import beside_reference, rotation_figures, why_not_judged
 from pytest_codeneedle.report.text.run_facts import run_facts
-from pytest_codeneedle.runs.calibrated import calibrated
-from pytest_codeneedle.runs.calibration import calibration
+from pytest_codeneedle.runs.calibration import calibrated, calibration
 from pytest_codeneedle.runs.grid import below, make_grid, rows_by_pair
 from pytest_codeneedle.runs.margins import cell_margins
 

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.core.cells import ROTATIONS
 from pytest_codeneedle.core.text import counted, wrapped
 from pytest_codeneedle.report.text.cautions import added_args, thoughts
-from pytest_codeneedle.report.text.grids import margin_lines
-from pytest_codeneedle.report.text.label_grid import flag_grids, label_lines
-from pytest_codeneedle.report.text.rotation_grid import rotation_lines
-from pytest_codeneedle.report.text.throughput import decode_lines
+from pytest_codeneedle.report.text.grids import decode_lines, flag_grids, label_lines, margin_lines, rotation_lines
 from pytest_codeneedle.runs.grid import View, make_grid, reference_line, render
 from pytest_codeneedle.runs.pairing import both_ways, mean_differences, paired
 from pytest_codeneedle.stats.missing import missing_beside
@@ -19,8 +16,8 @@ from pytest_codeneedle.stats.several_places import several_places
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_codeneedle.report.text.grids import BothWays
     from pytest_codeneedle.report.text.judged import Judged
-    from pytest_codeneedle.report.text.rotation_grid import BothWays
     from pytest_codeneedle.runs.design import Frame
     from pytest_codeneedle.runs.grid import Grid
     from pytest_codeneedle.stats.rotation import Figures

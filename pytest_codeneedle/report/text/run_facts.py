@@ -5,9 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.core.printable import printable
 from pytest_codeneedle.core.shareable import shareable
-from pytest_codeneedle.core.text import counted, lines_of
+from pytest_codeneedle.core.text import counted, lines_of, printable
 from pytest_codeneedle.runs.progress import duration
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pytest_codeneedle.stats.verdict import NOT_WORSE, WORSE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_codeneedle.report.text.throughput import Speeds
+    from pytest_codeneedle.report.text.grids import Speeds
     from pytest_codeneedle.runs.design import Frame
     from pytest_codeneedle.stats.missing import Sensitivity
     from pytest_codeneedle.stats.paired import Contrast

@@ -6,15 +6,14 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_codeneedle.core.printable import printable
-from pytest_codeneedle.core.text import wrapped
-from pytest_codeneedle.runs.calibrated import NOTHING_SAID
+from pytest_codeneedle.core.text import printable, wrapped
+from pytest_codeneedle.runs.calibration import NOTHING_SAID
 from pytest_codeneedle.runs.grid import PARTLY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_codeneedle.runs.calibrated import Calibrated
+    from pytest_codeneedle.runs.calibration import Calibrated
     from pytest_codeneedle.runs.grid import Grid
     from pytest_codeneedle.stats.verdict import Verdict
 

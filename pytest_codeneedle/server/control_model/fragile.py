@@ -44,7 +44,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_codeneedle.corpus.lexicon import below, lexicon
+from pytest_codeneedle.corpus.random_bodies import below, lexicon
 from pytest_codeneedle.server.control_model.robust import (
     empty_heads,
     layer_tensors,

@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_codeneedle.corpus.lexicon import lexicon
+from pytest_codeneedle.corpus.random_bodies import lexicon
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import pytest_codeneedle
 from pytest_codeneedle.cli import main
 from pytest_codeneedle.core.output import complain, fit_line, say, say_code, say_json
-from pytest_codeneedle.core.printable import printable, printable_json
+from pytest_codeneedle.core.text import printable, printable_json
 
 FOLDER = Path(pytest_codeneedle.__file__).parent
 #: Who may: the door, the door of pytest's sessions, the line that is redrawn, and words that are this package's own.

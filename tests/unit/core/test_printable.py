@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_codeneedle.core.printable import LONGEST, printable, shown_line
+from pytest_codeneedle.core.text import LONGEST, printable, shown_line
 
 
 @pytest.mark.parametrize(

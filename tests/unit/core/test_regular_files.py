@@ -28,10 +28,9 @@ from pytest_codeneedle.core.regular_files import (
 )
 from pytest_codeneedle.corpus.corpus import load_corpus
 from pytest_codeneedle.plugin.remote_logs import packed
-from pytest_codeneedle.report.archive.archive import Archive
-from pytest_codeneedle.report.archive.archive_top import KEPT
+from pytest_codeneedle.report.archive.archive import KEPT, Archive
 from pytest_codeneedle.report.archive.entry import PAGE, SUMMARY
-from pytest_codeneedle.runs.baseline import is_baseline, named_devices, read_stored
+from pytest_codeneedle.runs.baseline_file import is_baseline, named_devices, read_stored
 from pytest_codeneedle.runs.folder import RESULTS, RUN, SERVERS, RunFolder
 from pytest_codeneedle.runs.foreign_results import read_dump
 from pytest_codeneedle.runs.lock import LOCK, FolderLock, holder

@@ -7,15 +7,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_codeneedle.corpus.lexicon import (
-    CONSONANTS,
-    FIRST_HALVES,
-    SECOND_HALVES,
-    VOWELS,
-    below,
-    lexicon,
-    pick,
-)
+from pytest_codeneedle.corpus.random_bodies import CONSONANTS, FIRST_HALVES, SECOND_HALVES, VOWELS, below, lexicon, pick
 
 WORDS = lexicon()
 

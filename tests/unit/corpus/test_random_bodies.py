@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_codeneedle.core.errors import CorpusError
-from pytest_codeneedle.corpus.lexicon import lexicon
-from pytest_codeneedle.corpus.random_bodies import KINDS, MAX_FUNCTIONS, RandomBodies
+from pytest_codeneedle.corpus.random_bodies import KINDS, MAX_FUNCTIONS, RandomBodies, lexicon
 
 WORDS = frozenset(lexicon().words)
 LINE = re.compile(r'    ([a-z]{8}) = "([a-z]+)"')

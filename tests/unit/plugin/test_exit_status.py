@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stored_runs import run_of
 
-from pytest_codeneedle.plugin.exit_status import gate_decision, gate_status
+from pytest_codeneedle.plugin.gate import gate_decision, gate_status
 from pytest_codeneedle.runs.calibration import NOT_CALIBRATED
 from pytest_codeneedle.stats.comparison import Comparison, compare
 

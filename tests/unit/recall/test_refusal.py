@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_codeneedle.recall.refusal import REFUSAL_LINES, is_refusal
+from pytest_codeneedle.recall.labels import REFUSAL_LINES, is_refusal
 
 PRIMARY = ("    if sorry:", "        return 'I cannot'", "    return None")
 OPENINGS = (

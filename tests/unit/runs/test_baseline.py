@@ -9,8 +9,7 @@ import pytest
 from stored_runs import about, row, run_of
 
 from pytest_codeneedle.core.errors import BaselineError, RunFolderError
-from pytest_codeneedle.runs.baseline import is_baseline, read_several, read_stored
-from pytest_codeneedle.runs.baseline_file import baseline_text
+from pytest_codeneedle.runs.baseline_file import baseline_text, is_baseline, read_several, read_stored
 from pytest_codeneedle.runs.folder import SERVERS, RunFolder
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from stored_runs import about, row, run_folder
 
 from pytest_codeneedle.cli import main
-from pytest_codeneedle.runs.calibrated import Calibrated, calibrated
+from pytest_codeneedle.runs.calibration import Calibrated, calibrated
 from pytest_codeneedle.runs.design import Frame
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from pytest_codeneedle.core.kv_types import KVPair, KVSize
-from pytest_codeneedle.server import room
+from pytest_codeneedle.server import capacity as room
+from pytest_codeneedle.server.capacity import Room, free_here, free_mib, free_on_devices, wanted_mib
 from pytest_codeneedle.server.program import ServerArgs, ServerProgram
-from pytest_codeneedle.server.room import Room, free_here, free_mib, free_on_devices, wanted_mib
 
 PAIRS = (KVPair("bf16", "bf16"), KVPair("q4_0", "q4_0"))
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from stored_runs import about, row, run_of
 
 from pytest_codeneedle.core.errors import BaselineError
-from pytest_codeneedle.report.text.comparison import comparison_lines, verdict
-from pytest_codeneedle.report.text.comparison_markdown import comparison_markdown
+from pytest_codeneedle.report.text.comparison import comparison_lines, comparison_markdown, verdict
 from pytest_codeneedle.runs.baseline_file import baseline_text, parse_baseline
 from pytest_codeneedle.runs.stored_run import stored_run
 from pytest_codeneedle.stats.comparison import Comparison, compare

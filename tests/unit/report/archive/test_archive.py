@@ -20,8 +20,7 @@ from pytest_codeneedle.cli.report import refuse_foreign
 from pytest_codeneedle.core import regular_files
 from pytest_codeneedle.core.errors import ConfigurationError, RunFolderError
 from pytest_codeneedle.report.archive import archive as module
-from pytest_codeneedle.report.archive.archive import Archive
-from pytest_codeneedle.report.archive.archive_top import KEPT
+from pytest_codeneedle.report.archive.archive import KEPT, Archive
 from pytest_codeneedle.report.archive.entry import PAGE, SUMMARY, SUMS
 from pytest_codeneedle.runs.folder import RESULTS, RUN
 from pytest_codeneedle.runs.lock import LOCK, FolderLock
@@ -209,7 +208,7 @@ def test_a_kept_run_that_cannot_be_drawn_is_named(
     """By `add`, which goes on, and by `rebuild`, which does not; the good run is not blamed."""
     good = archive.add(runs[:1])[0].summary["id"]
     with monkeypatch.context() as patched:  # as an earlier version placed it
-        patched.setattr("pytest_codeneedle.report.archive.archive_page.archive_page", lambda _: "")
+        patched.setattr("pytest_codeneedle.report.archive.index.archive_page", lambda _: "")
         bad = archive.add([run_folder(tmp_path / "bad", CELLS, started=NEVER)])[0].summary["id"]
     (archive.path / PAGE).unlink()
     said: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from pytest_codeneedle.report.archive.archive_page import archive_page
+from pytest_codeneedle.report.archive.index import archive_page
 from pytest_codeneedle.report.page.render import asset, is_archive, policy
 
 from .test_index import made

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_codeneedle.core.printable import printable
 from pytest_codeneedle.core.shareable import shown_text
+from pytest_codeneedle.core.text import printable
 from pytest_codeneedle.recall.scoring import DiffLine
 from pytest_codeneedle.report.page.items import page_items
 from pytest_codeneedle.report.page.model import ShownDiff

@@ -10,7 +10,7 @@ import pages_made
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_codeneedle.core.printable import printable
+from pytest_codeneedle.core.text import printable
 from pytest_codeneedle.recall.scoring import aligned_diff
 from pytest_codeneedle.report.page.model import ShownDiff
 from pytest_codeneedle.report.page.packed_items import (

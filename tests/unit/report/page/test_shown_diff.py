@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_codeneedle.core.printable import LONGEST
+from pytest_codeneedle.core.text import LONGEST
 from pytest_codeneedle.recall.scoring import DiffLine, aligned_diff, hidden_kinds
-from pytest_codeneedle.report.page.shown_diff import MOST_LINES, shown_diff
+from pytest_codeneedle.report.page.items import MOST_LINES, shown_diff
 
 PRIMARY = ["one()", "two()", "three()"]
 PRIVATE = hidden_kinds(private=True, redact=False, embed_source=False) or ()

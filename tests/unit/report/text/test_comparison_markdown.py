@@ -5,7 +5,7 @@ from __future__ import annotations
 from stored_runs import run_of
 
 from pytest_codeneedle.core.kv_types import DEFAULT_TYPES, grid_pairs
-from pytest_codeneedle.report.text.comparison_markdown import comparison_markdown
+from pytest_codeneedle.report.text.comparison import comparison_markdown
 from pytest_codeneedle.stats.comparison import compare
 
 FULL = [20] * 12

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_codeneedle.core.kv_types import DEFAULT_TYPES, KVPair, grid_pairs, parse_pair
 from pytest_codeneedle.recall.labels import LABELS
-from pytest_codeneedle.report.text.label_grid import FLAGS, flag_grids, flag_lines, label_lines
+from pytest_codeneedle.report.text.grids import FLAGS, flag_grids, flag_lines, label_lines
 from pytest_codeneedle.runs.grid import make_grid, matched_lines
 
 PAIRS = grid_pairs(DEFAULT_TYPES, DEFAULT_TYPES)

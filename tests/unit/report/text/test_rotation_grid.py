@@ -7,7 +7,7 @@ import math
 import pytest
 
 from pytest_codeneedle.core.kv_types import KVPair, grid_pairs
-from pytest_codeneedle.report.text.rotation_grid import rotation_lines
+from pytest_codeneedle.report.text.grids import rotation_lines
 from pytest_codeneedle.stats.rotation import rotation_contrasts
 
 BF16, Q8, Q4 = KVPair("bf16", "bf16"), KVPair("q8_0", "q8_0"), KVPair("q4_0", "q4_0")

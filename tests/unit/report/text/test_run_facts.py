@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_codeneedle.core.printable import printable
+from pytest_codeneedle.core.text import printable
 from pytest_codeneedle.report.text.run_facts import run_facts
 
 #: A run.json as a session writes it, as far as it is read.

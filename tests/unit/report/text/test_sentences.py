@@ -8,8 +8,8 @@ import pytest
 from sweeps import LOW, PAIRS, REFERENCE, frame_of, judged, on_k, sweep
 
 from pytest_codeneedle.core.kv_types import KVPair
+from pytest_codeneedle.report.text.grids import Speeds
 from pytest_codeneedle.report.text.sentences import sentences
-from pytest_codeneedle.report.text.throughput import Speeds
 
 
 def said(cells: dict[KVPair, dict[str, float]], **more: Any) -> list[str]:

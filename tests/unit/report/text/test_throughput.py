@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pytest_codeneedle.core.kv_types import KVPair
-from pytest_codeneedle.report.text.throughput import Speeds, decode_lines, speeds
+from pytest_codeneedle.report.text.grids import Speeds, decode_lines, speeds
 
 PAIRS = [KVPair("q8_0", "q8_0"), KVPair("q8_0", "q4_0"), KVPair("q4_0", "q4_0")]
 

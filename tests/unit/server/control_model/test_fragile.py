@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_codeneedle.corpus.lexicon import lexicon
+from pytest_codeneedle.corpus.random_bodies import lexicon
 from pytest_codeneedle.server.control_model.fragile import (
     ANSWER,
     BEGIN,

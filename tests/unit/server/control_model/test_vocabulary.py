@@ -7,8 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from pytest_codeneedle.corpus.lexicon import lexicon
-from pytest_codeneedle.corpus.random_bodies import RandomBodies
+from pytest_codeneedle.corpus.random_bodies import RandomBodies, lexicon
 from pytest_codeneedle.server.control_model.vocabulary import (
     BOS,
     CODE_SIGNS,
