@@ -8,14 +8,14 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest_codeneedle.report.archive.archive_page  # noqa: F401 - numpy loads once per process; pytester forgets what it loads
+import pytest
+
+import pytest_codeneedle.report.archive.index  # noqa: F401 - numpy loads once per process; pytester forgets what it loads
 from pytest_codeneedle.cli import main
 
 from .test_privacy import private, run
 
 if TYPE_CHECKING:
-    import pytest
-
     from .conftest import SmallRun
     from .lab import Lab
 
@@ -57,6 +57,7 @@ def test_runs_pile_up(small_run: SmallRun, sweep: Path, tmp_path: Path, capsys: 
     assert "every file is what its hash says" in said(capsys, "archive", "check", archive)
 
 
+@pytest.mark.slow
 def test_nothing_of_private_code_is_kept(lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """No line, no answer, no path, no host, in no byte of the archive; the figures are there all the same."""
     asked, other = private(lab)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from .lab import matched
 
 if TYPE_CHECKING:
     from .lab import Lab
 
 
+@pytest.mark.slow
 def test_rows_and_columns(lab: Lab) -> None:
     """--ctk gives the rows and --ctv the columns."""
     result = lab.grid("--ctk", "q4_0", "--ctv", "bf16,q8_0", "--kv-functions", "1")

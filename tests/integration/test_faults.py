@@ -115,6 +115,7 @@ def test_server_dies_while_loading(lab: Lab) -> None:
     assert "failed to load model" in rows[0]["error"]
 
 
+@pytest.mark.slow
 def test_server_without_memory(lab: Lab) -> None:
     """A cache that does not fit is an ERROR that says how much was asked for, and what to do."""
     command = f"prlimit --as=1000000000 {sys.executable} -m pytest_codeneedle.embedded"
@@ -160,6 +161,7 @@ def test_other_types_than_asked(lab: Lab, liar: str) -> None:
     assert said in errors[1]
 
 
+@pytest.mark.slow
 def test_exit_first(lab: Lab, liar: str) -> None:
     """-x stops after the first item that is not passed, and the grid is printed all the same."""
     result = lab.grid(*PAIRS, "--kv-server", liar, "-x")
@@ -297,6 +299,7 @@ def test_sigkill_behind_a_wrapper(lab: Lab, started: list[subprocess.Popen[str]]
     wait_until(lambda: not runs(child))
 
 
+@pytest.mark.slow
 def test_sigkill_behind_a_script(lab: Lab, started: list[subprocess.Popen[str]]) -> None:
     """A script that is named like a server is a wrapper, too."""
     script = lab.write("server.sh", f'#!/bin/sh\n{beside(lab.path)} {COMMAND} "$@"\n')
@@ -330,6 +333,7 @@ def test_server_whose_environment_was_cleared(lab: Lab) -> None:
     wait_until(lambda: not runs(int((lab.path / "beside.pid").read_text(encoding="ascii"))))
 
 
+@pytest.mark.slow
 def test_server_that_cannot_be_ended(lab: Lab) -> None:
     """It is said, and no success, though every item passed. A fake: whoever runs these tests may end all."""
     lab.write(

@@ -122,6 +122,7 @@ def test_fail(lab: Lab, twins: str) -> None:
 AT_THE_END = "{{ messages[0]['content'] + '\\n' + messages[0]['content'].split('\\n---')[0].split('\\n')[-2] + '\\n' }}"
 
 
+@pytest.mark.slow
 def test_empty_answer(lab: Lab) -> None:
     """A model that answers nothing is an ERROR, never a FAIL, and the cell has no figure."""
     arguments = f'--kv-server-args=--chat-template "{AT_THE_END}"'
@@ -134,6 +135,7 @@ def test_empty_answer(lab: Lab) -> None:
         assert "During handling of the above exception" not in row["error"]
 
 
+@pytest.mark.slow
 def test_verbose(lab: Lab) -> None:
     """-v shows the items as any test is shown."""
     result = lab.grid("--kv-pairs", "q8_0/q4_0", "--kv-functions", "1", "-v", quiet=False)

@@ -91,6 +91,7 @@ def test_floored(floored: Lab) -> None:
     assert {**facts, "minimum": 0.0, "passed": True} == floored.about()["calibration"]
 
 
+@pytest.mark.slow
 def test_floored_under_xdist(floored: Lab) -> None:
     """The controller asks the reference; no worker starts, and the summary and the reports are written all the same."""
     result = floored.grid("-n", "2", *FLOORED, "--junitxml", "junit.xml", corpus="real")
@@ -164,6 +165,7 @@ def test_asked_by_a_worker(floored: Lab) -> None:
     assert [] == survivors(floored.path)
 
 
+@pytest.mark.slow
 def test_stopped_meanwhile(lab: Lab) -> None:
     """Ctrl-C while the controller asks leaves no server, and an ended run."""
     lab.write("server", SLOW_CELLS).chmod(0o755)
@@ -192,6 +194,7 @@ def calibration_in(junit: Path) -> str:
     return next(value for name, value in properties.items() if name.endswith(".calibration"))
 
 
+@pytest.mark.slow
 def test_a_reference_that_is_left_out(lab: Lab) -> None:
     """Where -k leaves it out, it is said under the grid, in run.json and in JUnit's report that nothing is known."""
     result = lab.grid(*ON, *PAIRS, "-k", "q4_0", "--junitxml", "junit.xml")

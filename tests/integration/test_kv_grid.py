@@ -150,6 +150,7 @@ def test_ids(lab: Lab) -> None:
     assert [] == lab.folders()
 
 
+@pytest.mark.slow
 def test_path_argument(lab: Lab) -> None:
     """A user's own tests may use the fixtures; they run once per cell, or once per cell and function."""
     lab.pytester.makepyfile(

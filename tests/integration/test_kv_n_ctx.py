@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PAIRS = ("--kv-pairs", "q8_0/q8_0,q4_0/q4_0")
 
 
+@pytest.mark.slow
 def test_same_in_every_cell(lab: Lab) -> None:
     """Every server gets the context that was asked for."""
     lab.grid(*PAIRS, "--kv-n-ctx", "3072")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from .lab import read_rows, said_folder
 
 if TYPE_CHECKING:
-    import pytest
-
     from .lab import Lab
 
 PAIR = ("--kv-pairs", "q8_0/q4_0", "--kv-functions", "1")
@@ -27,6 +27,7 @@ def test_existing_run(lab: Lab) -> None:
     assert "go on with it (--kv-resume)" in message
 
 
+@pytest.mark.slow
 def test_several_corpora(lab: Lab) -> None:
     """With several corpora there is one run folder per corpus inside; one that is in use is a usage error."""
     lab.corpus("other", functions=1)
@@ -54,6 +55,7 @@ def test_below_a_file(lab: Lab) -> None:
     assert "--kv-out" in message
 
 
+@pytest.mark.slow
 def test_default_names_do_not_collide(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two runs that begin in the same second have folders of their own."""
     monkeypatch.setattr("time.strftime", lambda *_: "20260101-000000")

@@ -84,6 +84,7 @@ def test_recorded_cells_are_passed_over(lab: Lab) -> None:
     assert [False, False, True, True] == ahead(lab.path / "run")
 
 
+@pytest.mark.slow
 def test_exit_first(lab: Lab) -> None:
     """A session that ends early ends the server that nobody asked for."""
     lab.pytester.makepyfile(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .lab import Lab
 
 
+@pytest.mark.slow
 def test_cells_not_planned(lab: Lab) -> None:
     """Only the named pairs run; `-` stands where a cell was not planned, in both grids."""
     result = lab.grid("--kv-pairs", "q8_0/q8_0,q4_0/bf16,q8_0/q8_0")

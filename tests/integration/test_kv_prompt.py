@@ -20,6 +20,7 @@ PROMPT = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wording", "ends", "has"),
     [
@@ -39,6 +40,7 @@ def test_wording(lab: Lab, wording: str, ends: str, has: str) -> None:
         assert has.format(name=name) in shown
 
 
+@pytest.mark.slow
 def test_codeneedle_recalls(lab: Lab) -> None:
     """The wording is recorded, and the same functions come back whole."""
     assert DONE == matched(lab.grid(*PAIR, "--kv-prompt", "codeneedle", "--kv-out", "named"))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from .lab import Lab
 
 PAIRS = ("--kv-pairs", "q8_0/q4_0,q4_0/q4_0", "--kv-functions", "1")
 
 
+@pytest.mark.slow
 def test_default(lab: Lab) -> None:
     """Without bf16/bf16 in the grid the pair of most bits is the reference."""
     result = lab.grid(*PAIRS)
@@ -17,6 +20,7 @@ def test_default(lab: Lab) -> None:
     assert any(line.startswith("reference q8_0/q4_0 20.00") for line in result.outlines)
 
 
+@pytest.mark.slow
 def test_named(lab: Lab) -> None:
     """The named cell is what the others are held against."""
     result = lab.grid(*PAIRS, "--kv-reference", "q4_0/q4_0")

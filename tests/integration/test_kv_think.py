@@ -54,11 +54,13 @@ def test_auto_takes_the_templates_switch_and_says_so(lab: Lab) -> None:
     assert {"enable_thinking": False} == about["thinking_settled"]["template_kwargs"]
 
 
+@pytest.mark.slow
 def test_without_a_switch_nothing_is_said(lab: Lab) -> None:
     """The control model's own template has none."""
     assert [] == said(lab.grid(*PAIR))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("think", "mark"), [("template", "False"), ("on", "True"), ("auto", "False"), ("prefill", "False")]
 )
@@ -110,6 +112,7 @@ def test_a_switch_that_is_not_there(lab: Lab) -> None:
     assert not (lab.path / "run").exists()
 
 
+@pytest.mark.slow
 def test_an_answer_that_thinks_all_the_same_is_pointed_out(lab: Lab) -> None:
     """The control model thinks where the code that it copies does: a block of thinking in a docstring."""
     body = "\n".join(f"    babababa{number} = 1" for number in range(20))

@@ -182,6 +182,7 @@ def test_nothing_is_lost(lab: Lab, losing: tuple[str, ...], plugin: str, workers
     assert {("bf16", "bf16"): "20.00", ("q4_0", "q4_0"): "10.00"}.items() <= matched(result).items()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", WORKERS)
 @pytest.mark.parametrize("plugin", [RERUN, REPEATED], ids=["rerun", "repeated"])
 def test_the_first_answer_counts(lab: Lab, plugin: str, workers: tuple[str, ...]) -> None:
@@ -231,6 +232,7 @@ def test_tests_of_the_users_own(lab: Lab, losing: tuple[str, ...]) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", WORKERS)
 def test_what_other_plugins_write_down(lab: Lab, workers: tuple[str, ...]) -> None:
     """No private line: not of the traceback, not of the exception, and not the answer that goes to the controller."""

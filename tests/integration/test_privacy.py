@@ -83,6 +83,7 @@ def test_a_page_with_assets_is_for_the_user_alone(lab: Lab) -> None:
     assert {0o600} == set(modes.values())
 
 
+@pytest.mark.slow
 def test_embedded_source_is_shown_and_kept(lab: Lab) -> None:
     """The whole diff, and the corpus text in the run folder."""
     asked, other = private(lab)
@@ -93,6 +94,7 @@ def test_embedded_source_is_shown_and_kept(lab: Lab) -> None:
     assert () == hidden_of(lab.about())  # what a page of the stored run may show
 
 
+@pytest.mark.slow
 def test_redacted_reports_hold_no_line_of_code(lab: Lab) -> None:
     """Names and counts remain; what is needed to score anew stays in the run folder."""
     asked, other = private(lab)
@@ -106,6 +108,7 @@ def test_redacted_reports_hold_no_line_of_code(lab: Lab) -> None:
     assert hidden_of(lab.about()) is None
 
 
+@pytest.mark.slow
 def test_a_test_of_the_users_own_shows_no_code_either(lab: Lab) -> None:
     """Pytest prints the values that a failing test holds: they do not print the code that they hold."""
     asked, other = private(lab)

@@ -24,7 +24,7 @@ WAYS = [
     *("no-json", "log"),
 ]
 #: The kinds of them that every run of the tests sees: an HTTP error, the stream, a log.
-FIRST = ("base64", "stream", "log")
+FIRST = ("base64", "log")
 REPORTS = ("--junitxml", "j.xml", "--html", "h.html", "--self-contained-html", "--kv-out", "run")
 #: What a user's own tests, and plugins, do with what they are given.
 OWN = """

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from .lab import read_about, read_rows
 
 if TYPE_CHECKING:
-    import pytest
-
     from .lab import Lab
 
 DISTRUST = "Distrust this grid: the server drifted, bf16/bf16 again at the end"
@@ -20,6 +20,7 @@ def told(result: pytest.RunResult) -> str:
     return " ".join(" ".join(result.outlines).split())
 
 
+@pytest.mark.slow
 def test_silence_at_an_end_stays(lab: Lab) -> None:
     """The session that goes on says what `codeneedle grid` says; --kv-quick does not call that settled."""
     lab.corpus("seven", functions=7, value_len=8)

@@ -90,6 +90,7 @@ def test_signal(hanging: Lab, name: str, group: bool, workers: int, said: str) -
     assert "httpcore" not in output
 
 
+@pytest.mark.slow
 def test_closed_terminal(hanging: Lab) -> None:
     """Nobody reads any more, and the session ends in order all the same: JUnit's file is there, too."""
     process, terminal = pty.fork()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from .lab import read_rows
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ def launch_llama_server(launch_llama_server):
 """
 
 
+@pytest.mark.slow
 def test_a_template_that_changes(lab: Lab) -> None:
     """The cell under way has its answers; the next is an ERROR that names the file, and a resumed run asks all anew."""
     server = lab.reciting()
