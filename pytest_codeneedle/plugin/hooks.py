@@ -21,7 +21,7 @@ from pytest_codeneedle.plugin.read_settings import read_settings
 from pytest_codeneedle.plugin.reports import AtOnce, fit, fit_report, fit_warning, own_message
 from pytest_codeneedle.plugin.rows import REPORT_FIELD, attach_row
 from pytest_codeneedle.plugin.session import FAILED_THEN, SESSION, GridSession
-from pytest_codeneedle.unwritten import UnwrittenReports
+from pytest_codeneedle.plugin.unwritten import UnwrittenReports
 
 if TYPE_CHECKING:
     import warnings

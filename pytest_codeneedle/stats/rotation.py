@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pytest_codeneedle.core.kv_types import KVPair
     from pytest_codeneedle.stats.paired import Contrast
 
-    #: Function -> lines, of each cell: what `values.values` gives.
+    #: Function -> lines, of each cell: what `pairing.paired` gives.
     Figures = Mapping[KVPair, Mapping[str, float]]
 
 
@@ -43,7 +43,7 @@ def rotation_contrasts(on: Figures, off: Figures, lines: float | None = None) ->
     from pytest_codeneedle.stats.headroom import rooms  # noqa: PLC0415 - as above
     from pytest_codeneedle.stats.paired import contrasts, holm  # noqa: PLC0415 - as above
 
-    differences = {pair: both for pair in on if (both := _differences(on[pair], off.get(pair, {})))}
+    differences = {pair: both for pair in on if (both := paired_differences(on[pair], off.get(pair, {})))}
     uncut = contrasts(list(differences.values()))
     room = [rooms([on[pair]], off[pair], lines)[0] for pair in differences]
     found = {pair: its.cut(one) for pair, its, one in zip(differences, room, uncut, strict=True)}
@@ -52,5 +52,6 @@ def rotation_contrasts(on: Figures, off: Figures, lines: float | None = None) ->
     return {pair: RotationContrast(one, adjusted.get(pair)) for pair, one in found.items()}
 
 
-def _differences(on: Mapping[str, float], off: Mapping[str, float]) -> list[float]:
+def paired_differences(on: Mapping[str, float], off: Mapping[str, float]) -> list[float]:
+    """Lines with it minus lines without, of each function that has both."""
     return [lines - off[name] for name, lines in on.items() if name in off]

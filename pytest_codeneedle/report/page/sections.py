@@ -179,7 +179,7 @@ def _family(verdict: Verdict) -> str:
 
 def _beside(judged: Judged) -> list[str]:
     """Missing answers, the noise floor and the margins, in sentences."""
-    from pytest_codeneedle.report.text.grids import margin_sentences  # noqa: PLC0415 - with scipy, which is there by now
+    from pytest_codeneedle.report.text.margins import margin_sentences  # noqa: PLC0415 - with scipy, which is there by now
     from pytest_codeneedle.report.text.verdict import again_sentence, missing_sentence  # noqa: PLC0415 - likewise
 
     said = [missing_sentence(judged.verdict), again_sentence(judged.verdict)]

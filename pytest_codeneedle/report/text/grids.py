@@ -11,29 +11,21 @@ from pytest_codeneedle.core.cells import place_of
 from pytest_codeneedle.core.kv_types import in_grid_order
 from pytest_codeneedle.core.text import counted, p_is, percent, printable, signed, span, wrapped
 from pytest_codeneedle.recall.labels import LABELS
-from pytest_codeneedle.report.text.verdict import trend_words
 from pytest_codeneedle.runs.grid import ONE_PASS, PARTLY, Cell, Grid, View, make_grid, rows_by_pair, table
 from pytest_codeneedle.runs.margins import ENOUGH_TOKENS, CellMargins, cell_margins
 from pytest_codeneedle.runs.sessions import session_of
-from pytest_codeneedle.stats.margin_verdict import MarginVerdict, _lacking
-from pytest_codeneedle.stats.power import least_for_family
-from pytest_codeneedle.stats.rotation import RotationContrast, _differences, rotation_contrasts
+from pytest_codeneedle.stats.rotation import RotationContrast, paired_differences, rotation_contrasts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_codeneedle.core.kv_types import KVPair
+    from pytest_codeneedle.runs.margins import Rows
     from pytest_codeneedle.stats.paired import Contrast
     from pytest_codeneedle.stats.rotation import Figures
 
     #: Those with the rotation on, and off.
     BothWays = tuple[Figures, Figures]
-    from collections.abc import Callable
-
-    from pytest_codeneedle.runs.grid import View
-    from pytest_codeneedle.runs.margins import Rows
-    from pytest_codeneedle.stats.by_type import Side
-
 
 _NONE = "-"
 _PERCENT = 100.0
@@ -72,60 +64,6 @@ def margin_lines(
             f"{PARTLY} under {percent(ENOUGH_TOKENS)} of its tokens are there: what is lost is in no margin"
         )
     return lines
-
-
-_DECIMALS = 3
-
-
-_NAMED = 6
-
-
-def margin_block_lines(verdict: MarginVerdict) -> list[str]:
-    """`margin_sentences` in up to eight lines at 80 columns."""
-    return [line for sentence in margin_sentences(verdict) for line in wrapped(sentence)]
-
-
-def margin_sentences(verdict: MarginVerdict) -> list[str]:
-    """The verdict: how many cells are lower, the low pair, the trends."""
-    counts = sorted({cell.mean.n for cell in verdict.cells})
-    told = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    head = f"margins against {verdict.reference}, on the same text of {told} function{'' if counts == [1] else 's'}"
-    said = [f"{head}: {_lower(verdict)}{_too_few(verdict, counts[-1])}"]
-    declared = next((cell for cell in verdict.cells if cell.declared), None)
-    if declared is not None:
-        found = declared.mean
-        interval = span(found.interval, _DECIMALS)
-        about = "no token differs" if found.tied else f"{signed(found.mean, _DECIMALS)} nats, {p_is(found.p)}"
-        there = "" if declared.share >= ENOUGH_TOKENS else f", on {percent(declared.share)} of its tokens"
-        said.append(f"{declared.pair} (declared): {about}{interval and f' ({interval})'}{there}")
-    trends = [_trend(one) for one in (verdict.k, verdict.v) if len(one.types) > 1]
-    return said + [trend for trend in trends if trend] + _lacking(verdict)
-
-
-def _lower(verdict: MarginVerdict) -> str:
-    """`lower in 3 of 35 cells: ...`, the lowest first."""
-    lower = sorted(verdict.lower, key=lambda cell: cell.mean.mean)
-    count = len(verdict.cells)
-    cells = f"{count} cell{'' if count == 1 else 's'}"
-    if not lower:
-        return f"significantly lower in none of {cells}"
-    named = ", ".join(f"{cell.pair} {signed(cell.mean.mean)}" for cell in lower[:_NAMED])
-    more = f" and {len(lower) - _NAMED} more" if len(lower) > _NAMED else ""
-    return f"significantly lower in {len(lower)} of {cells}: {named}{more} nats"
-
-
-def _too_few(verdict: MarginVerdict, functions: int) -> str:
-    """Where not even a fall in every function could be significant in a cell that shares its level."""
-    sharing = sum(not cell.declared for cell in verdict.cells)
-    needed = least_for_family(sharing)
-    return "" if not sharing or functions >= needed else f"; {needed} functions are needed for {sharing} cells (Holm)"
-
-
-def _trend(found: Side) -> str:
-    trend = found.trend
-    if trend.p is None or trend.slope is None:
-        return ""  # the verdict on lines has said why
-    return f"trend of margins over {found.name}: {trend_words(trend, 'the mean', 'nats', _DECIMALS)}"
 
 
 WIDTH = 80
@@ -218,7 +156,7 @@ def rotation_grid(on: Figures, off: Figures, lost: BothWays | None = None) -> Gr
     lacking = _without_answers(on, off, lost)
     cells = {}
     for pair in {**on, **off}:
-        found = tuple(_differences(on.get(pair, {}), off.get(pair, {})))
+        found = tuple(paired_differences(on.get(pair, {}), off.get(pair, {})))
         cells[pair] = Cell(pair, found, passed=0, errors=int(pair in lacking), asked=len(found))
     return Grid(cells)
 
@@ -273,7 +211,7 @@ def _quantized(found: Mapping[KVPair, RotationContrast]) -> dict[KVPair, Rotatio
 def _sentence(
     found: Mapping[KVPair, RotationContrast], differing: Sequence[KVPair], lacking: Mapping[KVPair, RotationContrast]
 ) -> str:
-    from pytest_codeneedle.stats.power import least_for_family  # noqa: PLC0415 - as above
+    from pytest_codeneedle.stats.power import least_for_family  # noqa: PLC0415 - scipy loads where a test is made
 
     cells = counted(len(found), "cell")
     how = f"on - off (paired by function, exact sign-flip, Holm over {cells})"

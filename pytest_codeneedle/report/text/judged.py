@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.core.text import wrapped
-from pytest_codeneedle.report.text.grids import margin_block_lines, speeds
+from pytest_codeneedle.report.text.grids import speeds
+from pytest_codeneedle.report.text.margins import margin_block_lines
 from pytest_codeneedle.report.text.sentences import distrust_sentence, sentences, undecided
 from pytest_codeneedle.report.text.verdict import verdict_lines
 from pytest_codeneedle.runs.calibration import calibration

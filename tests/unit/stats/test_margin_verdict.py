@@ -10,7 +10,7 @@ import pytest
 
 from pytest_codeneedle.core.kv_types import DEFAULT_TYPES, KVPair
 from pytest_codeneedle.recall.logprob_margins import Margin, written
-from pytest_codeneedle.report.text.grids import margin_block_lines
+from pytest_codeneedle.report.text.margins import margin_block_lines
 from pytest_codeneedle.stats.margin_verdict import MarginVerdict, judge_margins
 
 HIGH, LOW = KVPair("bf16", "bf16"), KVPair("q4_0", "q4_0")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sweeps import LOW, REFERENCE, frame_of, rows_of, sweep
 
 from pytest_codeneedle.core.kv_types import KVPair
-from pytest_codeneedle.report.text.grids import margin_sentences
 from pytest_codeneedle.report.text.judged import judged
+from pytest_codeneedle.report.text.margins import margin_sentences
 from pytest_codeneedle.report.text.run import run_lines
 from pytest_codeneedle.runs.grid import View, make_grid
 from pytest_codeneedle.stats.missing import missing, missing_beside
