@@ -73,11 +73,6 @@ class Score:
     #: The answer held nothing but white space, thinking and fences: an error, not a fail.
     empty: bool
 
-    @property
-    def thinking_only(self) -> bool:
-        """The answer was spent on thinking, and nothing came after it."""
-        return self.empty and self.think_lines > 0
-
 
 def score(
     primary: Sequence[str],

@@ -64,7 +64,7 @@ def test_perfect_answer_scores_all_lines() -> None:
     )
     assert (0, 0, True) == (result.bonus_matched, result.hallucinated, result.passed)
     assert tuple(PRIMARY) == result.produced
-    assert (False, False, 0) == (result.empty, result.thinking_only, result.think_lines)
+    assert (result.empty, result.think_lines) == (False, 0)
 
 
 def test_score_is_frozen() -> None:
@@ -140,19 +140,14 @@ def test_empty_answer_is_marked(response: str) -> None:
     """Nothing to score is told apart from wrong lines."""
     result = score(PRIMARY, response)
 
-    assert (True, False, 0, False) == (
-        result.empty,
-        result.thinking_only,
-        result.primary_matched,
-        result.passed,
-    )
+    assert (result.empty, result.think_lines, result.primary_matched, result.passed) == (True, 0, 0, False)
 
 
 def test_answer_spent_on_thinking_is_marked() -> None:
     """Thinking that never ended is an empty answer, not a hallucinated one."""
     result = score(PRIMARY, "<think>\nwhere is it?\n  line 0;")
 
-    assert (True, True, 3, 0) == (result.empty, result.thinking_only, result.think_lines, result.hallucinated)
+    assert (result.empty, result.think_lines, result.hallucinated) == (True, 3, 0)
 
 
 def test_thinking_is_not_hallucinated() -> None:
