@@ -1,10 +1,14 @@
 """How the documentation is built: Sphinx, with pages in Markdown (MyST). `sphinx-build -W -b html docs OUT`."""
 
+import sys
 from importlib.metadata import version as installed
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "pytest-codeneedle"
 release = version = installed(project)
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "codeneedle_docs"]
 exclude_patterns = ["_ext"]
 
 html_theme = "furo"

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     `archive check` where a file differs from its hash; 2 of `compare` where it cannot be decided. What is damaged in a
     run is 2 as well, and never 1.
     """
-    flags = _parser().parse_args(argv)
+    flags = command_parser().parse_args(argv)
     try:
         status: int | None = flags.run(flags)
     except CodeneedleError as error:
@@ -66,7 +66,8 @@ class _Parser(argparse.ArgumentParser):
         (complain if file is sys.stderr else say_code)(message.removesuffix("\n"))
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """The parser of the command line: a subparser for each command, in the order of `codeneedle --help`."""
     parser = _Parser(
         prog="codeneedle",
         description="What a quantized KV cache costs in recall: runs, corpora and the control model.",

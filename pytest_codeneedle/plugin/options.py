@@ -15,8 +15,8 @@ _PRINT_AND_LEAVE = ("help", "version", "markers", "showfixtures", "show_fixtures
 
 
 @dataclass(frozen=True)
-class _Option:
-    """One option: its flag, its ini key (the flag's own name), and what `pytest --help` says."""
+class Option:
+    """An option of the grid: its flag, its ini key (the flag's own name), and what `pytest --help` says."""
 
     flag: str
     help: str
@@ -28,156 +28,155 @@ class _Option:
 
     @property
     def key(self) -> str:
+        """The ini key: `kv_model` of `--kv-model`."""
         return self.flag.removeprefix("--").replace("-", "_")
 
 
-_OPTIONS = (
-    _Option(
-        "--kv-grid", "Start a llama.cpp server per KV cache pair and print the recall grid.", "bool", action="flag"
-    ),
-    _Option(
+OPTIONS = (
+    Option("--kv-grid", "Start a llama.cpp server per KV cache pair and print the recall grid.", "bool", action="flag"),
+    Option(
         "--corpus",
         f"Corpus to put into the context: corpora/NAME.toml or a shipped one; repeatable. Default: {DEFAULT_CORPUS}.",
         "args",
         "NAME",
         action="append",
     ),
-    _Option(
+    Option(
         "--kv-model",
         "GGUF file, profile models/NAME.toml, or control model: control:robust, control:fragile-k, control:fragile-v. "
         f"Also ${MODEL_VARIABLE}. Default: control:robust.",
         metavar="PATH|NAME|control:NAME",
     ),
-    _Option(
+    Option(
         "--kv-server",
         "llama-server to start, the whole command that you start it with, or the URL of an OpenAI-compatible endpoint "
         "that runs already (one cell, as served). Default: the one on PATH, else the embedded one.",
         metavar="PATH|embedded|'COMMAND ...'|URL",
     ),
-    _Option("--kv-api-key-env", "Environment variable that holds the endpoint's API key.", metavar="NAME"),
-    _Option("--kv-api-key-file", "File that holds the endpoint's API key.", metavar="FILE"),
-    _Option(
+    Option("--kv-api-key-env", "Environment variable that holds the endpoint's API key.", metavar="NAME"),
+    Option("--kv-api-key-file", "File that holds the endpoint's API key.", metavar="FILE"),
+    Option(
         "--kv-timeout",
         "Seconds that an answer of an endpoint may take. Default: ten minutes and what the prompt's size allows.",
         metavar="SECONDS",
         kind=int,
     ),
-    _Option("--kv-server-args", 'More arguments for every server: --kv-server-args="-ngl 99".', metavar='"ARG ..."'),
-    _Option(
+    Option("--kv-server-args", 'More arguments for every server: --kv-server-args="-ngl 99".', metavar='"ARG ..."'),
+    Option(
         "--kv-types",
         "KV cache types of the grid's rows and columns; +f16 adds to the default. Default: "
         "bf16,q8_0,q5_1,q5_0,q4_1,q4_0.",
         metavar="TYPE,...",
     ),
-    _Option("--ctk", "K cache types: the rows only.", metavar="TYPE,..."),
-    _Option("--ctv", "V cache types: the columns only.", metavar="TYPE,..."),
-    _Option("--kv-pairs", "Only these cells, for instance q8_0/q8_0,q8_0/q4_0.", metavar="K/V,..."),
-    _Option(
+    Option("--ctk", "K cache types: the rows only.", metavar="TYPE,..."),
+    Option("--ctv", "V cache types: the columns only.", metavar="TYPE,..."),
+    Option("--kv-pairs", "Only these cells, for instance q8_0/q8_0,q8_0/q4_0.", metavar="K/V,..."),
+    Option(
         "--kv-functions",
         "Functions to ask for in each cell. Default: the corpus file's k, else 16.",
         metavar="N",
         kind=int,
     ),
-    _Option(
+    Option(
         "--kv-seed", "Seed of the sample and of the order. Default: the corpus file's, else 42.", metavar="N", kind=int
     ),
-    _Option(
+    Option(
         "--kv-prompt",
         "Wording of the task: quoted ends with the function's signature line, codeneedle asks as the public harness "
         "does. Default: quoted.",
         choices=("quoted", "codeneedle"),
     ),
-    _Option(
+    Option(
         "--kv-think",
         "How thinking is kept off: the template's own switch, /no_think, an empty block in the prompt; or on. "
         "Default: auto.",
         choices=("auto", "template", "no-think", "prefill", "on"),
     ),
-    _Option("--kv-lines", "Lines to ask for of each function. Default: 20.", metavar="N", kind=int),
-    _Option("--kv-pass", "Lines that must match for an item to pass. Default: 8.", metavar="N", kind=int),
-    _Option("--kv-relax-indent", "Ignore indentation when lines are compared. The default.", "bool", action="flag"),
-    _Option("--kv-strict-indent", "Compare indentation too.", "bool", action="flag"),
-    _Option(
+    Option("--kv-lines", "Lines to ask for of each function. Default: 20.", metavar="N", kind=int),
+    Option("--kv-pass", "Lines that must match for an item to pass. Default: 8.", metavar="N", kind=int),
+    Option("--kv-relax-indent", "Ignore indentation when lines are compared. The default.", "bool", action="flag"),
+    Option("--kv-strict-indent", "Compare indentation too.", "bool", action="flag"),
+    Option(
         "--kv-order",
         "Order of the cells. Default: shuffled, so that drift does not look like a gradient.",
         choices=("shuffled", "grid"),
     ),
-    _Option(
+    Option(
         "--kv-calibrate",
         "Ask the reference cell first and once more last in each session: is the model able, does it drift. "
         "Default: on.",
         choices=("on", "off"),
     ),
-    _Option(
+    Option(
         "--kv-calibrate-min",
         "Share of its lines that the reference cell has to recall for the others to be asked; else the exit status is "
         "10. Default: 0.8.",
         metavar="SHARE",
     ),
-    _Option(
+    Option(
         "--kv-quick",
         "Ask the reference's row, its column and the diagonal alone, most telling first, until the answer is settled.",
         "bool",
         action="flag",
     ),
-    _Option(
+    Option(
         "--kv-repeat", "Passes over the whole grid; figures are means over them. Default: 1.", metavar="N", kind=int
     ),
-    _Option(
+    Option(
         "--kv-rotation",
         "Hadamard rotation of quantized caches (LLAMA_ATTN_ROT_DISABLE); both asks each cell with and without. "
         "Default: as the environment has it.",
         choices=("default", "on", "off", "both"),
     ),
-    _Option(
+    Option(
         "--kv-n-ctx",
         "Context size of every server, in tokens. Default: what the longest prompt and answer need.",
         metavar="N",
         kind=int,
     ),
-    _Option(
+    Option(
         "--kv-full-answer",
         "Let answers run on to their budget, to compare with published hallucination counts.",
         "bool",
         action="flag",
     ),
-    _Option(
+    Option(
         "--kv-reference",
         "Cell that the others are held against. Default: bf16/bf16, else the pair of most bits.",
         metavar="K/V",
     ),
-    _Option(
+    Option(
         "--kv-delta",
         "Mean loss in lines that NOT WORSE rules out. Default: 1.",
         metavar="LINES",
     ),
-    _Option("--kv-skip-unparsable", "Leave out files that do not parse, and count them.", "bool", action="flag"),
-    _Option(
+    Option("--kv-skip-unparsable", "Leave out files that do not parse, and count them.", "bool", action="flag"),
+    Option(
         "--kv-embed-source",
         "Let reports show private code beyond the lines asked for, and keep the corpus text in the run folder.",
         "bool",
         action="flag",
     ),
-    _Option(
+    Option(
         "--kv-devices",
         "GPUs to use, as CUDA_VISIBLE_DEVICES has them: with -n each server sees one, else all of these.",
         metavar="ID,...",
     ),
-    _Option("--kv-redact", "Show no line of code in reports, not even those asked for.", "bool", action="flag"),
-    _Option(
+    Option("--kv-redact", "Show no line of code in reports, not even those asked for.", "bool", action="flag"),
+    Option(
         "--kv-overlap",
         "Load the next cell's server while this cell's last answers come. Default: auto, where memory allows.",
         choices=("auto", "on", "off"),
     ),
-    _Option("--kv-out", "Run folder. Default: codeneedle-runs/<corpus>__<model>__<time>.", metavar="DIR"),
-    _Option(
+    Option("--kv-out", "Run folder. Default: codeneedle-runs/<corpus>__<model>__<time>.", metavar="DIR"),
+    Option(
         "--kv-resume",
         "Go on with the run in --kv-out, else with the newest one that was asked the same: what is answered is not "
         "asked again, but for the reference, which each session asks.",
         "bool",
         action="flag",
     ),
-    _Option(
+    Option(
         "--kv-baseline",
         "Run folder, or file of `codeneedle baseline save`, to hold this run against: the exit status is 1 if anything "
         "is worse, else 0. Repeatable, one for each corpus.",
@@ -185,14 +184,14 @@ _OPTIONS = (
         "RUN|FILE",
         action="append",
     ),
-    _Option("--kv-shard", "A part of the pairs, all types alike; codeneedle merge joins the runs.", metavar="I/N"),
-    _Option(
+    Option("--kv-shard", "A part of the pairs, all types alike; codeneedle merge joins the runs.", metavar="I/N"),
+    Option(
         "--kv-dry-run",
         "Ask nothing: print the cells, their order, tokens, KV MiB and the time it is going to take, and leave.",
         "bool",
         action="flag",
     ),
-    _Option(
+    Option(
         "--kv-speed",
         "Tokens per second of prompts and of answers, for --kv-dry-run. Default: measured at an empty context.",
         metavar="READ,WRITE",
@@ -203,7 +202,7 @@ _OPTIONS = (
 def add_options(parser: pytest.Parser) -> None:
     """Register all options and ini keys."""
     group = parser.getgroup("codeneedle", GROUP)
-    for option in _OPTIONS:
+    for option in OPTIONS:
         said = f"{option.help} (ini: {option.key})"
         wanted: dict[str, Any] = {"action": option.action, "default": None, "help": said}
         if option.action == "flag":
