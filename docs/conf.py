@@ -11,6 +11,8 @@ release = version = installed(project)
 extensions = ["myst_parser", "sphinx.ext.autodoc", "codeneedle_docs"]
 exclude_patterns = ["_ext"]
 
+smartquotes = False  # options begin with two hyphens
+
 html_theme = "furo"
 html_title = f"{project} {release}"
 html_show_copyright = False

@@ -83,7 +83,7 @@ def _groups(parser: argparse.ArgumentParser) -> list[argparse._SubParsersAction[
 
 def _command(command: argparse.ArgumentParser, said: str) -> str:
     usage = command.format_usage().removeprefix("usage: ").strip()
-    sentence = plain(f"{said[:1].upper()}{said[1:]}.")
+    sentence = plain(f"{said[:1].upper()}{said[1:]}{'' if said.endswith('?') else '.'}")
     head = f"## {command.prog}\n\n{sentence}\n\n```text\n{usage}\n```\n\n```{{program}} {command.prog}\n```\n"
     arguments = [_argument(action) for action in command._actions if action.dest != "help"]  # noqa: SLF001 - as above
     return "\n".join([head, *arguments])
@@ -97,7 +97,7 @@ def _argument(action: argparse.Action) -> str:
     said = plain(action.help or "") + (" (required)" if action.required and action.option_strings else "")
     if action.option_strings:
         return _option(f"{names} {takes}".strip() + several, said)
-    return f"`{takes}{several}`\n: {said or 'see the usage'}\n"
+    return f"`{takes}{several}`\n: {said}\n"
 
 
 def pytest_fixtures() -> str:

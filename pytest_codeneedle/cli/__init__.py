@@ -108,11 +108,13 @@ def _add_functions(commands: _Commands) -> None:
 def _add_score(commands: _Commands) -> None:
     score = commands.add_parser("score", help="score one answer to one function of a corpus")
     _corpus_arguments(score)
-    score.add_argument("function", metavar="FUNCTION")
+    score.add_argument("function", metavar="FUNCTION", help="its name, as `codeneedle functions` lists it")
     score.add_argument("answer", metavar="FILE", type=Path, help="the answer; - is standard input")
     score.add_argument("--json", action="store_true", help="as JSON")
     _indent_arguments(score)
-    score.add_argument("--pass", type=_one_or_more, dest="threshold", metavar="N", default=8, help="(8)")
+    score.add_argument(
+        "--pass", type=_one_or_more, dest="threshold", metavar="N", default=8, help="lines that must match (8)"
+    )
     score.set_defaults(run=commands_corpus.score, relax_indent=True)
 
 
@@ -128,14 +130,14 @@ def _add_grid(commands: _Commands) -> None:
 
 def _add_summary(commands: _Commands) -> None:
     summary = commands.add_parser("summary", help="stored runs as one table: means, range, trend")
-    summary.add_argument("run_folders", metavar="RUN", type=Path, nargs="+")
+    summary.add_argument("run_folders", metavar="RUN", type=Path, nargs="+", help="run folder")
     summary.add_argument("--json", action="store_true", help="as JSON")
     summary.set_defaults(run=commands_run.summary)
 
 
 def _add_heatmap(commands: _Commands) -> None:
     heatmap = commands.add_parser("heatmap", help="draw stored runs: a heatmap for each grid, on one scale")
-    heatmap.add_argument("run_folders", metavar="RUN", type=Path, nargs="+")
+    heatmap.add_argument("run_folders", metavar="RUN", type=Path, nargs="+", help="run folder")
     heatmap.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="NAME.png or NAME.svg")
     heatmap.add_argument("--of", choices=FIGURES, default="matched", help="lines, functions passed, or nats (matched)")
     heatmap.set_defaults(run=commands_heatmap.heatmap)
@@ -143,7 +145,7 @@ def _add_heatmap(commands: _Commands) -> None:
 
 def _add_report(commands: _Commands) -> None:
     report = commands.add_parser("report", help="write the HTML page of stored runs, complete or partial")
-    report.add_argument("run_folders", metavar="RUN", type=Path, nargs="+")
+    report.add_argument("run_folders", metavar="RUN", type=Path, nargs="+", help="run folder")
     report.add_argument(
         "-o", "--output", metavar="DIR", type=_folder, required=True, help="index.html is written into it"
     )
@@ -165,14 +167,14 @@ def _add_rescore(commands: _Commands) -> None:
 
 def _add_status(commands: _Commands) -> None:
     status = commands.add_parser("status", help="what of a run is done, what is left, and how long that will take")
-    status.add_argument("run_folder", metavar="RUN", type=Path)
+    status.add_argument("run_folder", metavar="RUN", type=Path, help="run folder")
     status.add_argument("--json", action="store_true", help="as JSON")
     status.set_defaults(run=commands_stored.status)
 
 
 def _add_merge(commands: _Commands) -> None:
     merge = commands.add_parser("merge", help="join the runs of several --kv-shard into one")
-    merge.add_argument("run_folders", metavar="RUN", type=Path, nargs="+")
+    merge.add_argument("run_folders", metavar="RUN", type=Path, nargs="+", help="run folder")
     merge.add_argument("-o", "--output", metavar="RUN", type=Path, required=True, help="the folder of the new run")
     merge.set_defaults(run=commands_stored.merge)
 
@@ -193,7 +195,7 @@ def _add_baseline(commands: _Commands) -> None:
     baseline = commands.add_parser("baseline", help="keep a run's figures as a small file, to be committed")
     actions = baseline.add_subparsers(required=True, metavar="ACTION")
     save = actions.add_parser("save", help="write the file: no code, no answers")
-    save.add_argument("run_folder", metavar="RUN", type=Path)
+    save.add_argument("run_folder", metavar="RUN", type=Path, help="run folder")
     save.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE", help="written anew each time; - is standard output"
     )
@@ -210,10 +212,10 @@ def _add_archive(commands: _Commands) -> None:
     add.add_argument("--with-answers", action="store_true", help="of private corpora too, readable by you alone")
     add.set_defaults(run=commands_archive.add)
     check = actions.add_parser("check", help="hold every file against its hash: exit status 1 if one differs")
-    check.add_argument("archive", metavar="DIR", type=Path)
+    check.add_argument("archive", metavar="DIR", type=Path, help="the archive")
     check.set_defaults(run=commands_archive.check)
     rebuild = actions.add_parser("rebuild", help="write all pages anew, as this version draws them")
-    rebuild.add_argument("archive", metavar="DIR", type=Path)
+    rebuild.add_argument("archive", metavar="DIR", type=Path, help="the archive")
     rebuild.set_defaults(run=commands_archive.rebuild)
 
 
@@ -234,7 +236,7 @@ def _add_generate(commands: _Commands) -> None:
     bodies = kinds.add_parser("random-bodies", help='functions of `identifier = "literal"` lines')
     bodies.add_argument("--functions", type=int, default=200, help="number of functions (200)")
     bodies.add_argument("--value-len", type=int, default=24, help="characters of a literal (24)")
-    bodies.add_argument("--seed", type=int, default=42, help="(42)")
+    bodies.add_argument("--seed", type=int, default=42, help="seed of names and literals (42)")
     bodies.add_argument("--body-lines", type=int, default=24, help="lines of a body (24)")
     bodies.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: standard output")
     bodies.set_defaults(run=commands_corpus.generate)
@@ -243,7 +245,7 @@ def _add_generate(commands: _Commands) -> None:
 def _add_model(commands: _Commands) -> None:
     model = commands.add_parser("model", help="write a computed control model as GGUF")
     model.add_argument("name", metavar="NAME", help="control:robust, control:fragile-k or control:fragile-v")
-    model.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
+    model.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the file to write")
     model.set_defaults(run=commands_corpus.model)
 
 
@@ -265,7 +267,7 @@ def _add_calibrate(commands: _Commands) -> None:
 
 
 def _corpus_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("corpus", metavar="CORPUS")
+    command.add_argument("corpus", metavar="CORPUS", help="name of a corpora/NAME.toml here, or of a shipped one")
     command.add_argument("--lines", type=_one_or_more, default=20, help="lines to ask for (20)")
     command.add_argument(
         "--skip-unparsable", "--kv-skip-unparsable", action="store_true", help="leave out files that do not parse"
@@ -273,7 +275,7 @@ def _corpus_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _run_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("run_folder", metavar="RUN", type=Path)
+    command.add_argument("run_folder", metavar="RUN", type=Path, help="run folder")
     command.add_argument("-v", "--verbose", action="store_true", help="where answers ran on or were confused")
 
 
