@@ -57,7 +57,8 @@ OPTIONS = (
     Option("--kv-api-key-file", "File that holds the endpoint's API key.", metavar="FILE"),
     Option(
         "--kv-timeout",
-        "Seconds that an answer of an endpoint may take. Default: ten minutes and what the prompt's size allows.",
+        "Seconds that an answer of an endpoint may take. Default: what the prompt's size allows, and after the "
+        "warm-up a multiple of what the endpoint showed to need.",
         metavar="SECONDS",
         kind=int,
     ),

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 _FENCE = "```"
 #: A token of code has few characters; the longest of any vocabulary are runs of spaces.
 _CHARACTERS_PER_TOKEN, _LEAST_CHARACTERS = 256, 2**16
+#: Some engines send a character at a time.
+_PIECES_ASIDE = 64
+
+
+def overruns(pieces: int, budget: float) -> bool:
+    """Whether so many pieces of text are far more than an answer of that many tokens has: each is one or several."""
+    return pieces > 2 * budget + _PIECES_ASIDE
 
 
 class AnswerWatch:

@@ -96,7 +96,7 @@ class ServedCell:
         Raises PromptTooLongError and AnswerError: one that every question would meet is met once.
         """
         first = self._chosen.asked[0]
-        warm = self._client.complete(self._messages(first.message), (), budget=_WARM_UP_TOKENS, full=True)
+        warm = self._client.warm_up(self._messages(first.message), budget=_WARM_UP_TOKENS)
         self._facts = {"warm_up_n": warm.prompt_n, "warm_up_ms": round(warm.prompt_ms, 3)}
 
     @property

@@ -18,6 +18,7 @@ import httpx
 from pytest_codeneedle.core.errors import AnswerError, CellError, PromptTooLongError
 from pytest_codeneedle.core.parsing import parse_json
 from pytest_codeneedle.server.http.chat_stream import Chat
+from pytest_codeneedle.server.http.deadline import Pace
 from pytest_codeneedle.server.http.endpoint_url import COMPLETIONS
 from pytest_codeneedle.server.http.refusals import Adaption, Refusal, Waiting, read_refusal, says_too_long
 from pytest_codeneedle.server.http.replies import PLAIN, Bound, Patience, Reply, TooLateError, TooMuchError, no_cookies
@@ -46,7 +47,8 @@ class Endpoint:
 
     `url` is as `endpoint_url` gives it, `model` the name that the endpoint knows it by. `request` are fields of the
     request body that go before this package's own, `stop` strings that end an answer, `template_kwargs` what the chat
-    template is told, where the engine takes that. An answer may take `seconds`, None for what its prompt's size allows.
+    template is told, where the engine takes that. An answer may take `seconds`, None for what its prompt's size allows
+    and, after a warm-up, the endpoint's own pace.
     """
 
     url: str
@@ -79,6 +81,7 @@ class ChatClient:
         self._key = api_key
         self._sleep, self._clock, self._now = sleep, clock, now
         self._adaptions: list[Adaption] = []
+        self._pace = Pace()
         self._http = httpx.Client(
             headers=PLAIN,
             cookies=no_cookies(),
@@ -106,6 +109,14 @@ class ChatClient:
                 raise AnswerError(msg)
             return [str(one["id"]) for one in listed if isinstance(one, dict) and "id" in one]
 
+    def warm_up(self, messages: list[dict[str, str]], *, budget: int) -> Answer:
+        """An answer that shows how fast the endpoint is with this prompt: from then on it is waited for accordingly.
+
+        What it showed before counts no more. Raises PromptTooLongError and AnswerError.
+        """
+        self._pace = Pace()
+        return self.complete(messages, (), budget=budget, full=True)
+
     def complete(
         self, messages: list[dict[str, str]], primary: Sequence[str], *, budget: int, full: bool = False
     ) -> Answer:
@@ -117,7 +128,10 @@ class ChatClient:
         """
 
         def read(reply: Reply) -> Answer:
-            return self._read(reply, Chat(primary, self._clock, reply.began, budget), full=full)
+            chat = Chat(primary, self._clock, reply.began, budget)
+            answer = self._read(reply, chat, full=full)
+            self._pace = self._pace.answered(answer, chat.first_seconds, chat.pieces, chat.piecemeal_seconds)
+            return answer
 
         with self._hiding():
             answer = self._ask("POST", COMPLETIONS, read, self._fields(messages, budget), budget)
@@ -150,9 +164,9 @@ class ChatClient:
         while True:
             body = None if fields is None else {**self._adapted(fields), **self.endpoint.request}
             request = self._http.build_request(method, url, json=body)
-            bound = _bound(len(request.content), budget, self.endpoint.seconds)
+            bound = _bound(len(request.content), budget, self.endpoint.seconds, self._pace)
             patience = Patience(bound, self._clock)
-            timeout = httpx.Timeout(bound.seconds, connect=_CONNECT_SECONDS)
+            timeout = httpx.Timeout(bound.silent_seconds, connect=_CONNECT_SECONDS)
             request.extensions.update(patience.extensions, timeout=timeout.as_dict())
             began = self._clock()
             try:
@@ -160,6 +174,9 @@ class ChatClient:
                     if response.status_code == _OK:
                         return read(Reply(response, patience, began))
                     said = patience.refusal(response).decode("utf-8", "replace")
+            except httpx.ReadTimeout as error:
+                msg = f"{method} {url}: {_way_out(patience.silence())}"
+                raise AnswerError(msg) from error
             except httpx.RequestError as error:
                 there = "; is it running?" if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) else ""
                 msg = f"{method} {url}: {str(error) or type(error).__name__}{there}"
@@ -186,12 +203,16 @@ class ChatClient:
             if kind.startswith("application/json"):
                 return self._whole(self._decoded(reply), chat)
             for event in events(reply.patience.pieces(reply.response)):
+                before = chat.pieces
                 runs_on = chat.take(event)
+                if chat.pieces > before:
+                    reply.patience.sign_of_life()
                 if chat.overran or (runs_on and chat.finish is None and not full):
                     return chat.answer(closed=not chat.overran)
         except (httpx.RequestError, TooLateError, TooMuchError) as error:
             if chat.finish is None:  # else only the counts at the end are missing
-                raise AnswerError(_broken(error, len(chat.text)), chat.text) from error
+                late = reply.patience.silence() if isinstance(error, httpx.ReadTimeout) else error
+                raise AnswerError(_broken(late, len(chat.text)), chat.text) from error
         except AnswerError as error:
             if says_too_long(str(error)):
                 raise PromptTooLongError(str(error)) from error
@@ -258,15 +279,20 @@ class ChatClient:
             raise
 
 
-def _bound(sent: int, budget: int, seconds: float | None) -> Bound:
-    """That of a reply to a request of `sent` bytes, where the user says no `seconds`.
+def _bound(sent: int, budget: int, seconds: float | None, pace: Pace) -> Bound:
+    """That of a reply to a request of `sent` bytes: the user's `seconds`, else what size and pace allow.
 
     Without a budget no model has a part in it.
     """
     if not budget:
         return Bound.to(sent, _LIST_SECONDS)
+    if seconds is not None:
+        return Bound.to(sent, seconds, budget)
     enough = LOAD_SECONDS + sent / READ_BYTES_PER_SECOND + SECONDS_PER_TOKEN * budget
-    return Bound.to(sent, enough if seconds is None else seconds, budget)
+    known = pace.deadline_seconds(budget)
+    enough = enough if known is None else min(enough, known)
+    silent = pace.silent_seconds()
+    return Bound.to(sent, enough, budget, None if silent is None else min(silent, enough))
 
 
 def _broken(error: Exception, characters: int) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.core.errors import AnswerError
 from pytest_codeneedle.core.text import encodable
-from pytest_codeneedle.recall.answer import Answer, AnswerWatch
+from pytest_codeneedle.recall.answer import Answer, AnswerWatch, overruns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 #: llama.cpp's words for the two reasons that it has a word for.
 _STOPS = {"stop": "eos", "length": "limit"}
 _FILTERED = "content_filter"
-#: Some engines send a character at a time.
-_CHUNKS_ASIDE = 64
 
 
 class Chat:
@@ -47,8 +45,23 @@ class Chat:
 
     @property
     def overran(self) -> bool:
-        """Whether far more came than its budget of tokens: a chunk is a token or several, and some keep to no limit."""
-        return self._chunks > 2 * self._budget + _CHUNKS_ASIDE
+        """Whether far more came than its budget of tokens: some keep to no limit."""
+        return overruns(self._chunks, self._budget)
+
+    @property
+    def pieces(self) -> int:
+        """How many chunks with text came, thinking or not."""
+        return self._chunks
+
+    @property
+    def first_seconds(self) -> float:
+        """From the request to the first text."""
+        return self._first - self._began
+
+    @property
+    def piecemeal_seconds(self) -> float:
+        """From the first text to the last."""
+        return self._last - self._first
 
     @property
     def text(self) -> str:
@@ -101,8 +114,8 @@ class Chat:
             tokens=int(self._timed("predicted_n", self._chunks if tokens is None else tokens)),
             cache_n=int(self._timed("cache_n", cached)),
             prompt_n=int(self._timed("prompt_n", max(0, prompt - cached))),
-            prompt_ms=self._timed("prompt_ms", 1000 * (self._first - self._began)),
-            predicted_ms=self._timed("predicted_ms", 1000 * (self._last - self._first)),
+            prompt_ms=self._timed("prompt_ms", 1000 * self.first_seconds),
+            predicted_ms=self._timed("predicted_ms", 1000 * self.piecemeal_seconds),
             truncated=False,  # the protocol has no word for it
         )
 

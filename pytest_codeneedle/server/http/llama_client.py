@@ -11,7 +11,7 @@ import httpx
 from pytest_codeneedle.core.errors import AnswerError, BrokenAnswerError, LateAnswerError, PromptTooLongError
 from pytest_codeneedle.core.parsing import parse_json
 from pytest_codeneedle.core.text import encodable
-from pytest_codeneedle.recall.answer import Answer, AnswerWatch
+from pytest_codeneedle.recall.answer import Answer, AnswerWatch, overruns
 from pytest_codeneedle.recall.families import TOKENS
 from pytest_codeneedle.recall.token_probs import TokenWatch
 from pytest_codeneedle.server.http.replies import (
@@ -158,7 +158,7 @@ class Client:
         if deadline_seconds is None:
             body["return_progress"] = True
         last: dict[str, Any] = {}
-        closed = False
+        closed, pieces = False, 0
         seconds = ANSWER_SECONDS if deadline_seconds is None else deadline_seconds
         silent = min(seconds, READ_SECONDS)
         request = self._http.build_request("POST", "/completion", json=body, timeout=_timeout(silent))
@@ -171,6 +171,10 @@ class Client:
                 last = {**last, **event}
                 tokens.feed(event, content)
                 runs_on = watch.feed(content)
+                pieces += bool(content)
+                if overruns(pieces, budget):
+                    msg = f"{pieces} pieces of text came for at most {budget} tokens: the server keeps to no n_predict"
+                    raise AnswerError(msg, watch.text)
                 if event.get("stop"):
                     break
                 if runs_on and not full:

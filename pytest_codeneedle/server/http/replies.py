@@ -116,6 +116,12 @@ class Patience:
         """A part of the answer came, or of the way there."""
         self._alive = self._now
 
+    def silence(self) -> TooLateError:
+        """The error for one that shows no sign of life."""
+        if self._bound.silent_seconds >= self._bound.seconds:
+            return self._late()
+        return TooLateError(f"nothing of an answer within {shown_seconds(self._bound.silent_seconds)} s")
+
     def pieces(self, response: httpx.Response) -> Iterator[bytes]:
         """The body, decompressed, within the bound. Raises TooMuchError, TooLateError and httpx.DecodingError."""
         taken = 0
@@ -147,8 +153,7 @@ class Patience:
             if self._shut or self._now - self._began > self._bound.seconds:
                 raise self._late()
             if self._now - self._alive > self._bound.silent_seconds:
-                msg = f"nothing of an answer within {shown_seconds(self._bound.silent_seconds)} s"
-                raise TooLateError(msg)
+                raise self.silence()
             yield piece
         if self._shut:  # a body without a length ends with its connection, so also where that was shut here
             raise self._late()

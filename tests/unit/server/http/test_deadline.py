@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_codeneedle.recall.answer import Answer
-from pytest_codeneedle.server.http.deadline import LEAST_SECONDS, READ_PER_WRITTEN, Speeds
+from pytest_codeneedle.server.http.deadline import LEAST_SECONDS, READ_PER_WRITTEN, Pace, Speeds
 
 TOKENS = st.integers(1, 200_000)
 SPEED = st.floats(0.1, 100_000)
@@ -70,3 +70,34 @@ def test_what_takes_as_long_as_was_measured_is_in_time(
     first = Speeds(reading).deadline_seconds(prompt, budget)
     assert first is not None
     assert first >= LEAST_SECONDS + prompt / reading + budget * READ_PER_WRITTEN / reading
+
+
+def test_the_pace_of_an_endpoint() -> None:
+    """Ten times what it needed, and two minutes; a minute of silence and ten times the longest wait."""
+    pace = Pace().answered(answer(prompt_ms=3000, tokens=16), 3.0, 16, 1.5)
+
+    assert Pace(3.0, 0.1, streams=True) == pace
+    assert 120 + 10 * (3 + 700 * 0.1) == pace.deadline_seconds(700)
+    assert 60 + 10 * 3 == pace.silent_seconds()
+    assert pace == pace.answered(answer(prompt_ms=10, tokens=99), 0.01, 99, 1.0)
+
+
+def test_nothing_is_known_before_an_answer() -> None:
+    """Neither how long it may take nor how long it may be silent."""
+    assert (None, None) == (Pace().deadline_seconds(700), Pace().silent_seconds())
+
+
+@pytest.mark.parametrize(("pieces", "spread"), [(1, 0.0), (16, 0.002), (3, 2.0)], ids=["whole", "gathered", "few"])
+def test_an_endpoint_that_does_not_show_its_tokens_may_be_silent(pieces: int, spread: float) -> None:
+    """A whole answer, or one that a proxy gathered: the time for a token is that of the wait for them."""
+    pace = Pace().answered(answer(prompt_ms=4000, tokens=16), 4.0, pieces, spread)
+
+    assert pace.silent_seconds() is None
+    assert (4.0 + spread) / 16 == pace.piece_seconds
+
+
+def test_a_prompt_that_was_cached_may_have_to_be_read() -> None:
+    """What was read of it says how long all of it takes."""
+    warm = Answer("", "eos", False, 16, 30_000, 100, 1000.0, 0.0, False)
+
+    assert 301.0 == Pace().answered(warm, 1.0, 16, 1.6).first_seconds

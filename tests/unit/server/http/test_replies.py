@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from streams import Stream
 
 from pytest_codeneedle.core.errors import AnswerError, LateAnswerError
+from pytest_codeneedle.server.http import deadline
 from pytest_codeneedle.server.http.chat_client import ChatClient, Endpoint
 from pytest_codeneedle.server.http.llama_client import Client
 from pytest_codeneedle.server.http.replies import Bound, Patience, TooLateError, TooMuchError
@@ -189,6 +190,67 @@ def test_an_endpoint_that_never_comes_to_the_point(piece: bytes) -> None:
         AnswerError, match=r"no whole answer within 6\d\d s; an endpoint that is so slow needs a shorte"
     ):
         chatting(endless).complete([], (), budget=9)
+
+
+TEXT = b'data: {"choices": [{"index": 0, "delta": {"content": "x"}}]}\n\n'
+DONE = b'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\n'
+
+
+@contextlib.contextmanager
+def answering(*streams: tuple[bytes, bytes, bytes]) -> Iterator[str]:
+    """The base URL of an endpoint with an answer for each request: what it begins with, what repeats, its end.
+
+    The first repeats its middle eight times; one without an end repeats it for ever.
+    """
+    head = HEAD + b"Content-Type: text/event-stream\r\n\r\n"
+
+    def serve() -> None:
+        for begin, middle, end in streams:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(2**16)
+                connection.sendall(head + begin)
+                for _ in range(8) if end else itertools.count():
+                    connection.sendall(middle)
+                    time.sleep(0.01)
+                connection.sendall(end)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        thread.join()
+
+
+@pytest.mark.parametrize("endless", [PING, EMPTY_DELTA], ids=["comments", "empty deltas"])
+@pytest.mark.parametrize("begin", [b"", TEXT], ids=["before its text", "in its text"])
+def test_silence_of_an_endpoint_that_streamed(endless: bytes, begin: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the warm-up it is waited for a multiple of the longest wait, and not for what its size allows."""
+    monkeypatch.setattr(deadline, "ENDPOINT_SILENT_SECONDS", 0.2)
+    with answering((b"", TEXT, DONE), (begin, endless, b"")) as url:
+        client = ChatClient(Endpoint(url, "m", {}), None)
+        client.warm_up([], budget=8)
+        with pytest.raises(
+            AnswerError, match=r"^nothing of an answer within [0-9.]{3,6} s; an endpoint that is so slow"
+        ):
+            client.complete([], ("a",), budget=9)
+
+
+def test_an_endpoint_that_writes_for_ever() -> None:
+    """Its text is cut off by the number of its pieces, far before the time is up."""
+    with answering((TEXT, TEXT, b"")) as url:
+        answer = ChatClient(Endpoint(url, "m", {}), None).complete([], ("a",), budget=9)
+
+    assert ("limit", "x" * 83) == (answer.stop, answer.text)
+
+
+def test_a_started_server_that_writes_for_ever() -> None:
+    """Likewise, and there it is an error: one that is asked for so many tokens gives no more."""
+    stream = Stream([b'data: {"content": "x"}\n\n'] * 5000)
+
+    with pytest.raises(AnswerError, match=r"^83 pieces of text came for at most 9 tokens: the server keeps to no n_pr"):
+        asked(httpx.Response(200, stream=stream)).complete("", ("a",), budget=9)
+    assert 83 == stream.taken
 
 
 @pytest.mark.parametrize("kind", ["text/event-stream", "application/json"])
