@@ -202,11 +202,7 @@ class ChatClient:
         try:
             if kind.startswith("application/json"):
                 return self._whole(self._decoded(reply), chat)
-            for event in events(reply.patience.pieces(reply.response)):
-                before = chat.pieces
-                runs_on = chat.take(event)
-                if chat.pieces > before:
-                    reply.patience.sign_of_life()
+            for runs_on in _followed(reply, chat):
                 if chat.overran or (runs_on and chat.finish is None and not full):
                     return chat.answer(closed=not chat.overran)
         except (httpx.RequestError, TooLateError, TooMuchError) as error:
@@ -277,6 +273,16 @@ class ChatClient:
                 error.response = self._key.hide(error.response)
             error.__cause__ = error.__context__ = None  # they may hold it too
             raise
+
+
+def _followed(reply: Reply, chat: Chat) -> Iterator[bool]:
+    """What `chat` says to each event of a stream; text is what shows that the endpoint is alive."""
+    for event in events(reply.patience.pieces(reply.response)):
+        before = chat.pieces
+        runs_on = chat.take(event)
+        if chat.pieces > before:
+            reply.patience.sign_of_life()
+        yield runs_on
 
 
 def _bound(sent: int, budget: int, seconds: float | None, pace: Pace) -> Bound:
