@@ -7,6 +7,7 @@ import importlib.util
 import os
 import re
 import shutil
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,11 @@ _LONGEST_SCRIPT, _DEEPEST = 1 << 18, 4
 _WORD = re.compile(r"[^\s'\"`;|&()<>${}]+")
 #: What a script writes to: `2>> server.log`, `tee -a server.log`.
 _WRITTEN = re.compile(r"\d?>>?\s*[^\s;|&]+|\btee\s+(?:-\w+\s+)*[^\s;|&]+")
+#: What a script reads without a flag of the server's: models, templates, settings, other scripts.
+_READ = re.compile(
+    r"\.(?:gguf|ggml|safetensors|jinja2?|gbnf|env|ini|conf|cfg|toml|ya?ml|(?:ba|z)?sh|py|bat|cmd|ps1|pl|rb|js)$",
+    re.IGNORECASE,
+)
 _GGUF = re.compile(r"[^\s'\"]+\.gguf\b")
 #: `/usr/lib/libc.so.6` of a line of /proc/PID/maps.
 _MAPPED = re.compile(r"^\S+ \S+ \S+ \S+ [1-9]\d*\s+(/.*)$", re.MULTILINE)
@@ -58,9 +64,24 @@ def program_files(command: Sequence[str], environment: Mapping[str, str]) -> dic
 
 
 def _named_by(program: Path) -> dict[str, Path]:
-    """What a script names, from its own folder, where many go first, or from where it is started."""
+    """What a script names, from its own folder, where many go first, or from where it is started.
+
+    The word after a flag is its value. What stands elsewhere may as well be written by the script: of that, only what
+    is read by its kind.
+    """
     words = _words(_script(program) or "")
-    return {**named_files(words, start=program.parent), **named_files(words)}
+    values = [
+        part
+        for flag, value in pairwise((*words, "-"))
+        if flag.startswith("-")
+        for part in ((flag,) if value.startswith("-") else (flag, value))
+    ]
+    alone = [value for flag, value in pairwise(("", *words)) if not flag.startswith("-") and not value.startswith("-")]
+    found: dict[str, Path] = {}
+    for start in (program.parent, Path()):
+        read = {label: path for label, path in named_files(alone, start=start).items() if _READ.search(path.name)}
+        found |= {**named_files(values, start=start), **read}
+    return found
 
 
 def package_files(name: str) -> dict[str, Path]:

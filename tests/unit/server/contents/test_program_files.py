@@ -130,3 +130,17 @@ def test_what_a_script_names_from_its_own_folder(tmp_path: Path, monkeypatch: py
 
     assert place / "a.gguf" == found["--lora a.gguf"]
     assert here / "b.gguf" == found["--mmproj b.gguf"].resolve()
+
+
+def test_what_a_script_writes_beside_itself_is_no_part_of_it(tmp_path: Path) -> None:
+    """Names of variables and of outputs that are files as well: they change while a session runs."""
+    for name in ("stdout", "out.txt", "answers.json", "settings.env", "t.jinja"):
+        (tmp_path / name).write_text("x", encoding="ascii")
+    script = program(
+        tmp_path / "serve",
+        "#!/usr/bin/env python3\nload_settings('./settings.env')\n"
+        "server = Popen([program, '-m', 'pytest_codeneedle.embedded', '--chat-template-file', 't.jinja', *given],\n"
+        "    stdout=subprocess.PIPE)\nopen('out.txt', 'w').write(server.stdout.read())\nsave('answers.json')\n",
+    )
+    found = set(program_files([str(script)], {})) - {"server serve"}
+    assert found == {"settings.env", "--chat-template-file t.jinja"}
