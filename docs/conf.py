@@ -22,5 +22,6 @@ html_copy_source = False
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3  # [text](page.md#a-heading) works down to the third level
 
+default_role = "code"  # docstrings write `this` of code
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"

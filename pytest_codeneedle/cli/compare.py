@@ -8,7 +8,7 @@ from pytest_codeneedle.cli.corpus import write_text
 from pytest_codeneedle.core.errors import BaselineError
 from pytest_codeneedle.core.output import complain, say, say_data, say_json
 from pytest_codeneedle.core.text import wrapped
-from pytest_codeneedle.runs.baseline_file import baseline_text, is_baseline, read_stored
+from pytest_codeneedle.runs.baseline_file import baseline_text, is_baseline, read_run
 from pytest_codeneedle.runs.folder import RunFolder
 from pytest_codeneedle.runs.status import standing
 
@@ -29,7 +29,7 @@ def compare(flags: argparse.Namespace) -> int:
     from pytest_codeneedle.report.text import comparison as comparison_text  # noqa: PLC0415 - each command its own imports
     from pytest_codeneedle.stats.comparison import compare as compared_with  # noqa: PLC0415 - as above
 
-    compared = compared_with(read_stored(flags.old), read_stored(flags.new))
+    compared = compared_with(read_run(flags.old), read_run(flags.new))
     if flags.json:
         say_json(compared.facts())
     elif flags.markdown:
@@ -45,7 +45,7 @@ def compare(flags: argparse.Namespace) -> int:
 def save_baseline(flags: argparse.Namespace) -> None:
     """Write the figures of a run into a file that is made to be committed. Raises BaselineError for a part of a run."""
     folder = RunFolder.open(flags.run_folder)
-    run = read_stored(folder.path)
+    run = read_run(folder.path)
     if not run.answered:
         msg = f"{folder.path} has no answer: there is nothing to hold a run against"
         raise BaselineError(msg)

@@ -97,7 +97,10 @@ def calibrated(places: Sequence[Place], reference: KVPair, repeat: int = 1) -> t
 
 @dataclass(frozen=True)
 class Cell:
-    """One server to be: a corpus, a pair, a rotation. `replicate` counts repeated passes over one cell from 0."""
+    """A server that is asked about a corpus: its pair of cache types, its rotation.
+
+    `corpus` is its name; `replicate` counts the passes over the same cell (`--kv-repeat`) from 0.
+    """
 
     corpus: str
     pair: KVPair

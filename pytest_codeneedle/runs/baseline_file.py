@@ -172,8 +172,8 @@ def _figures(values: Any, functions: tuple[str, ...]) -> dict[str, float | None]
 _HEAD_BYTES = 100
 
 
-def read_stored(path: Path, name: str | None = None) -> StoredRun:
-    """The run in this folder, or the one that this file was saved of; `name` is how messages call it.
+def read_run(path: Path, name: str | None = None) -> StoredRun:
+    """The run in the folder `path`, or the one that the file there was saved of; `name` is how messages call it.
 
     Raises BaselineError and RunFolderError for one that is missing, damaged, or something else.
     """
@@ -204,8 +204,8 @@ def read_several(path: Path, name: str | None = None) -> list[StoredRun]:
     if path.is_dir() and not (path / RUN).exists():
         inside = sorted(found.parent for found in path.glob(f"*/{RUN}"))
         if inside:
-            return [read_stored(folder, f"{name or path}/{folder.name}") for folder in inside]
-    return [read_stored(path, name)]
+            return [read_run(folder, f"{name or path}/{folder.name}") for folder in inside]
+    return [read_run(path, name)]
 
 
 def read_folder(folder: RunFolder, name: str, rows: Sequence[Mapping[str, Any]] | None = None) -> StoredRun:

@@ -50,9 +50,10 @@ _LISTENING = "listening on"
 
 
 class LlamaServer:
-    """One running server. `load_seconds` is the time that it was waited for until /health said ok.
+    """A running server: what it was started with (`args`), its `url` on the loopback, its `log` (a path).
 
-    `ahead` says that it was started before anybody waited.
+    `load_seconds` is the time that it was waited for until /health said ok; `ahead` says that it was started before
+    anybody waited.
 
     It answers only who knows its key, which is random and in no record: `client` does, and `headers` are for others.
     """

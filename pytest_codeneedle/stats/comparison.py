@@ -121,7 +121,7 @@ class Comparison:
 
     @property
     def worse(self) -> bool:
-        """Whether the gate is red."""
+        """Whether anything is worse: a figure, or questions that have no answer any more."""
         return bool(self.worse_changes or self.silent)
 
     @property

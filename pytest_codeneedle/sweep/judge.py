@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recall:
-    """One answered question: the function, the answer with the server's counts, and the score.
+    """An answered question: the function, the answer with the server's counts, and the score. Counts are in lines.
 
     `threshold` is the number of lines that pass; `run_on_lines` how many lines continue the source file after
     those asked for (with --kv-full-answer; else the stream is closed before). `label` says what became of an answer
-    that is not perfect (see `labels`). `prompt_cache` is `hit`, `missed` or, of
-    an endpoint, `unknown`.
-    `margins` are the facts of `margins.margin_facts`; none for a recorded answer, whose row has them.
+    that is not perfect, None of one that is (see `recall.labels`). `prompt_cache` is `hit`, `missed` or, of an
+    endpoint, `unknown`. `margins` are what the row says of log-probabilities, in nats; nothing for a recorded answer,
+    whose row has it.
     `hidden` are the kinds of lines that the diff only counts; None leaves out the diff.
     """
 

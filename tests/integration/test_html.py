@@ -137,7 +137,8 @@ def test_without_html_nothing_is_loaded(lab: Lab) -> None:
     script = (
         "import sys, pytest\n"
         f"pytest.main([*{GRID[3:]!r}, '--collect-only', '-q', '--corpus', 'tiny'])\n"
-        "print([name for name in sys.modules if name.endswith(('.html_report', '.page_parts', '.pages', '.heats'))])\n"
+        "pages = ('plugin.html_report', 'report.page.', 'report.heat.')\n"
+        "print([name for name in sys.modules if name.removeprefix('pytest_codeneedle.').startswith(pages)])\n"
     )
     result = lab.pytester.run(sys.executable, "-c", script)
     assert "[]" == result.outlines[-1]

@@ -46,7 +46,7 @@ def test_no_memory(lab: Lab) -> None:
 
     A fake: the machine is said to have 100 MiB left.
     """
-    lab.pytester.makeconftest("from pytest_codeneedle import room\nroom.free_here = lambda: 100.0\n")
+    lab.pytester.makeconftest("from pytest_codeneedle.server import capacity\ncapacity.free_here = lambda: 100.0\n")
     result = lab.grid(*TYPES, "--kv-out", "run")
     assert [False] * 4 == ahead(lab.path / "run")
     said = " ".join(" ".join(result.outlines).split())

@@ -22,8 +22,10 @@ FLOORS = (
     ("plugin", "cli"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-#: Doors at old places, and the suite that a session collects: they lie above all rooms.
-DOORS = {"suite", "suite.test_recall", "embedded"}
+#: The package's own door, what `import pytest_codeneedle` hands out.
+FACE = "__init__"
+#: It, a door at an old place, and the suite that a session collects: they lie above all rooms.
+DOORS = {FACE, "suite", "suite.test_recall", "embedded"}
 #: Where a library may be imported: modules whose names begin so.
 LIBRARIES = {
     "pytest": ("plugin", "suite"),
@@ -81,11 +83,11 @@ def imports(source: str) -> Imports:
 
 
 def modules() -> dict[str, Path]:
-    """Every module by its name below the package; a room's door by the room's name."""
+    """Every module by its name below the package; a room's door by the room's name, the package's own as FACE."""
     paths = sorted(FOLDER.rglob("*.py"))
     names = [path.relative_to(FOLDER).with_suffix("").parts for path in paths]
     dotted = (".".join(part for part in name if part != "__init__") for name in names)
-    return {name: path for name, path in zip(dotted, paths, strict=True) if name}
+    return {name or FACE: path for name, path in zip(dotted, paths, strict=True)}
 
 
 MODULES = modules()
@@ -99,8 +101,8 @@ def own(names: frozenset[str]) -> set[str]:
         parts = name.split(".")
         if parts[0] == NAME:
             known = (".".join(parts[1:end]) for end in range(len(parts), 1, -1))
-            found.add(next((candidate for candidate in known if candidate in MODULES), ""))
-    return found - {""}
+            found.add(next((candidate for candidate in known if candidate in MODULES), FACE))
+    return found
 
 
 def room(module: str) -> str:
@@ -135,6 +137,7 @@ def test_how_imports_are_read() -> None:
     running = {"os.path", "json", "a", f"{NAME}.runs.grid", f"{NAME}.runs.folder.RunFolder"}
     assert actual == Imports(frozenset(running | {"httpx"}), frozenset(running))
     assert own(actual.every) == {"runs.grid", "runs.folder"}
+    assert own(frozenset({NAME, f"{NAME}.KVPair", "json"})) == {FACE}
     assert circles({"a": {"b"}, "b": {"c", "b"}, "c": {"a"}, "d": {"a"}}) == [{"a", "b", "c"}]
 
 

@@ -30,7 +30,7 @@ from pytest_codeneedle.corpus.corpus import load_corpus
 from pytest_codeneedle.plugin.remote_logs import packed
 from pytest_codeneedle.report.archive.archive import KEPT, Archive
 from pytest_codeneedle.report.archive.entry import PAGE, SUMMARY
-from pytest_codeneedle.runs.baseline_file import is_baseline, named_devices, read_stored
+from pytest_codeneedle.runs.baseline_file import is_baseline, named_devices, read_run
 from pytest_codeneedle.runs.folder import RESULTS, RUN, SERVERS, RunFolder
 from pytest_codeneedle.runs.foreign_results import read_dump
 from pytest_codeneedle.runs.lock import LOCK, FolderLock, holder
@@ -89,9 +89,9 @@ NAMED: dict[str, tuple[str, Callable[[Path], object]]] = {
     "results to extend": (f"run/{RESULTS}", lambda root: RunFolder(root / "run").extend([{}])),
     "run.json to write": (f"run/.{RUN}.part", lambda root: RunFolder(root / "run").write_about({})),
     "lock": (f"run/{LOCK}", lambda root: FolderLock(root / "run").take()),
-    "baseline": ("base.json", lambda root: read_stored(root / "base.json")),
+    "baseline": ("base.json", lambda root: read_run(root / "base.json")),
     "baseline to replace": ("base.json", lambda root: is_baseline(root / "base.json")),
-    "run as baseline": (f"run/{RESULTS}", lambda root: read_stored(root / "run")),
+    "run as baseline": (f"run/{RESULTS}", lambda root: read_run(root / "run")),
     "profile": ("models/m.toml", lambda root: read_profile(root / "models" / "m.toml")),
     "corpus": ("corpora/c.toml", lambda root: load_corpus("c", root)),
     "source": ("src/b.py", lambda root: load_corpus("c", root, min_lines=1)),

@@ -9,7 +9,7 @@ import pytest
 from stored_runs import about, row, run_of
 
 from pytest_codeneedle.core.errors import BaselineError, RunFolderError
-from pytest_codeneedle.runs.baseline_file import baseline_text, is_baseline, read_several, read_stored
+from pytest_codeneedle.runs.baseline_file import baseline_text, is_baseline, read_run, read_several
 from pytest_codeneedle.runs.folder import SERVERS, RunFolder
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ def test_folder_and_file_are_the_same(tmp_path: Path) -> None:
     """But for the device, which a log names."""
     folder = made(tmp_path / "run")
     file = tmp_path / "base.json"
-    file.write_text(baseline_text(read_stored(folder)), encoding="utf-8")
+    file.write_text(baseline_text(read_run(folder)), encoding="utf-8")
 
-    assert run_of({"q4_0/q4_0": [20, 7]}, str(folder)) == read_stored(folder)
-    assert read_stored(folder, "x") == read_stored(file, "x")
+    assert run_of({"q4_0/q4_0": [20, 7]}, str(folder)) == read_run(folder)
+    assert read_run(folder, "x") == read_run(file, "x")
     (folder / SERVERS / "q4_0-q4_0.log").write_text(LOG, encoding="utf-8")
-    assert ["NVIDIA H100 80GB HBM3"] == read_stored(folder).facts["gpu"]
+    assert ["NVIDIA H100 80GB HBM3"] == read_run(folder).facts["gpu"]
 
 
 def test_answers_of_an_earlier_state_are_none_of_it(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_answers_of_an_earlier_state_are_none_of_it(tmp_path: Path) -> None:
     folder = made(tmp_path / "run", key="new")
     RunFolder(folder).append(row("q4_0/q4_0", "f0", 11, key="new"))
 
-    (cell,) = read_stored(folder).cells.values()
+    (cell,) = read_run(folder).cells.values()
     assert {"f0": 11.0} == cell.matched
 
 
@@ -56,7 +56,7 @@ def test_several(tmp_path: Path) -> None:
     assert ["out/one", "out/two"] == [run.name for run in read_several(tmp_path / "out", "out")]
     assert ["two"] == [run.corpus for run in read_several(tmp_path / "out" / "two")]
     with pytest.raises(RunFolderError, match="it holds runs: one, two"):
-        read_stored(tmp_path / "out")
+        read_run(tmp_path / "out")
 
 
 def test_damaged_folder(tmp_path: Path) -> None:
@@ -66,27 +66,27 @@ def test_damaged_folder(tmp_path: Path) -> None:
     del whole["corpus_sha256"]
     (folder / "run.json").write_text(json.dumps(whole), encoding="utf-8")
     with pytest.raises(BaselineError, match="run is damaged: there is no 'corpus_sha256'"):
-        read_stored(folder)
+        read_run(folder)
     RunFolder(made(tmp_path / "wild")).append(row("q4_0/q4_0", "f0", 1e400))
     with pytest.raises(RunFolderError, match=r"results.jsonl, line 3: primary_matched is inf, and no count"):
-        read_stored(tmp_path / "wild")
+        read_run(tmp_path / "wild")
     RunFolder(made(tmp_path / "more")).append(row("q4_0/q4_0", "f0", 30))
     with pytest.raises(BaselineError, match="more is damaged: cell q4_0/q4_0: f0 has 30 of 20 lines"):
-        read_stored(tmp_path / "more")
+        read_run(tmp_path / "more")
     (folder / "run.json").write_text("{}", encoding="utf-8")
     with pytest.raises(RunFolderError, match="is damaged"):
-        read_stored(folder)
+        read_run(folder)
 
 
 def test_missing_and_foreign(tmp_path: Path) -> None:
     """Each is told by its name."""
     with pytest.raises(BaselineError, match="nowhere cannot be read: No such file"):
-        read_stored(tmp_path / "nowhere")
+        read_run(tmp_path / "nowhere")
     with pytest.raises(BaselineError, match="nowhere cannot be read"):
         is_baseline(tmp_path / "nowhere")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(BaselineError, match="binary cannot be read: it is no text"):
-        read_stored(tmp_path / "binary")
+        read_run(tmp_path / "binary")
     assert not is_baseline(tmp_path / "binary")
     (tmp_path / "base.json").write_text(baseline_text(run_of({"q4_0/q4_0": [20]}))[:300], encoding="utf-8")
     assert is_baseline(tmp_path / "base.json")
