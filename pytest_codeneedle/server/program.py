@@ -109,9 +109,9 @@ class ServerProgram:
 class ServerArgs:
     """All that a server is started with.
 
-    `n_ctx` is its context in tokens. `threads` is per server; None leaves it to llama.cpp. `model` is None where the program's arguments name one.
-    `device` is the GPU that it sees, or several with commas; None leaves all to it. `rotation` is that of its cache.
-    `from_fixture` are those words of `extra` that a user's fixture added.
+    `n_ctx` is its context in tokens, `threads` are this server's alone; None leaves them to llama.cpp. `model` is None
+    where the program's arguments name one. `device` is the GPU that it sees, or several with commas; None leaves all to
+    it. `rotation` is that of its cache. `from_fixture` are those words of `extra` that a user's fixture added.
     """
 
     program: ServerProgram
