@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_codeneedle.plugin.session import GridSession
     from pytest_codeneedle.server.process import LlamaServer
     from pytest_codeneedle.server.program import ServerArgs
+    from pytest_codeneedle.sweep.corpus_facts import Prepared
     from pytest_codeneedle.sweep.endpoint_cell import ServedCell
     from pytest_codeneedle.sweep.judge import Recall
     from pytest_codeneedle.sweep.running_cell import RunningCell
@@ -92,9 +93,6 @@ def llama_server_args(kv_cell: Cell, pytestconfig: pytest.Config) -> ServerArgs:
 def launch_llama_server(kv_cell: Cell, pytestconfig: pytest.Config) -> Iterator[Callable[[ServerArgs], LlamaServer]]:
     """Starts a server and stops it when the cell is done. A server that does not come up is an ERROR."""
     from pytest_codeneedle.core.errors import CellError  # noqa: PLC0415 - as above
-    from pytest_codeneedle.core.machine import cache_folder  # noqa: PLC0415 - as above
-    from pytest_codeneedle.server.contents.hashes import FileHashes  # noqa: PLC0415 - as above
-    from pytest_codeneedle.server.contents.watched import changed  # noqa: PLC0415 - as above
     from pytest_codeneedle.server.process import stop_all  # noqa: PLC0415 - as above
 
     session = _session(pytestconfig)
@@ -102,8 +100,7 @@ def launch_llama_server(kv_cell: Cell, pytestconfig: pytest.Config) -> Iterator[
     run = prepared.run
 
     def launch(args: ServerArgs) -> LlamaServer:
-        if prepared.host is None and (other := changed(prepared.watched, FileHashes(cache_folder()))):
-            raise _item_error(session.plan.outward(other))
+        _check_watched(session, prepared)
         try:
             server = session.look_ahead.servers.start(args, run.server_log(args.pair, kv_cell.place.suffix))
         except CellError as error:
@@ -116,6 +113,19 @@ def launch_llama_server(kv_cell: Cell, pytestconfig: pytest.Config) -> Iterator[
     finally:
         session.left.stopping(partial(stop_all, session.servers))
         session.servers.clear()
+
+
+def _check_watched(session: GridSession, prepared: Prepared) -> None:
+    """Make an ERROR of the item where a file that answers are made with is another than the session began with.
+
+    Before a server is started with it, and after an answer: the server may have read it at any time before that.
+    """
+    from pytest_codeneedle.core.machine import cache_folder  # noqa: PLC0415 - as above
+    from pytest_codeneedle.server.contents.hashes import FileHashes  # noqa: PLC0415 - as above
+    from pytest_codeneedle.server.contents.watched import changed  # noqa: PLC0415 - as above
+
+    if prepared.host is None and (other := changed(prepared.watched, FileHashes(cache_folder()))):
+        raise _item_error(session.plan.outward(other))
 
 
 @pytest.fixture(scope="session")
@@ -190,6 +200,7 @@ def recall(kv_cell: Cell, kv_function: str, request: pytest.FixtureRequest) -> R
     except CellError as error:
         add_to_row(request.node, {**running_cell.facts, **fault_facts(error)})
         raise _item_error(session.plan.outward(running_cell.told(str(error)))) from None
+    _check_watched(session, session.prepared[kv_cell.corpus])
     add_to_row(request.node, {**running_cell.facts, **answer_facts(result)})
     session.items.settle(request.node, outcome_facts(result))
     return result

@@ -32,6 +32,10 @@ Technique = Literal[
 ]
 
 
+#: What of a `Thinking` reaches the model; the rest are words.
+_REACHES = ("technique", "template_kwargs", "ending", "opening")
+
+
 @dataclass(frozen=True)
 class Thinking:
     """What is done about thinking in one run, settled against the prompts of the model's chat template.
@@ -55,6 +59,13 @@ class Thinking:
     def asdict(self) -> dict[str, Any]:
         """Plain, for a worker and for run.json."""
         return asdict(self)
+
+
+def way_of(settled: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What of it reaches the model, of the fields of a `Thinking` as run.json has them; empty where nothing is said."""
+    return (
+        {name: settled.get(name) or ({} if name == "template_kwargs" else "") for name in _REACHES} if settled else {}
+    )
 
 
 def settle(asked: Think, template: str | None, render: Render, after_task: str = "") -> Thinking:

@@ -8,9 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.recall.thinking import way_of
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+#: The part that says how the model is kept from thinking, or let.
+THINKING = "thinking"
 _KEY_DIGITS = 16
 _SHOWN_DIGITS = 12
 _SHA256_DIGITS = 64
@@ -41,6 +45,25 @@ class Identity:
         """
         names = [name for name in {**earlier.parts, **self.parts} if name not in but]
         return [said for name in names for said in _differences(name, earlier.parts.get(name), self.parts.get(name))]
+
+
+def recorded_identity(about: Mapping[str, Any]) -> Identity:
+    """That of a run.json which has one; what an older version settled about thinking stands elsewhere in it."""
+    way = way_of(about.get("thinking_settled"))
+    return Identity({**({THINKING: way} if way else {}), **about["identity"]})
+
+
+def with_thinking(identity: Identity, settled: Mapping[str, Any], about: Mapping[str, Any] | None) -> Identity:
+    """The identity with what was settled about thinking, the fields of a `Thinking`.
+
+    A run that is gone on with (`about`, None for a new one) and was begun by a version that did not count it keeps its
+    key where the same was settled then.
+    """
+    way, recorded = way_of(settled), about or {}
+    counted = "identity" not in recorded or THINKING in recorded["identity"]
+    if not counted and recorded_identity(recorded).parts.get(THINKING, way) == way:
+        return identity
+    return Identity({**identity.parts, THINKING: way})
 
 
 def _differences(name: str, old: object, new: object) -> list[str]:

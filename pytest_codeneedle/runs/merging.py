@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.core.cells import ERROR, FAILED, PASSED, ROTATIONS, place_of
 from pytest_codeneedle.core.errors import RunFolderError
 from pytest_codeneedle.core.kv_types import in_grid_order, parse_pair
-from pytest_codeneedle.runs.identity import Identity
+from pytest_codeneedle.runs.identity import Identity, recorded_identity
 from pytest_codeneedle.runs.sessions import SESSION, is_unique, session_of
 
 if TYPE_CHECKING:
@@ -90,7 +90,11 @@ def passes(abouts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 def _differences(first: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     if "identity" not in first or "identity" not in other:
         return ["a run that does not say what its answers depend on (run.json has no identity)"]
-    parts = [Identity({**about["identity"], **{key: about.get(key) for key in _SAME}}) for about in (first, other)]
+    identities = [recorded_identity(about).parts for about in (first, other)]
+    parts = [
+        Identity({**identity, **{key: about.get(key) for key in _SAME}})
+        for identity, about in zip(identities, (first, other), strict=True)
+    ]
     return parts[1].differences(parts[0], but=(MACHINE,))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.recall.control_text import ControlText, guessed
 from pytest_codeneedle.recall.thinking import settle_unseen
+from pytest_codeneedle.runs.identity import THINKING, with_thinking
 from pytest_codeneedle.sweep.corpus_facts import BUDGET_EXTRA, FULL_ANSWER_TOKENS, THINKING_TOKENS, Prepared
 from pytest_codeneedle.sweep.judge import Judge, Recall
 from pytest_codeneedle.sweep.resume import Target, identity_of, open_targets, release
@@ -32,7 +33,9 @@ def prepare_served(plan: Plan) -> tuple[dict[str, Prepared], dict[str, Target]]:
     thinking = settle_unseen(plan.settings.think)
     facts = {**about_session(plan, None, None, (1, 0), moment), **about_thinking(thinking)}
     identities = {name: _identity(plan, name) for name in plan.corpora}
-    targets = open_targets(plan, moment, identities, but=())
+    targets = open_targets(plan, moment, identities, but=(THINKING,))
+    settled = thinking.asdict()
+    identities = {name: with_thinking(identities[name], settled, target.stored) for name, target in targets.items()}
     ready = {}
     try:
         for name, target in targets.items():
@@ -49,7 +52,7 @@ def prepare_served(plan: Plan) -> tuple[dict[str, Prepared], dict[str, Target]]:
             ready[name] = Prepared(
                 *(str(folder.path), corpus.private, None, 0, len(corpus.parts)),
                 identity=dict(identities[name].parts),
-                think=thinking.asdict(),
+                think=settled,
                 budgets=budgets,
                 control=asdict(control_text(plan, name)),
             )

@@ -11,6 +11,7 @@ from pytest_codeneedle.core.devices import used_devices
 from pytest_codeneedle.core.errors import CellError, ConfigurationError, CorpusError
 from pytest_codeneedle.core.machine import cache_folder, cores
 from pytest_codeneedle.core.private_files import passing_folder
+from pytest_codeneedle.runs.identity import THINKING, with_thinking
 from pytest_codeneedle.server.capacity import threads_each
 from pytest_codeneedle.server.contents.hashes import FileHashes
 from pytest_codeneedle.server.contents.watched import watched
@@ -59,7 +60,7 @@ def prepare(plan: Plan, workers: int) -> tuple[Plan, dict[str, Prepared], dict[s
     made = made_of.hashed(hashes)
     given_n_ctx = plan.settings.n_ctx or plan.program.n_ctx
     early = {name: identity_of(plan, name, sha256, given_n_ctx, made) for name in plan.corpora}
-    unknown = [CONTROL_TEXT, *ONLY_RUNNING, *(["n_ctx"] if given_n_ctx is None else [])]
+    unknown = [CONTROL_TEXT, THINKING, *ONLY_RUNNING, *(["n_ctx"] if given_n_ctx is None else [])]
     unknown += ["model_sha256"] if model is None else []
     targets = open_targets(plan, moment, early, but=unknown)
     plan = begun_as(plan, targets)
@@ -190,6 +191,7 @@ class _Settling:
             made = replace(self.made, loaded=seen[name].loaded)
             n_ctx = one.n_ctx or plan.settings.n_ctx or plan.program.n_ctx
             identity = one.completed(identity_of(plan, name, sha256, n_ctx, made))
+            identity = with_thinking(identity, one.think, target.stored)
             ready[name] = replace(one, identity=dict(identity.parts))
             about = {**facts, **about_corpus(plan, name), **server_facts[name], **settled(plan, name, one, sha256)}
             about["loaded_files"] = seen[name].files

@@ -17,7 +17,7 @@ from pytest_codeneedle.recall.thinking import suffix
 from pytest_codeneedle.runs.anonymised import ANSWERS_KEPT
 from pytest_codeneedle.runs.checks import checked_about, checked_rows
 from pytest_codeneedle.runs.folder import RUNS, RunFolder, unused
-from pytest_codeneedle.runs.identity import Identity
+from pytest_codeneedle.runs.identity import THINKING, Identity, recorded_identity
 from pytest_codeneedle.runs.lock import FolderLock
 from pytest_codeneedle.runs.sessions import session_of, with_sessions
 from pytest_codeneedle.server.command.flags import inherited, read_by_llama
@@ -95,7 +95,8 @@ class Target:
             return [f"its {rows} rows are not used again: they do not say what they were asked with"] if rows else []
         if not rows:
             return []
-        different = identity.differences(Identity(self.stored["identity"]))
+        stored = recorded_identity(self.stored) if THINKING in identity.parts else Identity(self.stored["identity"])
+        different = identity.differences(stored)
         said = "; ".join(different) or "they do not say all that they were asked with"
         return [f"{rows} recorded rows are not used again: {said}"]
 

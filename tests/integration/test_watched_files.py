@@ -43,3 +43,32 @@ def test_a_template_that_changes(lab: Lab) -> None:
     said = " ".join(" ".join(again.outlines).split())
     assert "recorded rows are not used again: --chat-template-file t.jinja: sha256 was" in said
     assert 6 == sum(row["outcome"] == "passed" for row in read_rows(lab.path / "run"))
+
+
+WITHIN = """
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def change_after_each_item():
+    yield
+    Path("t.jinja").write_text("two", encoding="ascii")
+"""
+
+
+@pytest.mark.slow
+def test_a_template_that_changes_within_a_cell(lab: Lab) -> None:
+    """The answer before it is recorded; those after it, in that cell too, are ERRORs that name the file."""
+    server = lab.reciting()
+    lab.write("t.jinja", "one")
+    lab.write("conftest.py", WITHIN)
+    command = f"{server} --chat-template-file t.jinja"
+    asked = ("--kv-pairs", "f16/f16,q8_0/q8_0", "--kv-reference", "f16/f16", "--kv-server", command, "--kv-out", "run")
+    result = lab.grid(*asked)
+    said = " ".join(" ".join(result.outlines).split())
+
+    result.assert_outcomes(passed=1, errors=3)
+    assert f"{lab.path / 't.jinja'} has another content than when this session began" in said
+    assert ["passed"] == [row["outcome"] for row in read_rows(lab.path / "run") if row["outcome"] != "error"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_codeneedle.runs.identity import Identity
+from pytest_codeneedle.runs.identity import THINKING, Identity, recorded_identity, with_thinking
 
 VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.lists(st.text(max_size=4), max_size=3)
 PARTS = st.dictionaries(st.text(max_size=6), VALUES, max_size=5)
@@ -87,3 +87,33 @@ def test_parts_that_are_not_known_yet_are_not_compared() -> None:
 def test_a_key_is_sixteen_digits() -> None:
     """Short enough for every row, and pinned: another key would have all answers asked anew."""
     assert "a00833ce1cdf5a07" == Identity({"lines": 20, "server_args": ["-ngl", "99"], "n_ctx": None}).key
+
+
+PREFILL = {"technique": "prefill", "template_kwargs": {}, "ending": "<think></think>", "opening": "", "said": "off"}
+SWITCH = {"technique": "template", "template_kwargs": {"thinking": False}, "ending": "", "opening": "", "said": "off"}
+
+
+def test_how_thinking_was_settled_is_counted() -> None:
+    """A run that is gone on with agrees in it; in which words it is said is nothing."""
+    new = with_thinking(Identity({"lines": 20}), PREFILL, None)
+    stored = {"identity": dict(new.parts), "thinking_settled": PREFILL}
+
+    assert new == with_thinking(Identity({"lines": 20}), {**PREFILL, "said": "otherwise"}, stored)
+    other = with_thinking(Identity({"lines": 20}), SWITCH, stored)
+    assert new.key != other.key
+    assert [
+        "thinking technique was prefill, is template",
+        "thinking template_kwargs was {}, is {'thinking': False}",
+        "thinking ending was <think></think>, is ",
+    ] == other.differences(recorded_identity(stored))
+
+
+def test_an_older_run_keeps_its_key_where_the_same_was_settled() -> None:
+    """It says so outside of its identity; where another was settled, both are named."""
+    stored = {"identity": {"lines": 20}, "thinking_settled": PREFILL}
+
+    assert Identity({"lines": 20}) == with_thinking(Identity({"lines": 20}), PREFILL, stored)
+    other = with_thinking(Identity({"lines": 20}), SWITCH, stored)
+    assert "thinking technique was prefill, is template" == other.differences(recorded_identity(stored))[0]
+    assert Identity({"lines": 20}) == with_thinking(Identity({"lines": 20}), PREFILL, {"identity": {"lines": 20}})
+    assert "template" == with_thinking(Identity({}), SWITCH, stored).parts[THINKING]["technique"]
