@@ -2,7 +2,8 @@
 
 Contrasts are declared, and each is an answer to a question of its own; so each has its 5 %. But a person who reads all
 of them meets a false one more often: where no cache differs, in about one sweep of `ONE_IN` (simulated; see
-docs/verdicts.md). A claim that would stand under Holm over all of them is no such accident, to the level of one.
+docs/explanation/verdicts.md). A claim that would stand under Holm over all of them is no such accident, to the level of
+one.
 """
 
 from __future__ import annotations

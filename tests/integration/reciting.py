@@ -33,6 +33,11 @@ def words(text: str) -> list[str]:
     return re.findall(r"\w+|\s+|[^\w\s]", text)
 
 
+def timings(prompt: str) -> dict[str, Any]:
+    """What the fake says of its speed, with a whole prompt read."""
+    return {"prompt_n": len(words(prompt)), "prompt_ms": 1.0, "predicted_n": 10, "predicted_ms": 1.0, "cache_n": 0}
+
+
 def say(text: str) -> None:
     """A line of the log."""
     sys.stdout.write(f"{text}\n")
@@ -66,12 +71,14 @@ class Reciter(BaseHTTPRequestHandler):
             self._json({"prompt": body["messages"][0]["content"]})
         elif self.path == "/tokenize":
             self._json({"tokens": list(range(len(words(body["content"]))))})
-        else:
+        elif body.get("stream"):
             self._stream(body["prompt"], warm_up=body.get("n_predict") == 1)
+        else:
+            self._json({"content": "", "stop": True, "stop_type": "limit", "timings": timings(body["prompt"])})
 
     def _stream(self, prompt: str, *, warm_up: bool) -> None:
-        tokens = len(words(prompt))
-        told = {"prompt_n": tokens, "prompt_ms": 1.0, "predicted_n": 10, "predicted_ms": 1.0, "cache_n": 0}
+        told = timings(prompt)
+        tokens = told["prompt_n"]
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
