@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pytest_codeneedle.stats.by_type import Side
+    from pytest_codeneedle.stats.drift import SessionDrift
     from pytest_codeneedle.stats.verdict import Verdict
 
 #: Where no cache differs, about one sweep of so many makes any claim at all: 16 to 20 % of 9 and 36 cells.
@@ -47,15 +48,21 @@ class Claim:
         return {"name": self.name, "made": self.made, "p": self.p, "shared_p": self.shared_p, "stands": self.stands}
 
 
-def claims(verdict: Verdict) -> tuple[Claim, ...]:
-    """All that was tested and would be told as a fact, whether it is or not."""
+def claims(verdict: Verdict, drifts: Sequence[SessionDrift] = ()) -> tuple[Claim, ...]:
+    """All that was tested and would be told as a fact, whether it is or not.
+
+    `drifts` are what the references of later sessions differ from the first one's.
+    """
     tested = [*_of_side(verdict.k), *_of_side(verdict.v), *_of_cells(verdict)]
     if verdict.mixed is not None and verdict.mixed.contrast.n:
         ways = [one for one in (verdict.mixed.contrast, verdict.mixed.lost, verdict.mixed.stood_in) if one is not None]
         made = all(one.p <= ALPHA and one.mean > 0 for one in ways)
         tested.append(Claim(f"mixed pairs over {verdict.low}", max(one.p for one in ways), made))
+    steady = [one.adjusted for one in drifts if one.contrast.n]  # within sessions and between them: one family
     if verdict.again is not None and verdict.again.telling.n:
-        tested.append(Claim("drift", verdict.again.telling.p, verdict.again.drifted))
+        steady.append(verdict.again.telling.p)
+    if steady:
+        tested.append(Claim("drift", min(steady), min(steady) <= ALPHA))
     shared = holm([claim.p for claim in tested])
     return tuple(Claim(claim.name, claim.p, claim.made, p) for claim, p in zip(tested, shared, strict=True))
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.core.text import counted, few, p_is, signed, span
 from pytest_codeneedle.runs.sessions import HERE, parted
 from pytest_codeneedle.stats.headroom import rooms
-from pytest_codeneedle.stats.paired import ALPHA, Contrast, contrasts, holm
+from pytest_codeneedle.stats.noise_floor import within_ps
+from pytest_codeneedle.stats.paired import ALPHA, Contrast, contrasts, holm, sign_flip
 from pytest_codeneedle.stats.power import LEAST_ONE_WAY
 from pytest_codeneedle.stats.together import differences
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SessionDrift:
-    """The reference in a later session minus in the first, function by function; `adjusted` is p after Holm.
+    """The reference in a later session minus in the first, function by function.
+
+    `adjusted` is p after Holm over these and over what the reference differs from itself within sessions.
 
     A host or device of a session counts as a session. `session` is its id with that, and `name` how it is called among
     those with a reference, beside the first, `base`. `once` functions were answered in one of the two alone.
@@ -63,11 +66,18 @@ def session_drifts(found: Paired, lines: float | None = None) -> tuple[SessionDr
     references = [reference for _, reference in later]
     uncut = contrasts([differences(reference, first) for reference in references])
     tested = [room.cut(one) for room, one in zip(rooms(references, first, lines), uncut, strict=True)]
-    adjusted = holm([one.p for one in tested])
+    shared = iter(holm([*(one.p for one in tested if one.n), *within_ps(found.twice)]))
+    adjusted = [next(shared) if one.n else one.p for one in tested]
     return tuple(
         SessionDrift(session, name, base, one, p, len(reference.keys() ^ first.keys()))
         for (session, reference), name, one, p in zip(later, names, tested, adjusted, strict=True)
     )
+
+
+def between_ps(found: Paired) -> list[float]:
+    """The p-value of each later session's reference against the first one's, before Holm."""
+    first, *later = [*found.references.values()] or [{}]
+    return [sign_flip(lines) for reference in later if (lines := differences(reference, first))]
 
 
 def _names(found: Sequence[str]) -> tuple[str, ...]:

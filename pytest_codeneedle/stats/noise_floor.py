@@ -6,20 +6,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.stats.headroom import Headroom, rooms
-from pytest_codeneedle.stats.paired import ALPHA, Contrast, contrast, holm
+from pytest_codeneedle.stats.paired import ALPHA, Contrast, contrast, holm, sign_flip
 from pytest_codeneedle.stats.power import Detectable, detectable
 from pytest_codeneedle.stats.together import differences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_codeneedle.runs.pairing import SessionEnds
-    from pytest_codeneedle.stats.by_type import Values
+    from pytest_codeneedle.runs.pairing import AskedTwice, SessionEnds
 
 
 @dataclass(frozen=True)
 class SessionAgain:
-    """One of several sessions, by its number: `contrast` counts `silent` functions as lost; its p is Holm's."""
+    """One of several sessions, by its number: `contrast` counts `silent` functions as lost."""
 
     number: int
     silent: int
@@ -33,7 +32,9 @@ class Again:
     `outermost` says that no other cell was asked before the first or after the last of them; `lacking` sessions tell
     nothing. `silent` functions gave no answer in the last pass alone: `contrast` leaves them out, `lost` counts each as
     an answer without a line (None where there are none). `late` ones gave none in the first. `detectable` is what drift
-    would have been. `apart` are the differences of each of several sessions.
+    would have been. `apart` are the differences of each of several sessions. All of these, and the references of
+    several sessions against each other, answer one question, whether the reference is the same one throughout: each p
+    is that after Holm over all of them.
     """
 
     contrast: Contrast
@@ -102,38 +103,40 @@ class Again:
         return {**self.contrast.facts(), "drifted": self.drifted, **missing, **seen, "apart": apart}
 
 
-def asked_again(
-    again: Values,
-    first: Values,
-    lost: tuple[Values, Values] | None,
-    lines: float | None,
-    apart: Sequence[SessionEnds] = (),
-) -> Again:
-    """What its last pass `again` has more than its `first`, each of `lines` at most.
+def asked_again(ends: Sequence[SessionEnds], lines: float | None, between: Sequence[float] = ()) -> Again:
+    """What the last pass has more than the first, each of `lines` at most.
 
-    `lost` are both with answers that are missing in the last as ones without a line; None where none is. `apart` are
-    those of each of several sessions.
+    The first of `ends` is over all sessions (number 0); the next one too where answers are missing in the last pass,
+    which then count as lost; the others are those of each of several sessions. `between` are the p-values of their
+    references against each other, which share the level.
     """
-    (room,) = rooms([again], first, lines)
-    found = room.cut(contrast(differences(again, first)))
-    told = Again(found, detectable_in(found.n, found.sd, room), apart=_apart(apart, lines))
-    if lost is None:
-        return told
-    counted = asked_again(lost[1], lost[0], None, lines)
-    told = replace(told, lost=counted.contrast)
-    return replace(told, detectable=counted.detectable) if told.telling is told.lost else told
+    room = [rooms([one.last], one.first, lines)[0] for one in ends]
+    uncut = [contrast(differences(one.last, one.first)) for one in ends]
+    tests = sum(one.n > 0 for one in uncut) + len(between)
+    adjusted = iter(holm([*(one.p for one in uncut if one.n), *between]))
+    ways = [of.cut(replace(one, p=next(adjusted)) if one.n else one) for of, one in zip(room, uncut, strict=True)]
+    apart = [SessionAgain(one.number, one.silent, way) for one, way in zip(ends, ways, strict=True) if one.number]
+    found, *lost = ways[: len(ways) - len(apart)]
+    told = Again(found, Detectable(found.n), lost=lost[0] if lost else None, apart=tuple(apart))
+    at = int(told.telling is told.lost)
+    seen = detectable_in(ways[at].n, ways[at].sd, room[at], level=ALPHA / 2 / max(1, tests))
+    return replace(told, detectable=seen)
 
 
-def _apart(sessions: Sequence[SessionEnds], lines: float | None) -> tuple[SessionAgain, ...]:
-    found = [rooms([one.last], one.first, lines)[0].cut(contrast(differences(one.last, one.first))) for one in sessions]
-    adjusted = holm([one.p for one in found])
-    return tuple(
-        SessionAgain(one.number, one.silent, replace(of_one, p=p))
-        for one, of_one, p in zip(sessions, found, adjusted, strict=True)
-    )
+def within_ps(twice: AskedTwice | None) -> list[float]:
+    """The p-value of each way in which the reference is held against itself within sessions, before Holm."""
+    if twice is None:
+        return []
+    lost = [twice.lost] if twice.silent else []
+    ends = [(twice.first, twice.last), *lost, *((one.first, one.last) for one in twice.apart)]
+    return [sign_flip(found) for first, last in ends if (found := differences(last, first))]
 
 
-def detectable_in(functions: int, sd: float | None, room: Headroom) -> Detectable:
-    """What these functions would have shown, where the room that they leave is known no more than there is."""
-    known = room.lines is not None and len(room.base) == functions
-    return detectable(functions, sd, there=room.loss, losing=room.losing) if known else detectable(functions, sd)
+def detectable_in(functions: int, sd: float | None, room: Headroom, level: float = ALPHA / 2) -> Detectable:
+    """What these functions would have shown, where the room that they leave is known no more than there is.
+
+    `level` is that of a loss.
+    """
+    if room.lines is None or len(room.base) != functions:
+        return detectable(functions, sd, level=level)
+    return detectable(functions, sd, level=level, there=room.loss, losing=room.losing)

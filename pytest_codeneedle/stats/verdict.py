@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_codeneedle.core.kv_types import BITS, low_pair
 from pytest_codeneedle.runs.design import DEFAULT_DELTA
+from pytest_codeneedle.runs.pairing import SessionEnds
 from pytest_codeneedle.stats.by_type import Side, side
 from pytest_codeneedle.stats.headroom import Grounds, little_to_lose, rooms
 from pytest_codeneedle.stats.noise_floor import Again, asked_again, detectable_in
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_codeneedle.core.kv_types import KVPair
-    from pytest_codeneedle.runs.pairing import SessionEnds
     from pytest_codeneedle.stats.by_type import Cells, Values
     from pytest_codeneedle.stats.missing import Sensitivity
 
@@ -160,7 +160,7 @@ class Verdict:
         }
 
 
-def judge(  # noqa: PLR0913 - the cells, what they are held against, and eight facts of the run
+def judge(  # noqa: PLR0913 - the cells, what they are held against, and nine facts of the run
     cells: Mapping[KVPair, Values],
     reference: KVPair,
     *,
@@ -171,6 +171,7 @@ def judge(  # noqa: PLR0913 - the cells, what they are held against, and eight f
     first: Values | None = None,
     lost: tuple[Values, Values] | None = None,
     apart: Sequence[SessionEnds] = (),
+    between: Sequence[float] = (),
     planned: Sequence[KVPair],
 ) -> Verdict:
     """The verdict on `cells`, each with the lines of its scored functions, against `reference`.
@@ -179,12 +180,15 @@ def judge(  # noqa: PLR0913 - the cells, what they are held against, and eight f
     is known of what can be lost and gained. `weakest` are the reference's lines in the session in which it recalled
     least; None where one is known. `again` is the reference's last pass and `first` its first; None where it had but
     one before that. `lost` are both with answers that are missing in the last as ones without a line, `apart` those of
-    each of several sessions.
+    each of several sessions, `between` the p-values of their references against each other.
     """
     pairs = list(dict.fromkeys((*planned, *cells)))
     low = low_pair(pairs, reference)
     base = cells.get(reference) or {}
-    aa = asked_again(again, first or base, lost, lines, apart) if again is not None and base else None
+    aa = None
+    if again is not None and base:
+        whole = [(first or base, again), *([lost] if lost else [])]
+        aa = asked_again([*(SessionEnds(0, 0, *ends) for ends in whole), *apart], lines, between)
     grounds = Grounds(delta, lines, little_to_lose(weakest or base, reference, lines), aa.size if aa else 0.0)
     judged = _judge_cells(cells, reference, [pair for pair in pairs if pair != reference], low, grounds)
     functions = next((cell.contrast.n for cell in judged if cell.pair == low and cell.contrast.n), len(base))

@@ -16,7 +16,7 @@ from pytest_codeneedle.runs.pairing import borrowing, paired, reference_rows, wi
 from pytest_codeneedle.runs.sessions import conditions_of, parted
 from pytest_codeneedle.stats.agreement import agreed, agreed_unpaired
 from pytest_codeneedle.stats.claims import claims
-from pytest_codeneedle.stats.drift import are_alike, drift_sentences, session_drifts
+from pytest_codeneedle.stats.drift import are_alike, between_ps, drift_sentences, session_drifts
 from pytest_codeneedle.stats.margin_verdict import judge_margins
 from pytest_codeneedle.stats.missing import missing
 from pytest_codeneedle.stats.trend import Trend
@@ -76,7 +76,7 @@ class Judged:
             "floored": self.floored,
             "sessions": [drift.facts() for drift in self.drifts],
             **self.verdict.facts(),
-            "claims": [claim.facts() for claim in claims(self.verdict)],
+            "claims": [claim.facts() for claim in claims(self.verdict, self.drifts)],
             "margins": None if self.margins is None else self.margins.facts(),
             "margins_by_pair": {str(pair): asdict(one) for pair, one in self.margins_by_pair.items()},
         }
@@ -87,7 +87,8 @@ def judged(rows: Rows, frame: Frame, view: View) -> Judged:
     found = _figures(rows, frame, view)
     drifts = session_drifts(found, frame.lines)
     verdict, why_not = _verdict(rows, found, frame, view), _floored(rows, found, frame, view)
-    said = [why_not] if why_not else sentences(verdict, frame, speeds(rows, frame.pairs, frame.reference, view))
+    told = speeds(rows, frame.pairs, frame.reference, view)
+    said = [why_not] if why_not else sentences(verdict, frame, told, drifts)
     margins = _margins(rows, frame, view)
     return Judged(
         view=view,
@@ -133,6 +134,7 @@ def _one_way(figures: Paired, frame: Frame) -> Verdict:
         again=None if twice is None else twice.last,
         lost=twice.lost if twice is not None and twice.silent else None,
         apart=() if twice is None else twice.apart,
+        between=between_ps(figures),
         planned=frame.pairs,
     )
     if twice is not None and found.again is not None:

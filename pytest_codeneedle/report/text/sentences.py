@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_codeneedle.report.text.grids import Speeds
     from pytest_codeneedle.runs.design import Frame
+    from pytest_codeneedle.stats.drift import SessionDrift
     from pytest_codeneedle.stats.missing import Sensitivity
     from pytest_codeneedle.stats.paired import Contrast
     from pytest_codeneedle.stats.together import Mixed
@@ -34,10 +35,11 @@ def undecided(sentence: str) -> str:
     return sentence.replace(SATURATED, SATURATED.partition(":")[0])
 
 
-def sentences(verdict: Verdict, frame: Frame, speeds: Speeds) -> list[str]:
+def sentences(verdict: Verdict, frame: Frame, speeds: Speeds, drifts: Sequence[SessionDrift] = ()) -> list[str]:
     """The answers, one string each.
 
     A single sentence says why, where nothing can be compared. What is to be distrusted is said first.
+    `drifts` are what the references of later sessions differ from the first one's, which is one of the claims.
     """
     if verdict.reason is not None:
         return [f"No verdict: {verdict.reason}."]
@@ -51,7 +53,7 @@ def sentences(verdict: Verdict, frame: Frame, speeds: Speeds) -> list[str]:
     elif verdict.recommended is not None:
         said.append(_recommended(verdict.recommended, verdict, frame, speeds))
     if not said[0]:  # on a server that drifts, nothing would stand
-        said.append(claims_sentence(claims(verdict)))
+        said.append(claims_sentence(claims(verdict, drifts)))
     return [sentence for sentence in said if sentence]
 
 

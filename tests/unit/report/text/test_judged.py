@@ -143,7 +143,7 @@ def test_a_cell_of_a_session_with_little_to_lose_is_not_recommended() -> None:
     found = judged(rows, frame_of({**flat, **weak}, minimum=0.5), View())
     why = "the reference bf16/bf16 recalls 13.0 of 20 lines, which leaves little to lose"
     assert (None, why) == (found.verdict.recommended, found.verdict.little_to_lose)
-    assert f"No pair is recommended: {why}." == found.said[-1]
+    assert f"No pair is recommended: {why}." in found.said
 
 
 def test_cells_that_are_low_with_missing_answers_counted_as_lost_are_named() -> None:
