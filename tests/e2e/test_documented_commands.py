@@ -40,6 +40,11 @@ def commands(page: str) -> list[str]:
     return [command for line in lines if (command := line.partition(" #")[0].strip())]
 
 
+def documentation() -> list[str]:
+    """Give the text of README and of each page of docs/."""
+    return [page.read_text(encoding="utf-8") for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))]
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """Give a person's folder: a repository with code, a model at home, and a llama-server that recites at once.
@@ -62,8 +67,8 @@ def project(tmp_path: Path) -> Path:
 
     model = tmp_path / "home" / "models" / "qwen3-8b.gguf"
     model.parent.mkdir(parents=True)
-    codeneedle = Path(sys.executable).with_name("codeneedle")
-    subprocess.run([codeneedle, "model", "control:robust", "-o", model], capture_output=True, check=True)
+    program = Path(sys.executable).with_name("codeneedle")
+    subprocess.run([program, "model", "control:robust", "-o", model], capture_output=True, check=True)
     return folder
 
 
@@ -106,6 +111,27 @@ def test_commands_run(page: str, project: Path) -> None:
         command = INSTEAD.get(line, line)
         failure = run(command, project)
         assert failure == "", failure
+
+
+def test_options_are_there() -> None:
+    """Each `--kv-...` that README or docs/ names is an option of pytest."""
+    named = {option for text in documentation() for option in re.findall(r"--kv-[a-z-]+[a-z]", text)}
+    help_text = subprocess.run(
+        [sys.executable, "-m", "pytest", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert named - set(re.findall(r"--kv-[a-z-]+[a-z]", help_text)) == set()
+
+
+def test_subcommands_are_there() -> None:
+    """Each `codeneedle ...` that README or docs/ names in code is a command of it."""
+    named = {
+        command
+        for text in documentation()
+        for command in re.findall(r"(?:^|`|&& )codeneedle ([a-z]+)", text, re.MULTILINE)
+    }
+    program = Path(sys.executable).with_name("codeneedle")
+    help_text = subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
+    assert named - set(re.findall(r"^    ([a-z]+)", help_text, re.MULTILINE)) == set()
 
 
 def test_table_is_of_lines_that_are_there() -> None:
