@@ -4,7 +4,8 @@ import sys
 from importlib.metadata import version as installed
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+_HERE = Path(__file__).parent
+sys.path[:0] = [str(_HERE / "_ext"), str(_HERE.parent / "tests")]  # tests/house.py reads the imports of the package
 
 project = "pytest-codeneedle"
 release = version = installed(project)
