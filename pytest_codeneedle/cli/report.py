@@ -57,7 +57,7 @@ def stored_section(folder: RunFolder, *, redact: bool = False, embed_source: boo
     from pytest_codeneedle.report.text.run import run_verdicts  # noqa: PLC0415 - as above
     from pytest_codeneedle.runs.design import Frame  # noqa: PLC0415 - as above
 
-    about, rows = folder.about(), folder.current_rows()
+    about, rows, lost = folder.recorded()
     about = {
         **about,
         "redact": about.get("redact") or redact,
@@ -65,7 +65,9 @@ def stored_section(folder: RunFolder, *, redact: bool = False, embed_source: boo
         "embed_source": about.get("embed_source") or embed_source,
     }
     frame = Frame.of(about)
-    return section(about, rows, frame, run_verdicts(rows, frame), hidden=hidden_of(about))
+    return section(
+        about, rows, frame, run_verdicts(rows, frame), hidden=hidden_of(about), cautions=[lost] if lost else []
+    )
 
 
 def said(section: Section) -> list[str]:

@@ -32,25 +32,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_codeneedle.report.text.table_of_runs import RunRow
+    from pytest_codeneedle.runs.folder import Recorded
 
 
 def grid(flags: argparse.Namespace) -> None:
     """Print the grids and the verdict of a stored run, complete or partial."""
     folder = RunFolder.open(flags.run_folder)
-    about = folder.about()
+    about, rows, lost = folder.recorded()
     if flags.delta is not None:
         about = {**about, "delta": flags.delta}
     if flags.json:
-        rows, frame = folder.current_rows(), Frame.of(about)
+        frame = Frame.of(about)
         judged = run_verdicts(rows, frame).values()
         told = {
             "run": str(folder.path),
             "calibration": calibrated(about, rows, frame).facts(),
+            "lost": lost or None,
             "verdicts": [one.facts() for one in judged],
         }
         say_json(told)
         return
-    _print_grid(about, folder.current_rows(), verbose=flags.verbose)
+    _print_grid(about, rows, lost, verbose=flags.verbose)
 
 
 def summary(flags: argparse.Namespace) -> None:
@@ -62,10 +64,10 @@ def summary(flags: argparse.Namespace) -> None:
     models = len({str(about.get("model_name")) for about in abouts}) > 1
     names = [", ".join([str(about["corpus"]), *([str(about["model_name"])] if models else [])]) for about in abouts]
     rows = []
-    for folder, about, name in zip(folders, abouts, names, strict=True):
+    for folder, name in zip(folders, names, strict=True):
         try:
             called = name if names.count(name) == 1 else folder.path.name
-            rows += _summed_up(called, about, folder.current_rows())
+            rows += _summed_up(called, folder.recorded())
         except DAMAGED as error:
             msg = f"{folder.path} is damaged: {damage(error)}; bring it back from a copy, or leave it out"
             raise RunFolderError(msg) from error
@@ -75,10 +77,11 @@ def summary(flags: argparse.Namespace) -> None:
     say(*table_lines(rows), *notes(rows), *LEGEND)
 
 
-def _summed_up(name: str, about: dict[str, Any], rows: Sequence[dict[str, Any]]) -> list[RunRow]:
+def _summed_up(name: str, recorded: Recorded) -> list[RunRow]:
     from pytest_codeneedle.report.text.judged import judged  # noqa: PLC0415 - as above
     from pytest_codeneedle.report.text.table_of_runs import gradient, run_row  # noqa: PLC0415 - as above
 
+    about, rows, lost = recorded
     frame = Frame.of(about)
     calibration = calibrated(about, rows, frame)
     found = []
@@ -87,8 +90,9 @@ def _summed_up(name: str, about: dict[str, Any], rows: Sequence[dict[str, Any]])
         one = judged(rows, frame, view)
         found_gradient = "floored" if one.floored else gradient(one.verdict)
         called = f"{name}, {title}" if title else name
+        distrust = [*([lost] if lost else []), *one.distrust]
         cells = make_grid(rows, frame.pairs, view)
-        found.append(run_row(called, cells, frame.functions, found_gradient, calibration, distrust=one.distrust))
+        found.append(run_row(called, cells, frame.functions, found_gradient, calibration, distrust=distrust))
     return found
 
 
@@ -97,7 +101,7 @@ def rescore(flags: argparse.Namespace) -> None:
     from pytest_codeneedle.runs.rescore import rescored  # noqa: PLC0415 - as above
 
     folder = RunFolder.open(flags.run_folder)
-    about, rows = folder.about(), folder.current_rows()
+    about, rows, lost = folder.recorded()
     if about.get(ANSWERS_KEPT) is False:
         msg = f"{folder.path} is kept in an archive without its answers: there is nothing to score anew"
         raise RunFolderError(msg)
@@ -112,7 +116,7 @@ def rescore(flags: argparse.Namespace) -> None:
             raise ConfigurationError(msg)
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in anew)
         write_text(flags.output, lines, private=folder.private)
-    _print_grid(about, anew, verbose=flags.verbose)
+    _print_grid(about, anew, lost, verbose=flags.verbose)
     indent = "ignored" if relax else "compared"
     say(f"rescored: {changed} of {len(rows)} rows differ from the record (indentation {indent}, pass {threshold})")
 
@@ -137,7 +141,7 @@ def import_results(flags: argparse.Namespace) -> None:
     path = _folder(flags.output, imported.about)
     with whole_run(path, imported.about) as folder:
         folder.extend(imported.rows)
-    _print_grid(imported.about, list(imported.rows), verbose=flags.verbose)
+    _print_grid(imported.about, list(imported.rows), "", verbose=flags.verbose)
     if imported.unknown:
         say(f"not in the corpus {name}, kept as errors: {', '.join(imported.unknown)}")
     scored = sum(row["outcome"] != ERROR for row in imported.rows)
@@ -165,26 +169,25 @@ def _folder(given: Path | None, about: dict[str, Any]) -> Path:
     return unused(Path(RUNS) / f"{about['corpus']}__{model}__{stamp}")
 
 
-def _print_grid(about: dict[str, Any], rows: Sequence[dict[str, Any]], *, verbose: bool) -> None:
+def _print_grid(about: dict[str, Any], rows: Sequence[dict[str, Any]], lost: str, *, verbose: bool) -> None:
     frame = Frame.of(about)
     lines = run_lines(rows, frame, verbose=verbose)
     say(f"{about['corpus']}, {about['model_name']}, {about['started']}")
-    say(*wrapped(calibrated(about, rows, frame).caution), *lines)
+    say(*wrapped(lost), *wrapped(calibrated(about, rows, frame).caution), *lines)
 
 
 def status(flags: argparse.Namespace) -> None:
     """Print what of a run is done, what is left, and how long that will take."""
     folder = RunFolder.open(flags.run_folder)
-    about = folder.about()
-    rows, in_use_by = folder.current_rows(), holder(folder.path)
+    (about, rows, lost), in_use_by = folder.recorded(), holder(folder.path)
     stands = standing(about, rows, running=in_use_by is not None)
     calibration = calibrated(about, rows, Frame.of(about))
     if flags.json:
-        facts = {**stands.facts(), "calibration": calibration.facts(), "in_use_by": in_use_by}
+        facts = {**stands.facts(), "calibration": calibration.facts(), "in_use_by": in_use_by, "lost": lost or None}
         say_json(facts)
         return
     say(f"{about['corpus']}, {about['model_name']}, {about['started']}")
-    say(*standing_lines(stands, folder.path, in_use_by), *wrapped(calibration.caution))
+    say(*standing_lines(stands, folder.path, in_use_by), *wrapped(lost), *wrapped(calibration.caution))
 
 
 def merge(flags: argparse.Namespace) -> None:

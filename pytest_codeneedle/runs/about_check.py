@@ -64,9 +64,16 @@ def _faults(about: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name} is {shown(value)}, and no whole number of {_COUNTS[name][0]} or more"
         if name in _NUMBERS and not (is_number(value) and _NUMBERS[name][0] <= value <= _NUMBERS[name][1]):
             yield f"{name} is {shown(value)}, and not from {_NUMBERS[name][0]:g} to {_NUMBERS[name][1]:g}"
+    yield from _outcomes(about.get("outcomes") or {})
     yield from _places(about)
     yield from _functions(about.get("functions") or ())
     yield from _sizes(about.get("kv_per_token") or {})
+
+
+def _outcomes(counts: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in counts.items():
+        if not (is_whole(value) and 0 <= value <= _MOST_TOKENS):
+            yield f"outcomes: {name} is {shown(value)}, and no whole number of 0 or more"
 
 
 def _places(about: Mapping[str, Any]) -> Iterator[str]:

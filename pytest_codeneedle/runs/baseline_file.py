@@ -16,8 +16,10 @@ from pytest_codeneedle.core.parsing import parse_json
 from pytest_codeneedle.core.regular_files import open_regular, read_ends, read_text
 from pytest_codeneedle.core.text import encodable
 from pytest_codeneedle.runs.anonymised import GPUS
+from pytest_codeneedle.runs.calibration import DEFAULT_MINIMUM
 from pytest_codeneedle.runs.checks import checked_about
 from pytest_codeneedle.runs.folder import RUN, SERVERS, RunFolder, current
+from pytest_codeneedle.runs.ledger import lost_answers
 from pytest_codeneedle.runs.stored_run import StoredCell, StoredRun, checked, stored_run
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ def baseline_text(run: StoredRun) -> str:
         "version": VERSION,
         **{key: getattr(run, key) for key in _HEAD},
         "reference": str(run.reference),
+        **({"minimum": run.minimum} if run.minimum != DEFAULT_MINIMUM else {}),
+        **({"weakest": [_number(run.weakest.get(name)) for name in functions]} if run.weakest else {}),
     }
     cells = {str(cell): _cell(figures, functions) for cell, figures in run.cells.items()}
     parts = [
@@ -107,7 +111,8 @@ def parse_baseline(name: str, text: str) -> StoredRun:
             place = parse_place(key)
             cells[place] = _read_cell(said, functions)
         part = "its figures"
-        return checked(StoredRun(name=name, functions=functions, cells=cells, **head))
+        weakest = _figures(read["weakest"], functions) if "weakest" in read else {}
+        return checked(StoredRun(name=name, functions=functions, cells=cells, weakest=weakest, **head))
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, CacheTypeError) as error:
         lacks = f"no {error}" if isinstance(error, KeyError) else str(error)
         msg = f"{name} is damaged: {part}: {lacks}; bring it back from a copy, or save it anew"
@@ -119,7 +124,9 @@ def _head(read: Mapping[str, Any]) -> dict[str, Any]:
     numbers = {key: _of(read[key], int) for key in ("lines", "repeat")}
     trim = None if read["trim"] is None else _of(read["trim"], int)
     tables = {key: dict(_of(read[key], dict)) for key in ("questions", "facts")}
-    return {**texts, **numbers, "trim": trim, **tables, "reference": parse_pair(read["reference"])}
+    minimum = float(_of(read.get("minimum", DEFAULT_MINIMUM), float, int))
+    named = {"reference": parse_pair(read["reference"]), "minimum": minimum}
+    return {**texts, **numbers, "trim": trim, **tables, **named}
 
 
 def _of(value: Any, *kinds: type) -> Any:  # noqa: ANN401 - checked here
@@ -212,8 +219,11 @@ def read_folder(folder: RunFolder, name: str, rows: Sequence[Mapping[str, Any]] 
     """The run in a folder; `rows` are those that count, where they are known. Raises RunFolderError, BaselineError."""
     about = checked_about(folder.path, folder.about())
     try:
-        found = current(about, folder.rows()) if rows is None else rows
-        return checked(stored_run(name, about, found, about.get(GPUS) or named_devices(folder.path)))
+        found, lost = rows, ""
+        if found is None:
+            every = folder.rows()
+            found, lost = current(about, every), lost_answers(about, every)
+        return checked(stored_run(name, about, found, about.get(GPUS) or named_devices(folder.path), lost))
     except (*DAMAGED, CacheTypeError) as error:
         msg = f"{name} is damaged: {damage(error)}; bring it back from a copy, or name another run"
         raise BaselineError(msg) from error

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import re
+import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -265,8 +266,30 @@ def without_status(found: Calibration) -> str:
     return found.caution if found.passed else f"not calibrated: {found.said}"
 
 
-def by_figures(reference: str, lines_by_function: Mapping[str, float | None], lines: int) -> Calibration:
+def weakest_figures(rows: Iterable[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Function -> lines (None for no score) of these rows of the reference, in the session in which it recalled least.
+
+    Each host and device of a session counts as one. Empty where no session has a score.
+    """
+    sessions: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        sessions.setdefault(conditions_of(row), []).append(row)
+    found = [
+        {**dict.fromkeys(row["function"] for row in items), **{name: mean_lines(of) for name, of in scored.items()}}
+        for items in sessions.values()
+        if (scored := by_function(items))
+    ]
+
+    def mean(of_session: Mapping[str, float | None]) -> float:
+        return statistics.fmean(lines for lines in of_session.values() if lines is not None)
+
+    return min(found, key=mean, default={})
+
+
+def by_figures(
+    reference: str, lines_by_function: Mapping[str, float | None], lines: int, minimum: float = DEFAULT_MINIMUM
+) -> Calibration:
     """The same of figures alone, as a baseline has them: lines of each function of the reference, None for no score."""
     scored = [one for one in lines_by_function.values() if one is not None]
     share = sum(scored) / (lines * len(scored)) if scored else None
-    return Calibration(reference, share, DEFAULT_MINIMUM, scored=len(scored), functions=len(lines_by_function))
+    return Calibration(reference, share, minimum, scored=len(scored), functions=len(lines_by_function))

@@ -12,7 +12,7 @@ import itertools
 import json
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_codeneedle.core.errors import RunFolderError
 from pytest_codeneedle.core.parsing import parse_json
@@ -22,7 +22,7 @@ from pytest_codeneedle.core.text import counted, few
 from pytest_codeneedle.core.whole_file import write_whole
 from pytest_codeneedle.runs.about_check import about_fault
 from pytest_codeneedle.runs.checks import damaged
-from pytest_codeneedle.runs.ledger import decisive
+from pytest_codeneedle.runs.ledger import decisive, lost_answers
 from pytest_codeneedle.runs.lock import LOCK
 from pytest_codeneedle.runs.row_check import TORN_LINE, line_fault, row_fault
 from pytest_codeneedle.runs.sessions import with_sessions
@@ -38,6 +38,14 @@ RUN, RESULTS, SERVERS, CORPUS = "run.json", "results.jsonl", "servers", "corpus.
 TORN = "torn.txt"
 #: The default place of runs, from where pytest was started.
 RUNS = "codeneedle-runs"
+
+
+class Recorded(NamedTuple):
+    """What a run folder holds: run.json, the rows that belong to what it says, and what is said of answers it lost."""
+
+    about: dict[str, Any]
+    rows: list[dict[str, Any]]
+    lost: str
 
 
 def unused(path: Path) -> Path:
@@ -272,7 +280,12 @@ class RunFolder:
 
         A run that was resumed with another build, other arguments or other questions keeps its old answers.
         """
-        return current(self.about(), self.rows())
+        return self.recorded().rows
+
+    def recorded(self) -> Recorded:
+        """The same with run.json, and with what is to be said where answers that it counts are not there."""
+        about, rows = self.about(), self.rows()
+        return Recorded(about, current(about, rows), lost_answers(about, rows))
 
     def unwritable(self, error: OSError) -> RunFolderError:
         """What is said where nothing can be written here."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_codeneedle.core.cells import place_of
+from pytest_codeneedle.core.text import counted
 from pytest_codeneedle.runs.sessions import session_of
 
 if TYPE_CHECKING:
@@ -102,6 +104,22 @@ def decisive(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     rows = list(rows)
     answered = {_asked(row) for row in rows if is_packaged(row) and row.get("outcome", _ERROR) != _ERROR}
     return [row for row in rows if is_packaged(row) or _asked(row) not in answered]
+
+
+def lost_answers(about: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> str:
+    """What is said where `about`, a run.json, counts more answers than there are; nothing where all are there.
+
+    `rows` are all that results.jsonl has: a file that was cut at a line's end, emptied or lost looks whole by itself.
+    """
+    counts = about.get("outcomes") or {}
+    recorded = sum(count for outcome, count in counts.items() if outcome != _ERROR)
+    answers = (row for row in rows if row["outcome"] != _ERROR and row.get("key") == about.get("key"))
+    lost = recorded - len({(place_of(row), row["function"], row.get("test"), session_of(row)) for row in answers})
+    if lost <= 0:
+        return ""
+    were, way = ("was", "asks it again") if lost == 1 else ("were", "asks them again")
+    what = f"{counted(lost, 'answer')} of {recorded} that {were} recorded {'is' if lost == 1 else 'are'} not there"
+    return f"{what}: results.jsonl is cut or lost; bring it back from a copy, or go on (--kv-resume), which {way}"
 
 
 def _asked(row: Mapping[str, Any]) -> tuple[Any, ...]:

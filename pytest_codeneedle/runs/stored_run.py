@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 from pytest_codeneedle.core.cells import ERROR, PASSED, Place, place_of
 from pytest_codeneedle.core.kv_types import AS_SERVED, parse_pair
 from pytest_codeneedle.core.shareable import shareable
-from pytest_codeneedle.runs.calibration import by_figures, without_status
+from pytest_codeneedle.runs.calibration import DEFAULT_MINIMUM, by_figures, weakest_figures, without_status
 from pytest_codeneedle.runs.grid import View, rows_by_pair
 from pytest_codeneedle.runs.ledger import is_packaged
-from pytest_codeneedle.runs.sessions import session_of
+from pytest_codeneedle.runs.pairing import reference_rows
+from pytest_codeneedle.runs.sessions import conditions_of, session_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from pytest_codeneedle.core.cells import Rotation
     from pytest_codeneedle.core.kv_types import KVPair
 
 _LOGGED = ("attn_rot_k", "attn_rot_v")
@@ -84,7 +86,9 @@ class StoredRun:
 
     `questions` is what has to be the same for figures to be compared at all, `facts` what may differ and is said:
     both plain, by the names that a person reads. `functions` are those asked for, in their order; `cells` are places of
-    the first pass, whose figures are those of all passes.
+    the first pass, whose figures are those of all passes. `weakest` are the reference's figures in that of several
+    sessions in which it recalled least, empty where one is known; `minimum` is the share of its lines that it has to
+    recall. `lost` is what is to be said of answers that are not there any more.
     """
 
     name: str
@@ -99,17 +103,27 @@ class StoredRun:
     reference: KVPair
     functions: tuple[str, ...]
     cells: Mapping[Place, StoredCell]
+    weakest: Mapping[str, float | None] = field(default_factory=dict)
+    minimum: float = DEFAULT_MINIMUM
+    lost: str = ""
+
+    @property
+    def reference_figures(self) -> Mapping[str, float | None]:
+        """Function -> lines of the reference, where it recalled least: as a verdict takes it. Of rotations that on."""
+        shown = Place(self.reference, _shown_rotation(self.cells, self.reference))
+        return self.weakest or (self.cells[shown].matched if shown in self.cells else {})
 
     @property
     def caution(self) -> str:
         """What is to be said of its reference wherever its figures are used; nothing where that recalls enough."""
-        places = [place for place in self.cells if place.pair == self.reference]
-        lines = self.cells[min(places, key=lambda place: place.rotation == "off")].matched if places else {}
+        lines = self.reference_figures
         if self.reference == AS_SERVED:
             return ""
         if not lines:
             return f"not calibrated: the reference {self.reference} was not asked"
-        return without_status(by_figures(str(self.reference), lines, self.lines))
+        if not set(self.functions) <= lines.keys():
+            return "not calibrated: the reference was not asked completely"
+        return without_status(by_figures(str(self.reference), lines, self.lines, self.minimum))
 
     @property
     def questions_asked(self) -> int:
@@ -123,9 +137,11 @@ class StoredRun:
 
 
 def stored_run(
-    name: str, about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], gpus: Sequence[str] = ()
+    name: str, about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], gpus: Sequence[str] = (), lost: str = ""
 ) -> StoredRun:
     """The run that run.json and these rows tell of; `gpus` are the devices that its servers' logs name.
+
+    `lost` is what is said of answers that are not there any more.
 
     Raises KeyError, TypeError and the like where they are damaged.
     """
@@ -134,6 +150,7 @@ def stored_run(
     asked = about.get("asked") or [function["name"] for function in about["functions"]]
     reference = parse_pair(about["reference"])
     chosen = _chosen(rows, repeat, reference)
+    weakest = _weakest(rows, reference, View(repeat, _shown_rotation(chosen, reference)))
     return StoredRun(
         name=name,
         corpus=str(about["corpus"]),
@@ -147,7 +164,25 @@ def stored_run(
         reference=reference,
         functions=tuple(dict.fromkeys(asked)),
         cells={cell: _cell(chosen[cell], repeat) for cell in sorted(chosen)},
+        weakest={name: weakest.get(name) for name in dict.fromkeys(asked)} if weakest else {},
+        minimum=max(DEFAULT_MINIMUM, about.get("calibrate_min") or 0.0),
+        lost=lost,
     )
+
+
+def _shown_rotation(cells: Iterable[Place], reference: KVPair) -> Rotation:
+    """That of the reference's cell which speaks for the run: of several rotations not the one that is off."""
+    found = [cell.rotation for cell in cells if cell.pair == reference]
+    return min(found, key="off".__eq__, default="default")
+
+
+def _weakest(rows: Sequence[Mapping[str, Any]], reference: KVPair, view: View) -> dict[str, float | None]:
+    """The reference's figures in the session that recalled least, of those with answers of other cells."""
+    answered = {conditions_of(row) for row in rows if place_of(row).pair != reference and row["outcome"] != ERROR}
+    of_reference = reference_rows(rows, reference, view)
+    sessions = {conditions_of(row) for row in of_reference}
+    counted = sessions & answered if len(sessions) > 1 else set()
+    return weakest_figures(row for row in of_reference if conditions_of(row) in counted)
 
 
 def checked(run: StoredRun) -> StoredRun:
@@ -158,6 +193,7 @@ def checked(run: StoredRun) -> StoredRun:
     if not (1 <= run.lines <= _MOST and 1 <= run.repeat <= _MOST):
         msg = f"lines {run.lines}, repeat {run.repeat}: neither is below 1, nor above {_MOST}"
         raise ValueError(msg)
+    _check_reference(run)
     for cell, figures in run.cells.items():
         for name, lines in figures.scored.items():
             if not 0 <= lines <= run.lines:  # nor is it NaN
@@ -172,6 +208,16 @@ def checked(run: StoredRun) -> StoredRun:
                 msg = f"cell {cell}: {name} has a margin of {margin:g}"
                 raise ValueError(msg)
     return run
+
+
+def _check_reference(run: StoredRun) -> None:
+    if not 0 <= run.minimum <= 1:
+        msg = f"minimum {run.minimum:g} is no share"
+        raise ValueError(msg)
+    for name, weakest in run.weakest.items():
+        if weakest is not None and not 0 <= weakest <= run.lines:
+            msg = f"weakest: {name} has {weakest:g} of {run.lines} lines"
+            raise ValueError(msg)
 
 
 def questions_of(about: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[str, Any]:

@@ -132,8 +132,8 @@ class Comparison:
     @property
     def floored(self) -> float | None:
         """What the old run's reference recalled, in lines, where that is so little that there is little to lose."""
-        cell = _of_pair(self.old.cells, self.old.reference)
-        mean = None if cell is None else self.old.cells[cell].mean
+        scored = [lines for lines in self.old.reference_figures.values() if lines is not None]
+        mean = statistics.fmean(scored) if scored else None
         return mean if mean is not None and leaves_little(mean, self.old.lines) else None
 
     @property
@@ -179,6 +179,7 @@ class Comparison:
             "seen_loss": _rounded(self.seen_loss),
             "floored": self.floored is not None,
             "calibration": {"old": self.old.caution or None, "new": self.new.caution or None},
+            "lost": {"old": self.old.lost or None, "new": self.new.lost or None},
             "declared": [change.facts() for change in self.declared],
             "cells": [change.facts() for change in self.cells],
             "no_answer": {str(cell): list(names) for cell, names in self.silent.items()},

@@ -18,6 +18,7 @@ from pytest_codeneedle.runs.anonymised import ANSWERS_KEPT
 from pytest_codeneedle.runs.checks import checked_about, checked_rows
 from pytest_codeneedle.runs.folder import RUNS, RunFolder, unused
 from pytest_codeneedle.runs.identity import THINKING, Identity, recorded_identity
+from pytest_codeneedle.runs.ledger import lost_answers
 from pytest_codeneedle.runs.lock import FolderLock
 from pytest_codeneedle.runs.sessions import session_of, with_sessions
 from pytest_codeneedle.server.command.flags import inherited, read_by_llama
@@ -226,7 +227,8 @@ def _open(plan: Plan, name: str, moment: time.struct_time, identity: Identity, b
     except BaseException:
         lock.release()
         raise
-    notes += [f"{path.name}: {repaired}"] if repaired else []
+    lost = lost_answers(stored, rows).partition("; ")[0]
+    notes += [f"{path.name}: {told}" for told in (repaired, f"{lost}; asked again" if lost else "") if told]
     return Target(folder, lock, stored, rows, tuple(notes))
 
 

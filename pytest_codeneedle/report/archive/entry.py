@@ -21,6 +21,7 @@ from pytest_codeneedle.runs.baseline_file import named_devices
 from pytest_codeneedle.runs.checks import checked_about
 from pytest_codeneedle.runs.design import Frame
 from pytest_codeneedle.runs.folder import RESULTS, RUN, RunFolder, current
+from pytest_codeneedle.runs.ledger import lost_answers
 from pytest_codeneedle.runs.lock import holder
 
 if TYPE_CHECKING:
@@ -77,10 +78,11 @@ def entry(data: Mapping[str, bytes]) -> Entry:
     from pytest_codeneedle.report.page.render import run_page  # noqa: PLC0415 - Jinja2 is loaded where a page is drawn
 
     about = parse_json(data[RUN])
-    rows = current(about, [parse_json(line) for line in data[RESULTS].splitlines()])
+    every = [parse_json(line) for line in data[RESULTS].splitlines()]
+    rows, lost = current(about, every), lost_answers(about, every)
     frame, run_id = Frame.of(about), id_of(data)
     judged = run_verdicts(rows, frame)
-    shown = section(about, rows, frame, judged, hidden=hidden_of(about))
+    shown = section(about, rows, frame, judged, hidden=hidden_of(about), cautions=[lost] if lost else [])
     summary = archive_summary(run_id, about, rows, dict(zip(frame.views, shown.parts, strict=True)))
     named = ", ".join(summary[key] for key in ("corpus", "model", "started"))
     page = run_page([shown], title=f"KV-cache recall: {named}", back=_BACK)

@@ -72,9 +72,10 @@ def verdict(compared: Comparison) -> str:
 
 
 def cautions(compared: Comparison) -> list[str]:
-    """What is to be said of each run's reference; nothing of one that recalls enough."""
+    """What is to be said of each run's answers and reference; nothing of one that has all and recalls enough."""
     runs = (("old", compared.old), ("new", compared.new))
-    return [f"the {which} run is {run.caution}" for which, run in runs if run.caution]
+    lost = [f"the {which} run: {run.lost}" for which, run in runs if run.lost]
+    return lost + [f"the {which} run is {run.caution}" for which, run in runs if run.caution]
 
 
 def _whole(compared: Comparison) -> str:

@@ -43,6 +43,7 @@ ODD = st.recursive(
         ({"kv_per_token": {"k": -1}}, "kv_per_token: k is -1, and no size"),
         ({"identity": "k"}, "identity is 'k', and no table"),
         ({"started": 5}, "started is 5, and no text"),
+        ({"outcomes": {"passed": -1}}, "outcomes: passed is -1, and no whole number of 0 or more"),
         ({"sessions": [1]}, "sessions is [1], and no list of tables"),
     ],
 )

@@ -119,3 +119,45 @@ def test_names_that_a_locale_had_no_characters_for() -> None:
     """Python reads them as halves of surrogate pairs: they can be written, and come back."""
     saved_text = baseline_text(run_of({"bf16/bf16": [20]}, corpus="gr\udcc3\udcb6ße"))
     assert "gr\udcc3\udcb6ße" == parse_baseline("file", saved_text.encode().decode()).corpus
+
+
+def sessions(weaker: int, *, beside: bool = True) -> list[dict[str, Any]]:
+    """Two sessions over the reference, the second one with so many lines; `beside` with another cell in it."""
+    rows = [row(pair, name, 20, session="a") for pair in ("bf16/bf16", "q4_0/q4_0") for name in "fg"]
+    rows += [row("bf16/bf16", name, weaker, session="b") for name in "fg"]
+    return rows + [row("q8_0/q4_0", name, weaker, session="b") for name in "fg" if beside]
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "caution"),
+    [
+        (sessions(20), {}, ""),
+        (sessions(14), {}, "not calibrated: bf16/bf16 recalls 70 % of the lines, 80 % are needed"),
+        (sessions(14, beside=False), {}, ""),
+        (sessions(18), {"calibrate_min": 0.95}, "not calibrated: bf16/bf16 recalls 90 % of the lines, 95 % are needed"),
+        (sessions(18), {"calibrate_min": 0.1}, ""),
+        (sessions(20)[:4], {"asked": list("fgh")}, "not calibrated: the reference was not asked completely"),
+    ],
+)
+def test_a_reference_that_was_weak_in_one_session(
+    rows: list[dict[str, Any]], more: dict[str, Any], caution: str
+) -> None:
+    """It speaks for the run, as in a verdict, where it was beside other cells; a file of the run says the same."""
+    run = stored_run("run", about(**{"asked": list("fg"), **more}), rows)
+
+    assert caution == run.caution
+    assert run == parse_baseline("run", baseline_text(run))
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "said"),
+    [
+        ("weakest", [21, 3], "f0 has 21 of 20 lines"),
+        ("weakest", [1], "1 figures for 2 functions"),
+        ("minimum", 7, "minimum 7"),
+    ],
+)
+def test_a_weakest_session_that_no_run_can_have(part: str, value: Any, said: str) -> None:
+    """Named with what is wrong."""
+    with pytest.raises(BaselineError, match=said):
+        parse_baseline("file", saved(**{part: value}))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_codeneedle.runs.ledger import RECORDED, Record, decisive, item_of
+import pytest
+
+from pytest_codeneedle.runs.ledger import RECORDED, Record, decisive, item_of, lost_answers
 
 
 def row(function: str = "f", **more: Any) -> dict[str, Any]:
@@ -85,3 +87,21 @@ def test_silence_of_an_earlier_session_is_known_and_answers_nothing() -> None:
     assert [] == record.past()
     record.take(row(session="b"))
     assert [error, row("g", session="a"), row(session="b")] == record.rows("tiny")
+
+
+@pytest.mark.parametrize(
+    ("kept", "counts", "said"),
+    [
+        (3, {"passed": 2, "failed": 1, "error": 4}, ""),
+        (3, None, ""),
+        (2, {"passed": 2, "failed": 1}, "1 answer of 3 that was recorded is not there: results.jsonl is cut or lost; "),
+        (0, {"passed": 3}, "3 answers of 3 that were recorded are not there: results.jsonl is cut or lost; "),
+    ],
+)
+def test_answers_that_run_json_counts_and_are_not_there(kept: int, counts: dict[str, int] | None, said: str) -> None:
+    """A file that ends with a line looks whole; rows of another state of the run, and said twice, make up for none."""
+    rows = [row(f"f{at}", key="k") for at in range(kept)]
+    others = [row("f0", key="older"), *rows[:1], row("g", key="k", outcome="error")]
+
+    told = lost_answers({"key": "k", "outcomes": counts}, [*others, *rows])
+    assert said == told.removesuffix(f"bring it back {told.partition('bring it back ')[2]}")
