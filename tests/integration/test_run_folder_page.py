@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .lab import Lab
 
 PACKAGE = Path(pytest_codeneedle.__file__).parent
-PAGE = PACKAGE.parent / "docs" / "reference" / "run-folder.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "run-folder.md"
 #: Tables whose keys are names of packages, files or functions, or which another page describes.
 OPEN = {"versions", "identity", "budgets", "expected_tokens", "request", "skipped_files", "trim", "loaded_files"}
 OPEN |= {"verdicts", "template_kwargs", "harness", "hosts", "earlier", "resumed"}

@@ -44,7 +44,7 @@ def test_each_name_is_there_and_documented(name: str) -> None:
 @pytest.mark.parametrize("name", pytest_codeneedle.__all__)
 def test_each_name_is_on_the_page(name: str) -> None:
     """The page of the public API has it."""
-    page = (SOURCE.parents[1] / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
     directives = [line for line in page.splitlines() if line.startswith(".. auto")]
     assert [line for line in directives if line.endswith(f":: pytest_codeneedle.{name}")] != []
 
