@@ -16,7 +16,7 @@ from pytest_codeneedle.cli import report as commands_heatmap
 from pytest_codeneedle.cli import report as commands_pages
 from pytest_codeneedle.cli import runs as commands_run
 from pytest_codeneedle.cli import runs as commands_stored
-from pytest_codeneedle.core.errors import DAMAGED, CodeneedleError, damage
+from pytest_codeneedle.core.errors import DAMAGED, CodeneedleError, damage, naming_paths
 from pytest_codeneedle.core.output import complain, say_code
 from pytest_codeneedle.report.heat.picture import FIGURES
 
@@ -37,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     flags = command_parser().parse_args(argv)
     try:
-        status: int | None = flags.run(flags)
+        with naming_paths():
+            status: int | None = flags.run(flags)
     except CodeneedleError as error:
         complain(f"codeneedle: {error}")
         return 2

@@ -25,6 +25,16 @@ Each message names the thing, the value that was wrong and the way out.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: What the system says of a path that it does not look at, wherever it is met.
+_NO_PATH = (errno.ENAMETOOLONG, errno.EACCES, errno.ELOOP)
+
 
 class CodeneedleError(Exception):
     """The root of the tree in this module's docstring."""
@@ -71,6 +81,18 @@ def damage(error: Exception) -> str:
     if isinstance(error, TypeError | AttributeError):
         return f"a part of it is something else than it should be ({error})"
     return str(error) or "its figures are none"
+
+
+@contextlib.contextmanager
+def naming_paths() -> Iterator[None]:
+    """Around what takes paths from a user, before any server: one that the system refuses is a ConfigurationError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_PATH or error.filename is None:
+            raise
+        msg = f"{error.filename}: {error.strerror}; give another path"
+        raise ConfigurationError(msg) from error
 
 
 class CellError(CodeneedleError):

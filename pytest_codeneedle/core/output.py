@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pytest_codeneedle.core.redaction import redacted, redacted_value
-from pytest_codeneedle.core.text import printable, printable_json
+from pytest_codeneedle.core.text import printable, printable_json, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +44,7 @@ def say_data(text: str) -> None:
 
 def fit_line(line: str) -> str:
     """One line as it may be printed."""
-    return fit_text(line.replace("\n", "\\n"))
+    return _fit(line.replace("\n", "\\n"))
 
 
 def _print(lines: Iterable[str]) -> None:
@@ -52,5 +52,9 @@ def _print(lines: Iterable[str]) -> None:
 
 
 def fit_text(text: str) -> str:
-    """Text of one or more lines as it may be printed: codes as text, and without secrets."""
+    """A message of one or more lines as it may be printed: codes as text, without secrets, no line without end."""
+    return "\n".join(map(shortened, _fit(text).split("\n")))
+
+
+def _fit(text: str) -> str:
     return "\n".join(map(printable, redacted(text).split("\n")))

@@ -111,6 +111,8 @@ _UNSAFE = re.compile(
 
 #: Characters of a line of somebody else's that are shown.
 LONGEST = 400
+#: Of a line of a message: a value in it may have any length.
+MOST_OF_MESSAGE = 4000
 
 
 def printable(text: str) -> str:
@@ -127,6 +129,13 @@ def shown_line(text: str) -> str:
     r"""One line as `printable`; of a longer one than `LONGEST` the beginning, and how many characters more it has."""
     kept, more = cut(text)
     return printable(kept) + more
+
+
+def shortened(text: str) -> str:
+    """A line of a message; of one of more than `MOST_OF_MESSAGE` characters its beginning and its end, the way out."""
+    more = len(text) - MOST_OF_MESSAGE
+    kept = MOST_OF_MESSAGE // 2
+    return text if more <= 0 else f"{text[:kept]} ... {more} more characters ... {text[-kept:]}"
 
 
 def cut(text: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_codeneedle.core.errors import ConfigurationError
+from pytest_codeneedle.core.errors import ConfigurationError, naming_paths
 from pytest_codeneedle.core.signals import StopSignals, end_workers
 from pytest_codeneedle.plugin import junit as attachments
 from pytest_codeneedle.plugin import live_line as live
@@ -71,6 +71,7 @@ class GridPlugin:
             # Once for each: where the machine kills them, it would go on to.
             config.option.maxworkerrestart = str(max(1, len(config.option.tx or ())))
 
+    @naming_paths()
     def _registered_gate(self, config: pytest.Config) -> Gate | None:
         """With --kv-baseline; a worker on another host may have no such file, and needs none."""
         on_worker = FAILED_THEN in getattr(config, "workerinput", ())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pytest_codeneedle.core.cells import ROTATIONS
 from pytest_codeneedle.core.devices import parse_devices
-from pytest_codeneedle.core.errors import ConfigurationError
+from pytest_codeneedle.core.errors import ConfigurationError, naming_paths
 from pytest_codeneedle.core.kv_types import (
     AS_SERVED,
     DEFAULT_TYPES,
@@ -145,6 +145,7 @@ def _reference(config: pytest.Config, pairs: tuple[KVPair, ...]) -> KVPair:
 _C = TypeVar("_C", bound=str)
 
 
+@naming_paths()
 def read_settings(config: pytest.Config) -> Settings:
     """The settings of this session. Raises ConfigurationError with the value that is wrong and the way out.
 

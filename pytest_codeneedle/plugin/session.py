@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_codeneedle.core.cells import ERROR, FAILED, PASSED, Ask, Cell
-from pytest_codeneedle.core.errors import RunFolderError
+from pytest_codeneedle.core.errors import RunFolderError, naming_paths
 from pytest_codeneedle.core.kv_types import parse_pair
 from pytest_codeneedle.core.long_work import on_stderr
 from pytest_codeneedle.core.machine import cores
@@ -122,6 +122,7 @@ class GridSession:
                 self.folders[name] = folder_of_its_own()
                 self.prepared[name] = replace(one, folder=str(self.folders[name]))
 
+    @naming_paths()
     def prepare(self) -> None:
         """On the controller, before the first item: run folders, trimming, token counts, the context size."""
         if self.plan.endpoint is None:

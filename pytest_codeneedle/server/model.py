@@ -73,11 +73,10 @@ class Model:
             return
         path = self._path(start)
         if not path.exists() or path.is_dir():
-            if self.label:
-                msg = f"model file {path} is not there; set path in the profile {self.label!r}"
-                raise ModelError(msg)
+            what = "is a folder" if path.is_dir() else "is a link to nothing" if path.is_symlink() else "is not there"
             known = ", ".join([*profiles, DEFAULT_MODEL])
-            msg = f"model file {path} is not there; name a GGUF file with --kv-model PATH, or {known}"
+            way_out = f"name a GGUF file with --kv-model PATH, or {known}"
+            msg = f"model file {path} {what}; {f'set path in the profile {self.label!r}' if self.label else way_out}"
             raise ModelError(msg)
         try:
             with open_regular(path) as file:

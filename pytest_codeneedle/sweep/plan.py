@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_codeneedle.core.cells import Ask, Cell, Place, calibrated, ordered
 from pytest_codeneedle.core.devices import refuse_two_pins
-from pytest_codeneedle.core.errors import ConfigurationError, CorpusError, ModelError
+from pytest_codeneedle.core.errors import ConfigurationError, CorpusError, ModelError, naming_paths
 from pytest_codeneedle.core.long_work import SAMPLING, silent
 from pytest_codeneedle.core.machine import cache_folder, expanded
 from pytest_codeneedle.core.redaction import redacted
@@ -140,6 +140,7 @@ class Plan:
         return replace(self, corpora=corpora)
 
 
+@naming_paths()
 def make_plan(settings: Settings, kept: Mapping[str, int] | None = None, progress: Progress = silent) -> Plan:
     """Load and check everything that needs no server. `progress` hears of long work. Raises ConfigurationError.
 

@@ -89,3 +89,12 @@ def test_nor_does_a_session(lab: Lab) -> None:
     assert "ug\\x1bly" in said
     result = lab.grid("--kv-server", "nothing-\x9b31m")
     assert "nothing-\\x9b31m" in result.stderr.str()
+
+
+@pytest.mark.parametrize("option", ["--corpus", "--kv-model", "--kv-baseline", "--kv-out"])
+def test_a_name_that_is_too_long(lab: Lab, option: str) -> None:
+    """The system refuses to look for it: one error, before any server."""
+    result = lab.grid(option, "y" * 300)
+
+    assert pytest.ExitCode.USAGE_ERROR == result.ret
+    assert "File name too long" in result.stderr.str()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import re
+from pathlib import Path
+
+import pytest
 
 from pytest_codeneedle.core import errors
-from pytest_codeneedle.core.errors import CellError, CodeneedleError, ConfigurationError
+from pytest_codeneedle.core.errors import CellError, CodeneedleError, ConfigurationError, naming_paths
 
 
 def drawn() -> dict[str, str]:
@@ -42,3 +46,12 @@ def test_usage_and_cells_are_apart() -> None:
     assert not issubclass(ConfigurationError, CellError)
     assert issubclass(CellError, CodeneedleError)
     assert issubclass(ConfigurationError, CodeneedleError)
+
+
+def test_a_path_that_the_system_refuses_is_named() -> None:
+    """Wherever it is met; other faults of files are none of the user's path."""
+    name = "y" * 300
+    with pytest.raises(ConfigurationError, match=f"^{name}: File name too long; give another path$"), naming_paths():
+        Path(name).is_file()
+    with pytest.raises(OSError, match="No space left"), naming_paths():
+        raise OSError(errno.ENOSPC, "No space left", "f")

@@ -97,3 +97,21 @@ def test_what_was_typed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "\x1b" not in err
     assert "--no\\x1b[31m" in err
     assert "codeneedle: no\\x1b]0;x\\x07 is not a run folder" in err
+
+
+def test_a_value_of_a_mib_is_cut_out_of_a_message(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its beginning and the way out at its end stay."""
+    complain(f"unknown: {'y' * 2**20}; name another")
+    said = capsys.readouterr().err
+
+    assert len(said) < 4100
+    assert said.startswith("unknown: yyy")
+    assert "y ... 1044599 more characters ... y" in said
+    assert said.endswith("y; name another\n")
+
+
+@pytest.mark.parametrize("command", [["functions"], ["grid"], ["compare", "."], ["rescore"]])
+def test_a_name_that_is_too_long_is_a_message(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The system refuses to look for it."""
+    assert 2 == main([*command, "y" * 300])
+    assert "Traceback" not in capsys.readouterr().err

@@ -44,10 +44,13 @@ def test_a_model_in_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (tmp_path / "m.gguf").resolve() == Model("~/m.gguf").file(Path("/"), tmp_path)
 
 
-@pytest.mark.parametrize("name", ["none.gguf", "."])
-def test_a_model_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
-    """The whole path, and how to name another; a folder is no model."""
-    reason = f"model file {tmp_path / name} is not there; name a GGUF file with --kv-model PATH, or {DEFAULT_MODEL}"
+@pytest.mark.parametrize(
+    ("name", "what"), [("none.gguf", "is not there"), (".", "is a folder"), ("loop", "is a link to nothing")]
+)
+def test_a_model_that_is_not_there_is_named(tmp_path: Path, name: str, what: str) -> None:
+    """The whole path, what is wrong with it, and how to name another."""
+    (tmp_path / "loop").symlink_to("loop")
+    reason = f"model file {tmp_path / name} {what}; name a GGUF file with --kv-model PATH, or {DEFAULT_MODEL}"
 
     with pytest.raises(ModelError, match=f"^{re.escape(reason)}$"):
         Model(name).check(tmp_path)
