@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest_codeneedle
 from pytest_codeneedle import cli
 from pytest_codeneedle.plugin import fixtures, options
 
@@ -122,4 +123,12 @@ def _fixture(node: ast.FunctionDef, scope: str) -> str:
     gives = ast.unparse(node.returns) if node.returns else "None"
     gives = gives.removeprefix("Iterator[").removesuffix("]") if gives.startswith("Iterator[") else gives
     paragraphs = plain(ast.get_docstring(node) or "")
-    return f"## {node.name}\n\nScope: {scope}. Gives: `{gives}`.\n\n{paragraphs}\n"
+    return f"## {node.name}\n\nScope: {scope}. Gives: {_linked(gives)}.\n\n{paragraphs}\n"
+
+
+def _linked(gives: str) -> str:
+    """What a fixture gives, with a link to each public name; as code where it is more than names."""
+    names = gives.split(" | ")
+    if not set(names) <= set(pytest_codeneedle.__all__):
+        return f"`{gives}`"
+    return " or ".join(f"{{py:obj}}`{name} <pytest_codeneedle.{name}>`" for name in names)
