@@ -80,6 +80,7 @@ class Paired:
     the sessions that asked other cells. `twice` is None where the reference was asked once. `borrowed` are pairs that
     are held against the mean of the other sessions' references. `unpaired` are the answers that were left out of the
     pairs that have others: how many came in a session without the reference's, which another session has.
+    `within` are the differences of pairs that several sessions asked, in each of these, the earliest first.
     """
 
     cells: Mapping[KVPair, Lines]
@@ -89,6 +90,7 @@ class Paired:
     twice: AskedTwice | None
     borrowed: frozenset[KVPair] = frozenset()
     unpaired: Mapping[KVPair, int] = field(default_factory=dict)
+    within: Mapping[KVPair, BySession] = field(default_factory=dict)
 
     @property
     def weakest(self) -> Lines | None:
@@ -140,7 +142,22 @@ def paired(rows: Rows, pairs: Iterable[KVPair], reference: KVPair, view: View) -
         counted=counted,
         twice=_twice(rows, reference, view, counted, [*references]),
         unpaired={pair: answers for pair, answers in unpaired.items() if answers},
+        within={
+            pair: differences
+            for pair, cell in found.items()
+            if pair != reference and len(differences := _differences(cell, references)) > 1
+        },
     )
+
+
+def _differences(cell: BySession, references: BySession) -> dict[str, Lines]:
+    """Session -> function -> what the cell has more than that session's reference, where both have any."""
+    every = {
+        session: {name: lines - base[name] for name, lines in cell[session].items() if name in base}
+        for session, base in references.items()
+        if session in cell
+    }
+    return {session: found for session, found in every.items() if found}
 
 
 def mean_differences(found: Paired, reference: KVPair) -> dict[KVPair, float]:

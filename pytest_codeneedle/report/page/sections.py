@@ -149,7 +149,9 @@ def _part(rows: Rows, frame: Frame, view: View, judged: Judged | None, *, stoppe
     return replace(
         part,
         word=_word(verdict),
-        sides=tuple(_side(side) for side in (verdict.k, verdict.v) if len(side.types) > 1),
+        sides=tuple(
+            _side(side, distrusted=judged.verdict.distrusted) for side in (verdict.k, verdict.v) if len(side.types) > 1
+        ),
         cells=tuple(map(_cell, verdict.cells)),
         family=_family(verdict),
         summary=(*part.summary, *_beside(judged)),
@@ -183,7 +185,9 @@ def _beside(judged: Judged) -> list[str]:
     from pytest_codeneedle.report.text.verdict import again_sentence, missing_sentence  # noqa: PLC0415 - likewise
 
     said = [missing_sentence(judged.verdict), again_sentence(judged.verdict)]
-    return [*filter(None, said), *(margin_sentences(judged.margins) if judged.margins else ())]
+    if judged.margins is not None:
+        said += margin_sentences(judged.margins, distrusted=judged.verdict.distrusted)
+    return [*filter(None, said)]
 
 
 def _heats(rows: Rows, frame: Frame, view: View, grid: Grid, judged: Judged | None) -> tuple[Heat, ...]:
@@ -197,7 +201,7 @@ def _heats(rows: Rows, frame: Frame, view: View, grid: Grid, judged: Judged | No
     )
 
 
-def _side(side: Side) -> SidePicture:
+def _side(side: Side, *, distrusted: bool) -> SidePicture:
     from pytest_codeneedle.report.text.verdict import trend_sentence  # noqa: PLC0415 - with scipy, which is there by now
 
     marks = []
@@ -206,7 +210,7 @@ def _side(side: Side) -> SidePicture:
         interval = None if one.contrast is None else one.contrast.interval
         low, high = (None, None) if interval is None else map(_end, (interval.low, interval.high))
         marks.append(Mark(one.cache_type, one.mean, mean, low, high))
-    return SidePicture(side.name, trend_sentence(side), tuple(marks))
+    return SidePicture(side.name, trend_sentence(side, distrusted=distrusted), tuple(marks))
 
 
 def _end(value: float) -> float | None:

@@ -20,6 +20,7 @@ from pytest_codeneedle.stats.drift import are_alike, between_ps, drift_sentences
 from pytest_codeneedle.stats.margin_verdict import judge_margins
 from pytest_codeneedle.stats.missing import missing
 from pytest_codeneedle.stats.trend import Trend
+from pytest_codeneedle.stats.unlike_sessions import settled_by_all, unlike_sentence, unlike_sessions
 from pytest_codeneedle.stats.verdict import judge
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pytest_codeneedle.stats.by_type import Side
     from pytest_codeneedle.stats.drift import SessionDrift
     from pytest_codeneedle.stats.margin_verdict import MarginVerdict
+    from pytest_codeneedle.stats.unlike_sessions import UnlikeSessions
     from pytest_codeneedle.stats.verdict import Verdict
 
     Rows = Sequence[Mapping[str, Any]]
@@ -42,8 +44,8 @@ if TYPE_CHECKING:
 class Judged:
     """One grid: the verdict on its lines and on its margins (None without any), and the sentences.
 
-    `drifts` hold each later session's reference against the first one's. Of a `floored` model nothing is said but that;
-    the figures are there all the same.
+    `drifts` hold each later session's reference against the first one's, `unlike` the cells whose
+    sessions differ. Of a `floored` model nothing is said but that; the figures are there all the same.
     """
 
     view: View
@@ -53,12 +55,13 @@ class Judged:
     said: tuple[str, ...]
     floored: bool
     drifts: tuple[SessionDrift, ...] = ()
+    unlike: tuple[UnlikeSessions, ...] = ()
 
     def lines(self, grid: Grid, *, verbose: bool = False) -> list[str]:
         """The block of a terminal; with `verbose` every cell has a line."""
         if self.floored:
             return [line for sentence in self.said for line in wrapped(sentence)]
-        beside = [] if self.margins is None else margin_block_lines(self.margins)
+        beside = [] if self.margins is None else margin_block_lines(self.margins, distrusted=self.verdict.distrusted)
         return verdict_lines(self.verdict, grid, self.said, beside=beside, verbose=verbose)
 
     @property
@@ -75,6 +78,7 @@ class Judged:
             "sentences": list(self.said),
             "floored": self.floored,
             "sessions": [drift.facts() for drift in self.drifts],
+            "unlike_sessions": [one.facts() for one in self.unlike],
             **self.verdict.facts(),
             "claims": [claim.facts() for claim in claims(self.verdict, self.drifts)],
             "margins": None if self.margins is None else self.margins.facts(),
@@ -87,17 +91,23 @@ def judged(rows: Rows, frame: Frame, view: View) -> Judged:
     found = _figures(rows, frame, view)
     drifts = session_drifts(found, frame.lines)
     verdict, why_not = _verdict(rows, found, frame, view), _floored(rows, found, frame, view)
+    unlike = unlike_sessions(found, verdict.low)
+    verdict = settled_by_all(verdict, found, unlike)
     told = speeds(rows, frame.pairs, frame.reference, view)
-    said = [why_not] if why_not else sentences(verdict, frame, told, drifts)
+    said = [why_not] if why_not else [unlike_sentence(unlike), *sentences(verdict, frame, told, drifts)]
     margins = _margins(rows, frame, view)
     return Judged(
         view=view,
         verdict=verdict,
         margins=margins,
         margins_by_pair=cell_margins(rows, frame.pairs, frame.reference, view),
-        said=(*drift_sentences(drifts, found, frame.reference), *(said if margins else map(undecided, said))),
+        said=(
+            *drift_sentences(drifts, found, frame.reference),
+            *filter(None, said if margins else map(undecided, said)),
+        ),
         floored=why_not is not None,
         drifts=drifts,
+        unlike=unlike,
     )
 
 

@@ -99,7 +99,8 @@ def run_row(  # noqa: PLR0913 - what a row has
 def gradient(verdict: Verdict) -> str:
     """The sides on which recall falls as bits fall: `none`, `K`, `V`, `K and V`; `not tested` without the data.
 
-    What missing answers decide, or a reference that has little to lose, is `not settled`.
+    What missing answers decide, or a reference that has little to lose, is `not settled`; on a server that changed, or
+    may have, `distrust` stands behind it.
     """
     trends = {side.name: side.trend.verdict for side in (verdict.k, verdict.v)}
     if not any(trends.values()):
@@ -109,7 +110,7 @@ def gradient(verdict: Verdict) -> str:
     told += [f"{name} not settled" for name, found in trends.items() if found == "unsettled"]
     if not falls and verdict.little_to_lose is not None:
         return "not settled"
-    return ", ".join([falls or "none", *told])
+    return ", ".join([falls or "none", *told, *(["distrust"] if verdict.distrusted else [])])
 
 
 def table_lines(rows: Sequence[RunRow]) -> list[str]:

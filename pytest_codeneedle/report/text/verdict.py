@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 #: The mark behind a difference. NOT WORSE has none: it is what one hopes to see, and most of what there is.
 _MARKS = {WORSE: "!", INCONCLUSIVE: "?", NOT_WORSE: " "}
 _EQUAL = "="
+#: Behind the head of what rests on a server that changed, or may have.
+DISTRUSTED = " (of a grid to distrust)"
 _LABEL, _FIGURE = 7, 8
 
 
@@ -108,14 +110,18 @@ def _sides(verdict: Verdict) -> list[str]:
     for side in (verdict.k, verdict.v):
         if len(side.types) > 1:
             marginals = _marginals(side)
-            lines += [*([""] if marginals or not lines else []), *wrapped(trend_sentence(side)), *marginals]
+            lines += [
+                *([""] if marginals or not lines else []),
+                *wrapped(trend_sentence(side, distrusted=verdict.distrusted)),
+                *marginals,
+            ]
     return lines
 
 
-def trend_sentence(side: Side) -> str:
-    """Whether recall falls with the bits of K (or V), or why that was not tested."""
+def trend_sentence(side: Side, *, distrusted: bool = False) -> str:
+    """Whether recall falls with the bits of K (or V), or why that was not tested; marked on a `distrusted` grid."""
     found = side.trend
-    head = f"trend over {side.name}"
+    head = f"trend over {side.name}{DISTRUSTED if distrusted and found.p is not None else ''}"
     settled = "not settled by its answers, " if found.verdict == "unsettled" else ""
     ways = (("missing answers counted as lost", found.lost), ("other sessions' references too", found.stood_in))
     told = [(way, other) for way, other in ways if other is not None and (other.p is not None or found.p is not None)]

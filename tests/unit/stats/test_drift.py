@@ -229,3 +229,54 @@ def test_hosts_of_several_sessions() -> None:
     told = "bf16/bf16 against its first session on gpu1: in session 1 on gpu2 -1.00 lines"
     assert said.startswith(f"The reference drifted between sessions and places: {told}")
     assert "; in session 2 -10.00 lines" in said
+
+
+def test_a_cell_that_loses_in_one_session_and_gains_in_another() -> None:
+    """On average nothing differs: that is not said, nor that it is NOT WORSE; the sessions disagree."""
+    base = [17] * 8
+    first = rows("a", {BF16: base, Q4: [14] * 8})
+    second = rows("b", {BF16: base, Q4: [20] * 8}, 1)
+
+    told = found(first, second, repeat=2)
+    cell = told.verdict.cell(Q4)
+    why = "-3.00 lines in session 1, +3.00 in session 2 (p = 0.008)"
+    assert cell is not None
+    assert (INCONCLUSIVE, False, f"its sessions disagree: {why}") == (cell.verdict, cell.contrast.tied, cell.reason)
+    assert f"Caution: between sessions these differ from their reference unlike: q4_0/q4_0 {why}." in told.said
+    assert "no line differs" not in " ".join(told.said[1:])
+    assert (-3.0, 3.0, True) == tuple(
+        told.facts()["unlike_sessions"][0][key] for key in ("first_mean", "later_mean", "significant")
+    )
+
+
+def test_one_function_that_differs_between_sessions_by_chance() -> None:
+    """It is no caution, and the cell is NOT WORSE; yet a line does differ."""
+    base = [20, 15] * 8
+    first = rows("a", {BF16: base, Q4: [20, 14, *base[2:]]})
+    second = rows("b", {BF16: base, Q4: [20, 16, *base[2:]]}, 1)
+
+    told = found(first, second, repeat=2)
+    cell = told.verdict.cell(Q4)
+    assert cell is not None
+    assert (NOT_WORSE, False, False) == (cell.verdict, cell.saturated, cell.contrast.tied)
+    assert "Caution" not in " ".join(told.said)
+
+
+def test_a_trend_of_a_grid_to_distrust_is_marked() -> None:
+    """On a server that drifted by more than what is looked for; none elsewhere."""
+    cells = {pair: [20 - (pair.ctk == "q4_0")] * 8 for pair in FOUR}
+    for last, mark in ((20, ""), (17, " (of a grid to distrust)")):
+        asked = [*rows("a", cells), *rows("a", {BF16: [last] * 8}, 1)]
+        verdict = judged(asked, Frame(FOUR, BF16, 20, 8, minimum=0.0), View()).verdict
+        assert trend_sentence(verdict.k, distrusted=verdict.distrusted).startswith(f"trend over K{mark}: recall falls")
+
+
+def test_sessions_that_agree_are_no_caution() -> None:
+    """Whatever is lost in both; of places that disagree these are named."""
+    lost = [rows(name, {BF16: [18] * 8, Q4: [15] * 8}, at) for at, name in enumerate("ab")]
+    assert () == found(*lost, repeat=2).unlike
+    places = (
+        on("gpu1", rows("a", {BF16: [15] * 8, Q4: [12] * 8})),
+        on("gpu2", rows("a", {BF16: [15] * 8, Q4: [18] * 8}, 1)),
+    )
+    assert "-3.00 lines on gpu1, +3.00 on gpu2 (p = 0.008)" == found(*places, repeat=2).unlike[0].told
