@@ -35,7 +35,7 @@ def test_not_gguf(lab: Lab) -> None:
 
 def test_folder(lab: Lab) -> None:
     """A folder is no model."""
-    assert "is not there" in lab.refused(*PAIR, "--kv-model", ".")
+    assert "is a folder; name a GGUF file with --kv-model PATH" in lab.refused(*PAIR, "--kv-model", ".")
 
 
 def test_unknown_control(lab: Lab) -> None:
