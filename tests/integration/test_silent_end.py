@@ -12,7 +12,8 @@ from .lab import read_about, read_rows
 if TYPE_CHECKING:
     from .lab import Lab
 
-DISTRUST = "Distrust this grid: the server drifted, bf16/bf16 again at the end"
+DRIFTED = "Distrust this grid: the server drifted, bf16/bf16 again at the end"
+MAY_HAVE_DRIFTED = "Distrust this grid: the server may have drifted, bf16/bf16 again at the end in session 1"
 
 
 def told(result: pytest.RunResult) -> str:
@@ -30,7 +31,7 @@ def test_silence_at_an_end_stays(lab: Lab) -> None:
     lab.pytester._monkeypatch.setenv("RECITE_LOG", str(lab.path / "asked"))
     lab.pytester._monkeypatch.setenv("RECITE_ONCE", ",".join(names))
     first = told(lab.grid(*command, corpus="seven"))
-    assert f"{DISTRUST}: -20.00 lines" in first
+    assert f"{DRIFTED}: -20.00 lines" in first
     assert "--kv-quick: stopped after 4 of 7 cells, for it seemed settled: q4_0/q4_0, q4_0/bf16, bf16/q4_0 NOT" in first
 
     lab.pytester._monkeypatch.delenv("RECITE_ONCE")
@@ -38,7 +39,7 @@ def test_silence_at_an_end_stays(lab: Lab) -> None:
     assert "kv-grid: seven: 28 of 56 answers are recorded in run" in second
     stored = told(lab.pytester.run(sys.executable, "-m", "pytest_codeneedle.cli", "grid", "run"))
     for said in (second, stored):
-        assert "Distrust this grid: the server may have drifted, bf16/bf16 again at the end in session 1: -20.00" in said
+        assert f"{MAY_HAVE_DRIFTED}: -20.00 lines" in said
         assert "Take" not in said
     assert read_about(lab.path / "run")["quick"]["said"].startswith("stopped after 4 of 7 cells")
     assert 7 == sum(row["outcome"] == "error" for row in read_rows(lab.path / "run"))
