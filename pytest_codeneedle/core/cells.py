@@ -24,6 +24,7 @@ ROTATIONS: Mapping[str, tuple[Rotation, ...]] = {
 }
 #: What stands behind a pair: the rotation where it was asked for, the pass from the second on.
 _NAME = re.compile(r"(?P<pair>.+?)(?::rot-(?P<rotation>on|off))?(?:#(?P<number>[2-9]|[1-9]\d+))?")
+PASSED, FAILED, ERROR = "passed", "failed", "error"
 
 
 class Place(NamedTuple):
@@ -122,6 +123,3 @@ class Ask:
 
     cell: Cell
     function: str
-
-
-PASSED, FAILED, ERROR = "passed", "failed", "error"

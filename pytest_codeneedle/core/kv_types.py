@@ -45,6 +45,9 @@ _MEANT = {
     "int4": "q4_0",
     "q4_nl": "q4_0",
 }
+#: llama.cpp rounds every context up to this many tokens.
+CONTEXT_STEP = 256
+_BITS_PER_MIB = 8 * 2**20
 
 
 @dataclass(frozen=True, order=True)
@@ -187,13 +190,6 @@ def low_pair(planned: Sequence[KVPair], reference: KVPair) -> KVPair | None:
     """The declared contrast: of the pairs with one type on both sides the smallest, if it is below the reference."""
     matched = [pair for pair in planned if pair.ctk == pair.ctv and 0 < pair.bits < reference.bits]
     return min(matched, key=lambda pair: pair.bits, default=None)
-
-
-#: llama.cpp rounds every context up to this many tokens.
-CONTEXT_STEP = 256
-
-
-_BITS_PER_MIB = 8 * 2**20
 
 
 @dataclass(frozen=True)

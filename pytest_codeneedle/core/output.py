@@ -1,7 +1,7 @@
 """The one door to standard output and standard error: what passes it is printable, and without secrets.
 
 Sessions of pytest's have another, to its terminal reporter (`terminal.write`). Nothing else in the package prints:
-tests/unit/test_output.py looks through all of it.
+tests/unit/core/test_output.py looks through all of it.
 """
 
 from __future__ import annotations

@@ -22,6 +22,8 @@ _HOMES = ("home", "users")
 _BEHIND = re.compile(r"[^\w.-]*$")
 #: Backslashes of Windows, which escape nothing.
 _WINDOWS = re.compile(r"[A-Za-z]:\\|\\\\")
+#: Lines of an error's text that are shown: what it says, and the end of a server's log.
+_ERROR_LINES = 100
 
 
 def shareable(value: Any) -> Any:  # noqa: ANN401 - a value as JSON has it
@@ -99,10 +101,6 @@ def _last_of_url(url: str) -> str:
     """The file that a URL names; of others no more than that it is one."""
     last = last_name(url.partition("?")[0])
     return last if last.endswith(".gguf") else "URL"
-
-
-#: Lines of an error's text that are shown: what it says, and the end of a server's log.
-_ERROR_LINES = 100
 
 
 def shown_text(text: str) -> str:

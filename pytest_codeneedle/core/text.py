@@ -20,6 +20,17 @@ _AMOUNT = re.compile(r"(?P<digits>\d[\d,_' ]*)(?P<rest>\.\d+)?\s?(?P<unit>[km]?)
 _UNITS = {"": 1, "k": 2**10, "m": 2**20}
 #: Below this a p-value is said to be below it.
 _LEAST_P = 0.001
+#: Control, formatting (bidirectional overrides, zero width), surrogates (not encodable), line and paragraph separators,
+#: fillers and selectors that take no room; all but the tab.
+_UNSAFE = re.compile(
+    "[\0-\x08\n-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5"
+    "\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    "\U000110bd\U000110cd\U00013430-\U0001345f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+#: Characters of a line of somebody else's that are shown.
+LONGEST = 400
+#: Of a line of a message: a value in it may have any length.
+MOST_OF_MESSAGE = 4000
 
 
 def signed(value: float, decimals: int = 2) -> str:
@@ -98,21 +109,6 @@ class Interval:
 def encodable(text: str) -> str:
     """The text without lone surrogates: half a character out of a JSON escape cannot be written to a file."""
     return text.encode("utf-8", "replace").decode()
-
-
-#: Control, formatting (bidirectional overrides, zero width), surrogates (not encodable), line and paragraph separators,
-#: fillers and selectors that take no room; all but the tab.
-_UNSAFE = re.compile(
-    "[\0-\x08\n-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5"
-    "\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
-    "\U000110bd\U000110cd\U00013430-\U0001345f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
-
-
-#: Characters of a line of somebody else's that are shown.
-LONGEST = 400
-#: Of a line of a message: a value in it may have any length.
-MOST_OF_MESSAGE = 4000
 
 
 def printable(text: str) -> str:

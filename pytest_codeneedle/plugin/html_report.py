@@ -259,7 +259,7 @@ def _reports(nodeid: str, row: Mapping[str, Any]) -> list[pytest.TestReport]:
 
 
 def item_key(row: Mapping[str, Any]) -> str:
-    """What the page's script finds an item by, as `packed.key`."""
+    """What the page's script finds an item by, as `packed_items.key`."""
     return "|".join(map(printable, (row["corpus"], str(place_of(row)), row["function"])))
 
 

@@ -72,6 +72,22 @@ _LONGEST = 120
 _TELLING = 5
 #: An answer with fewer right lines for each wrong one is right by chance.
 _RIGHT_PER_WRONG = 4
+#: A refusal of more lines than this is taken for an answer.
+REFUSAL_LINES = 8
+_FENCE_LINE = re.compile(r"(?:^|(?<=[\r\n]))[^\S\r\n]*```[^\r\n]*")
+_REFUSAL = re.compile(
+    r"(?:i'm|i am) (?:(?:very|so|truly|really) )?(?:sorry|afraid|unable|not able|not allowed|not permitted)\b"
+    r"|sorry[,.!]? (?:but|i|i'm|this|that|the)\b"
+    r"|(?:my )?apologies\b[,.!]|i (?:must )?(?:apologi[sz]e|decline)\b"
+    r"|i (?:cannot|can not|can't|could not|couldn't|will not|won't)\b"
+    r"|i (?:do not|don't|did not|didn't) (?:have|see|know|find)\b"
+    r"|as an? (?:ai|artificial intelligence|(?:large )?language model)\b"
+    r"|unfortunately,? (?:i|i'm|there|the)\b"
+    r"|there (?:is|are) no (?:such )?(?:functions?|methods?|source code)\b"
+    r"|(?:the|this|that) (?:requested |given |named )?(?:function|method)\b.{0,80}"
+    r"\b(?:does not|doesn't|could not|couldn't|cannot|can't|is not|isn't|was not|wasn't)\b",
+    re.IGNORECASE,
+)
 
 
 def label_answer(  # noqa: PLR0913 - the answer and its score, and four facts about it
@@ -264,28 +280,6 @@ def _kept(lines: Sequence[str]) -> list[str]:
 
 def _stripped(lines: Sequence[str]) -> list[str]:
     return [line.strip() for line in lines]
-
-
-#: A refusal of more lines than this is taken for an answer.
-REFUSAL_LINES = 8
-
-
-_FENCE_LINE = re.compile(r"(?:^|(?<=[\r\n]))[^\S\r\n]*```[^\r\n]*")
-
-
-_REFUSAL = re.compile(
-    r"(?:i'm|i am) (?:(?:very|so|truly|really) )?(?:sorry|afraid|unable|not able|not allowed|not permitted)\b"
-    r"|sorry[,.!]? (?:but|i|i'm|this|that|the)\b"
-    r"|(?:my )?apologies\b[,.!]|i (?:must )?(?:apologi[sz]e|decline)\b"
-    r"|i (?:cannot|can not|can't|could not|couldn't|will not|won't)\b"
-    r"|i (?:do not|don't|did not|didn't) (?:have|see|know|find)\b"
-    r"|as an? (?:ai|artificial intelligence|(?:large )?language model)\b"
-    r"|unfortunately,? (?:i|i'm|there|the)\b"
-    r"|there (?:is|are) no (?:such )?(?:functions?|methods?|source code)\b"
-    r"|(?:the|this|that) (?:requested |given |named )?(?:function|method)\b.{0,80}"
-    r"\b(?:does not|doesn't|could not|couldn't|cannot|can't|is not|isn't|was not|wasn't)\b",
-    re.IGNORECASE,
-)
 
 
 def is_refusal(primary: Sequence[str], response: str, *, bonus: Sequence[str] = ()) -> bool:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 FORMAT, VERSION = "codeneedle baseline", 1
 _HEAD = ("corpus", "corpus_sha256", "whole_sha256", "trim", "lines", "repeat")
+_HEAD_BYTES = 100
 
 
 def baseline_text(run: StoredRun) -> str:
@@ -174,9 +175,6 @@ def _figures(values: Any, functions: tuple[str, ...]) -> dict[str, float | None]
         raise ValueError(msg)
     figures = [None if value is None else float(_of(value, float, int)) for value in values]
     return dict(zip(functions, figures, strict=True))
-
-
-_HEAD_BYTES = 100
 
 
 def read_run(path: Path, name: str | None = None) -> StoredRun:

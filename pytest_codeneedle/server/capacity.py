@@ -24,6 +24,14 @@ if TYPE_CHECKING:
     from pytest_codeneedle.server.program import ServerArgs, ServerProgram
 
 _THREADS, _BATCH_THREADS = "-t", "-tb"
+_MIB = 2**20
+#: Buffers of a computation, and what a backend needs for itself.
+_BESIDE_MIB = 512.0
+_MEMINFO = Path("/proc/meminfo")
+_CGROUP = Path("/sys/fs/cgroup")
+_AVAILABLE = re.compile(r"^MemAvailable: +(\d+) kB", re.MULTILINE)
+#: `  CUDA0: NVIDIA GeForce RTX 3090 (24268 MiB, 23862 MiB free)`
+_FREE = re.compile(r"^\s*(?P<name>[A-Za-z]+\d+): .*\(\d+ MiB, (?P<free>\d+) MiB free\)\s*$", re.MULTILINE)
 
 
 def gpus(program: ServerProgram) -> tuple[str, ...]:
@@ -94,26 +102,6 @@ def check_cores(servers: int, there: int, threads: int | None, place: str = "") 
             f"slower; use -t {there // servers}, or leave -t out, or fewer workers"
         )
         raise ConfigurationError(msg)
-
-
-_MIB = 2**20
-
-
-#: Buffers of a computation, and what a backend needs for itself.
-_BESIDE_MIB = 512.0
-
-
-_MEMINFO = Path("/proc/meminfo")
-
-
-_CGROUP = Path("/sys/fs/cgroup")
-
-
-_AVAILABLE = re.compile(r"^MemAvailable: +(\d+) kB", re.MULTILINE)
-
-
-#: `  CUDA0: NVIDIA GeForce RTX 3090 (24268 MiB, 23862 MiB free)`
-_FREE = re.compile(r"^\s*(?P<name>[A-Za-z]+\d+): .*\(\d+ MiB, (?P<free>\d+) MiB free\)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)

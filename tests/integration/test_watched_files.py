@@ -24,14 +24,19 @@ def launch_llama_server(launch_llama_server):
 """
 
 
+def template_that_changes(lab: Lab, conftest: str) -> tuple[str, ...]:
+    """Arguments of two cells whose server is given a template, which that conftest writes over."""
+    server = lab.reciting()
+    lab.write("t.jinja", "one")
+    lab.write("conftest.py", conftest)
+    command = f"{server} --chat-template-file t.jinja"
+    return ("--kv-pairs", "f16/f16,q8_0/q8_0", "--kv-reference", "f16/f16", "--kv-server", command, "--kv-out", "run")
+
+
 @pytest.mark.slow
 def test_a_template_that_changes(lab: Lab) -> None:
     """The cell under way has its answers; the next is an ERROR that names the file, and a resumed run asks all anew."""
-    server = lab.reciting()
-    lab.write("t.jinja", "one")
-    lab.write("conftest.py", CHANGES)
-    command = f"{server} --chat-template-file t.jinja"
-    asked = ("--kv-pairs", "f16/f16,q8_0/q8_0", "--kv-reference", "f16/f16", "--kv-server", command, "--kv-out", "run")
+    asked = template_that_changes(lab, CHANGES)
     first = lab.grid(*asked)
     said = " ".join(" ".join(first.outlines).split())
 
@@ -61,11 +66,7 @@ def change_after_each_item():
 @pytest.mark.slow
 def test_a_template_that_changes_within_a_cell(lab: Lab) -> None:
     """The answer before it is recorded; those after it, in that cell too, are ERRORs that name the file."""
-    server = lab.reciting()
-    lab.write("t.jinja", "one")
-    lab.write("conftest.py", WITHIN)
-    command = f"{server} --chat-template-file t.jinja"
-    asked = ("--kv-pairs", "f16/f16,q8_0/q8_0", "--kv-reference", "f16/f16", "--kv-server", command, "--kv-out", "run")
+    asked = template_that_changes(lab, WITHIN)
     result = lab.grid(*asked)
     said = " ".join(" ".join(result.outlines).split())
 

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.simulation
 RUNS = 400
 #: The reference's first pass, another cell, the reference's last pass.
 ASKED = ((REFERENCE, 0), (LOW, 0), (REFERENCE, 1))
-#: With few functions one difference by chance is as large as the loss that is looked for: as docs/verdicts.md has it.
+#: With few functions a difference by chance is as large as the loss looked for (see docs/explanation/verdicts.md).
 DISTRUSTED = {8: 0.06, FEW: 0.04}
 
 

@@ -42,6 +42,27 @@ if TYPE_CHECKING:
 
 _WAIT_SECONDS, _POLL_SECONDS = 60.0, 0.1
 _SECRET_FILE, _SECRET_FOLDER = 0o600, 0o700
+KEPT = "runs"
+#: What a folder is called while it is written.
+ASIDE = ".adding-"
+#: Files that hosts of static pages look for; version control's begin with `.git`.
+_OF_HOSTS = frozenset(
+    (
+        "CNAME",
+        "robots.txt",
+        "favicon.ico",
+        "404.html",
+        ".nojekyll",
+        ".well-known",
+        ".htaccess",
+        "_headers",
+        "_redirects",
+    )
+)
+_OURS = frozenset((PAGE, SUMS, KEPT, LOCK))
+#: What is said of what a command left that was killed.
+BROKEN_OFF = "an `archive add` was broken off; the next archive add or archive rebuild finishes it"
+_ANEW = "the next archive add or archive rebuild writes it anew"
 
 
 @dataclass(frozen=True)
@@ -276,39 +297,6 @@ def _sync(folder: Path) -> None:
             os.fsync(opened)
         finally:
             os.close(opened)
-
-
-KEPT = "runs"
-
-
-#: What a folder is called while it is written.
-ASIDE = ".adding-"
-
-
-#: Files that hosts of static pages look for; version control's begin with `.git`.
-_OF_HOSTS = frozenset(
-    (
-        "CNAME",
-        "robots.txt",
-        "favicon.ico",
-        "404.html",
-        ".nojekyll",
-        ".well-known",
-        ".htaccess",
-        "_headers",
-        "_redirects",
-    )
-)
-
-
-_OURS = frozenset((PAGE, SUMS, KEPT, LOCK))
-
-
-#: What is said of what a command left that was killed.
-BROKEN_OFF = "an `archive add` was broken off; the next archive add or archive rebuild finishes it"
-
-
-_ANEW = "the next archive add or archive rebuild writes it anew"
 
 
 def part(path: Path) -> Path:

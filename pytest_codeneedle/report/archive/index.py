@@ -35,6 +35,9 @@ _LONGEST = 80
 #: Steps of the scale that heatmaps are drawn with.
 _STEPS = 100
 _QUESTIONS = ("lines", "prompt", "prompt_sha256", "indentation")
+_TITLE = "KV-cache recall: all runs"
+#: In this order: each uses what those before it put into `window.codeneedle`, and the last starts them.
+_SCRIPTS = ("archive_state.js", "archive_list.js", "archive_compare.js", "archive_history.js", "archive.js")
 
 
 def index_data(summaries: Sequence[Summary]) -> dict[str, Any]:
@@ -289,13 +292,6 @@ def _printable(value: Any) -> Any:  # noqa: ANN401 - a value as JSON has it
     if isinstance(value, list | tuple):
         return [_printable(one) for one in value]
     return value
-
-
-_TITLE = "KV-cache recall: all runs"
-
-
-#: In this order: each uses what those before it put into `window.codeneedle`, and the last starts them.
-_SCRIPTS = ("archive_state.js", "archive_list.js", "archive_compare.js", "archive_history.js", "archive.js")
 
 
 def archive_page(summaries: Sequence[Mapping[str, Any]]) -> str:

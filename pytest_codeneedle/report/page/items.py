@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from pytest_codeneedle.recall.scoring import Tag
 
 _MS = 1000.0
+#: Lines of a diff that are shown, unless more were asked for.
+MOST_LINES = 200
+_ASKED_FOR: tuple[Tag, ...] = ("matched", "missing")
 
 
 def page_items(
@@ -36,7 +39,7 @@ def page_items(
     """The items, cells in the order of the grid and functions by depth: one for each session that asked.
 
     Of several rows for one the last counts. The order of the rows does not matter: with workers they arrive as they
-    come. `about` is run.json, `hidden` as in `page_parts.section`; where it is None, `redacted_by` of `about` names the
+    come. `about` is run.json, `hidden` as in `sections.section`; where it is None, `redacted_by` of `about` names the
     option that said so (--kv-redact).
     """
     last = {(place_of(row), str(row["function"]), session_of(row)): row for row in items_of(rows)}
@@ -139,13 +142,6 @@ def _seconds(row: Mapping[str, Any]) -> float | None:
     if row.get("predicted_ms") is None:
         return None
     return (float(row.get("prompt_ms") or 0.0) + float(row["predicted_ms"])) / _MS
-
-
-#: Lines of a diff that are shown, unless more were asked for.
-MOST_LINES = 200
-
-
-_ASKED_FOR: tuple[Tag, ...] = ("matched", "missing")
 
 
 def shown_diff(

@@ -1,4 +1,4 @@
-"""What a page shows of a run, as plain values: made of rows by `page_parts`, written as HTML by `pages`."""
+"""What a page shows of a run, as plain values: made of rows by `sections`, written as HTML by `render`."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def run_fragment(sections: Sequence[Section], *, with_items: bool, all_diffs: bo
     """The same without a document around it, with its style, data and script: for a page of others.
 
     With `with_items` the table of items is there too; `codeneedle.drawDiff(host, key)` of its script draws a diff in
-    either case (`packed.key`).
+    either case (`packed_items.key`).
     """
     return (
         _environment()

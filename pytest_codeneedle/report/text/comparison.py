@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 #: So many changed cells are a list; of more the grids are drawn.
 _FEW_CELLS = 6
 _NAMED = 3
+#: What markdown would read as more than text.
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~@&$])")
+#: What GitHub makes links and notifications of, escaped or not: people, issues, addresses. Not within code.
+_LINKED = re.compile(r"[@#]|://|\bwww\.|\bGH-\d", re.IGNORECASE)
+_MOST_CHARACTERS = 60_000
 
 
 def comparison_lines(compared: Comparison) -> list[str]:
@@ -209,17 +214,6 @@ def _flip(flip: Flip) -> str:
 def all_wrapped(texts: Iterable[str]) -> list[str]:
     """Each text in lines of 80 columns."""
     return [line for text in texts for line in wrapped(text)]
-
-
-#: What markdown would read as more than text.
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~@&$])")
-
-
-#: What GitHub makes links and notifications of, escaped or not: people, issues, addresses. Not within code.
-_LINKED = re.compile(r"[@#]|://|\bwww\.|\bGH-\d", re.IGNORECASE)
-
-
-_MOST_CHARACTERS = 60_000
 
 
 def comparison_markdown(compared: Comparison) -> list[str]:

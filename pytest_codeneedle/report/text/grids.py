@@ -29,6 +29,20 @@ if TYPE_CHECKING:
 
 _NONE = "-"
 _PERCENT = 100.0
+WIDTH = 80
+#: Between a pair and its labels.
+_SPACE = 4
+#: Of the functions that answers were confused with so many are named, and of a name so many characters.
+_NAMES, _NAME_LENGTH = 3, 40
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+#: The keys of a result row that are counted in a grid of their own, and its title.
+FLAGS: Mapping[str, str] = {
+    "run_on": "answers that ran on",
+    "confused_with": "answers confused with another function",
+}
+_MILLISECONDS = 1000.0
+#: Two passes over one cell whose speeds differ by more than this share had no machine to themselves.
+_ALIKE = 0.1
 
 
 def margin_lines(
@@ -64,27 +78,6 @@ def margin_lines(
             f"{PARTLY} under {percent(ENOUGH_TOKENS)} of its tokens are there: what is lost is in no margin"
         )
     return lines
-
-
-WIDTH = 80
-
-
-#: Between a pair and its labels.
-_SPACE = 4
-
-
-#: Of the functions that answers were confused with so many are named, and of a name so many characters.
-_NAMES, _NAME_LENGTH = 3, 40
-
-
-_NO_BREAK = "\N{NO-BREAK SPACE}"
-
-
-#: The keys of a result row that are counted in a grid of their own, and its title.
-FLAGS: Mapping[str, str] = {
-    "run_on": "answers that ran on",
-    "confused_with": "answers confused with another function",
-}
 
 
 def label_lines(rows: Iterable[Mapping[str, Any]], pairs: Iterable[KVPair], view: View = ONE_PASS) -> list[str]:
@@ -247,13 +240,6 @@ def _cell_told(found: RotationContrast | None, lost: RotationContrast | None) ->
 def _told(one: Contrast, adjusted: float | None) -> str:
     told = ", ".join(part for part in (span(one.interval), p_is(adjusted or 0.0)) if part)
     return f"{signed(one.mean)} lines ({told})"
-
-
-_MILLISECONDS = 1000.0
-
-
-#: Two passes over one cell whose speeds differ by more than this share had no machine to themselves.
-_ALIKE = 0.1
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The control models `fragile-k` and `fragile-v`: recall falls step by step with the precision of one side alone.
 
-They copy as `robust` does (see `reference_model`), and each has one more number in the layer that copies: `fragile-k`
+They copy as `robust` does (see `model`), and each has one more number in the layer that copies: `fragile-k`
 in its keys, `fragile-v` in its values. ggml's cache types round 32 numbers together, in steps of their largest. One
 number of each 32 is made large, and nothing reads it: queries and the output are orthogonal to it, so with exact
 arithmetic the answers are those of `robust`. What a coarse step does is round the other 31 to nothing.

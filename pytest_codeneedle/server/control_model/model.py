@@ -2,7 +2,7 @@
 
 They stand in for a real model where none can be had, and they are the instrument's known answers: `robust` recalls
 every line of a generated corpus at every cache type; `fragile-k` and `fragile-v` lose lines as the precision of K or
-of V falls (see `reference_fragile`). What follows is `robust`.
+of V falls (see `fragile`). What follows is `robust`.
 
 **How it copies.** The residual stream is a row of slots of 24 numbers: slot 0 holds the token's own code, slots
 1..5 the codes of the five tokens before it, slot 6 the answer, and one more number is the constant 8.

@@ -1,4 +1,4 @@
-"""The weights of the control model `robust`, computed. See `reference_model` for what they do."""
+"""The weights of the control model `robust`, computed. See `control_model.model` for what they do."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ class ChatClient:
 
         The stream is closed once the lines of `primary` are complete and the model runs on; `full` lets it run to
         its own end or to the budget. Thinking that the engine split off stands in a `<think>` block before the text.
-        A busy server is waited for (see `http_refusals`). Raises PromptTooLongError and AnswerError.
+        A busy server is waited for (see `refusals`). Raises PromptTooLongError and AnswerError.
         """
 
         def read(reply: Reply) -> Answer:
